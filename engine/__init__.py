@@ -1,0 +1,1 @@
+"""An event-driven algorithmic trading engine for the IBKR Web API."""

@@ -1,0 +1,1 @@
+"""Values and the order state machine; imports nothing of ours but errors."""

@@ -1,0 +1,121 @@
+"""What can be traded: contract facts, price ticks, and the one door from market `float` to ticket `Decimal`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from attrs import field, frozen
+
+ONE: Final = Decimal(1)
+ZERO: Final = Decimal(0)
+
+
+class SecType(StrEnum):
+    """IBKR's names for kinds of instrument."""
+
+    STOCK = "STK"
+    OPTION = "OPT"
+    FUTURE = "FUT"
+    FUTURE_OPTION = "FOP"
+    CASH = "CASH"
+    CRYPTO = "CRYPTO"
+    COMBO = "BAG"
+
+
+@frozen
+class PriceTick:
+    """From the price `above` on (inclusive), prices are multiples of `tick`."""
+
+    above: Decimal
+    tick: Decimal
+
+    def __attrs_post_init__(self) -> None:
+        if not (self.above.is_finite() and self.tick.is_finite() and self.tick > 0):
+            raise ValueError(f"a price tick needs a level and a tick above zero, not {self.above} and {self.tick}")
+
+
+@frozen
+class Leg:
+    """One leg of a combo: `ratio` units of `conid` for each unit of the combo, negative where it is sold."""
+
+    conid: int
+    ratio: int
+
+    def __attrs_post_init__(self) -> None:
+        if self.ratio == 0:
+            raise ValueError(f"leg {self.conid} has the ratio 0")
+
+
+def _cents() -> tuple[PriceTick, ...]:
+    return (PriceTick(ZERO, Decimal("0.01")),)
+
+
+@frozen(kw_only=True)
+class Instrument:
+    """One tradable contract.
+
+    `price_ticks` is the tick table by price level, lowest level first; `size_increment` the step and least size of a
+    quantity; `multiplier` the money of one unit at price 1; `calendar` a name of exchange_calendars, or "24/7";
+    `outside_hours` the extended session as minutes (before the open, after the close), 0 where there is none.
+    """
+
+    conid: int
+    symbol: str
+    sec_type: SecType = SecType.STOCK
+    currency: str = "USD"
+    multiplier: Decimal = ONE
+    price_ticks: tuple[PriceTick, ...] = field(factory=_cents)
+    size_increment: Decimal = ONE
+    exchange: str = "SMART"
+    calendar: str = "XNYS"
+    outside_hours: tuple[int, int] = (0, 0)
+    legs: tuple[Leg, ...] = ()
+    _decimals: dict[int, Decimal] = field(factory=dict, init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.price_ticks:
+            raise ValueError(f"{self.symbol} has no price tick")
+        if list(self.price_ticks) != sorted(self.price_ticks, key=lambda step: step.above):
+            raise ValueError(f"{self.symbol}: price ticks must go from the lowest level up")
+        if not (self.multiplier > 0 and self.size_increment > 0):
+            raise ValueError(f"{self.symbol}: multiplier and size increment must be above zero")
+        if (self.sec_type is SecType.COMBO) != bool(self.legs):
+            raise ValueError(f"{self.symbol}: legs and the security type BAG belong together")
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the tick at a price level (of a negative price, that of its size)."""
+        if len(self.price_ticks) == 1:
+            return self.price_ticks[0].tick
+        level = abs(price)
+        found = self.price_ticks[0].tick
+        for step in self.price_ticks:
+            if level < step.above:
+                break
+            found = step.tick
+        return found
+
+    def price(self, value: float) -> Decimal:
+        """Cross from market data to money: `value` rounded to the nearest tick, exactly.
+
+        Raises: ValueError if `value` is not finite.
+        """
+        ticks = self.price_ticks
+        if len(ticks) == 1:
+            number = round(value / float(ticks[0].tick))  # raises on NaN and infinity
+            known = self._decimals.get(number)
+            if known is None:
+                known = number * ticks[0].tick
+                if len(self._decimals) < 100_000:
+                    self._decimals[number] = known
+            return known
+        exact = Decimal(repr(value))
+        if not exact.is_finite():
+            raise ValueError(f"{value} is no price")
+        tick = self.tick_at(exact)
+        return (exact / tick).to_integral_value() * tick
+
+    def on_tick(self, price: Decimal) -> bool:
+        """Say whether a ticket price lies on the tick table."""
+        return price % self.tick_at(price) == 0

@@ -1,0 +1,162 @@
+"""What the actors say to one another.
+
+A strategy states intents; the risk gate turns them into an `Approved` or a refusal; the order manager turns what is
+approved into requests; a broker answers with facts; the order manager turns facts into updates for everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from engine.domain.facts import Filled, OrderEvent
+from engine.domain.order import Order
+from engine.domain.ticket import Change, OrderTicket
+
+
+class Place(Struct, frozen=True):
+    """Place one order, or a group as a whole.
+
+    In a bracket the first ticket is the entry and the rest name it as `parent`; in an OCA group all share `oca_group`.
+    """
+
+    tickets: tuple[OrderTicket, ...]
+
+
+class Modify(Struct, frozen=True):
+    """Change fields of a working order; the order manager rebuilds the full ticket."""
+
+    coid: str
+    strategy: str
+    changes: Mapping[str, Change]
+
+
+class Cancel(Struct, frozen=True):
+    """Ask for an order's cancellation."""
+
+    coid: str
+    strategy: str
+
+
+Intent = Place | Modify | Cancel
+
+
+class Refusal(Struct, frozen=True):
+    """Why the gate said no: a stable code, the limit, the value that broke it, and a sentence."""
+
+    code: str
+    limit: str
+    value: str
+    sentence: str
+
+
+class Approved(Struct, frozen=True):
+    """An intent that passed every check. Made by the risk gate alone (a test holds this)."""
+
+    intent: Intent
+
+
+class Denied(Struct, frozen=True):
+    """An intent that the gate refused, whole."""
+
+    intent: Intent
+    refusal: Refusal
+
+
+Verdict = Approved | Denied
+
+
+class PlaceRequest(Struct, frozen=True):
+    """Write these tickets to the venue, once."""
+
+    tickets: tuple[OrderTicket, ...]
+
+
+class ModifyRequest(Struct, frozen=True):
+    """Replace a working order by this full ticket."""
+
+    ticket: OrderTicket
+
+
+class CancelRequest(Struct, frozen=True):
+    """Ask the venue to cancel."""
+
+    coid: str
+
+
+Request = PlaceRequest | ModifyRequest | CancelRequest
+
+
+class Update(Struct, frozen=True):
+    """An order after something became known about it. `event` is a `Filled` where money moved."""
+
+    order: Order
+    event: OrderEvent
+
+
+class PositionNow(Struct, frozen=True):
+    """A position after a fill, as the portfolio has it: of one strategy, and of the account.
+
+    `cost` is what the open quantity cost in all (signed like the quantity, fees apart), `realised` the profit closed so
+    far before fees.
+    """
+
+    strategy: str
+    conid: int
+    quantity: Decimal
+    cost: Decimal
+    realised: Decimal
+    account_quantity: Decimal
+    cash: Decimal
+    currency: str
+
+
+class TimerDue(Struct, frozen=True):
+    """A timer or calendar event of one strategy has come."""
+
+    strategy: str
+    name: str
+    ts_ns: int
+    calendar: bool = False
+
+
+class SetTimer(Struct, frozen=True):
+    """A strategy wants to be woken at `at_ns`; the same name set again replaces."""
+
+    strategy: str
+    name: str
+    at_ns: int
+
+
+class DropTimer(Struct, frozen=True):
+    """A strategy takes a timer back."""
+
+    strategy: str
+    name: str
+
+
+TimerWish = SetTimer | DropTimer
+
+__all__ = [
+    "Approved",
+    "Cancel",
+    "CancelRequest",
+    "Denied",
+    "DropTimer",
+    "Filled",
+    "Intent",
+    "Modify",
+    "ModifyRequest",
+    "Place",
+    "PlaceRequest",
+    "PositionNow",
+    "Refusal",
+    "Request",
+    "SetTimer",
+    "TimerDue",
+    "TimerWish",
+    "Update",
+    "Verdict",
+]

@@ -1,0 +1,250 @@
+"""The life of an order: one table for where it may go, one function that takes it there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from engine.domain.facts import (
+    Accepted,
+    AnswerMissing,
+    Cancelled,
+    CancelAsked,
+    CancelRefused,
+    Filled,
+    Modified,
+    ModifyAsked,
+    ModifyRefused,
+    OrderEvent,
+    Pending,
+    ProvedAbsent,
+    Refused,
+    Sent,
+)
+from engine.domain.ticket import OrderTicket
+from engine.errors import IllegalTransition
+
+
+class State(StrEnum):
+    """Where an order is; the names are those of `engine orders --json`."""
+
+    CREATED = "created"
+    SENT = "sent"
+    IN_DOUBT = "in_doubt"
+    PENDING_SUBMIT = "pending_submit"
+    WORKING = "working"
+    PENDING_MODIFY = "pending_modify"
+    PENDING_CANCEL = "pending_cancel"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+CLOSED: Final = frozenset({State.FILLED, State.CANCELLED, State.REFUSED, State.LOST})
+_ZERO: Final = Decimal(0)
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """One order as far as we know it.
+
+    `ticket` is the full ticket in force; `wanted` the one a modification in flight asks for. `filled` and `paid`
+    (price times quantity, signed by nothing) sum its executions, whose ids are in `fills`. `reason` says why it ended.
+    """
+
+    ticket: OrderTicket
+    state: State = State.CREATED
+    wanted: OrderTicket | None = None
+    filled: Decimal = _ZERO
+    paid: Decimal = _ZERO
+    fills: tuple[str, ...] = ()
+    venue_id: str = ""
+    code: str = ""
+    reason: str = ""
+    created_ns: int = 0
+    updated_ns: int = 0
+
+    @property
+    def coid(self) -> str:
+        """Client order id."""
+        return self.ticket.coid
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity not yet filled, never below zero."""
+        left = self.ticket.quantity - self.filled
+        return left if left > _ZERO else _ZERO
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Mean price of its executions; None before the first."""
+        return self.paid / self.filled if self.filled else None
+
+    @property
+    def is_open(self) -> bool:
+        """True while it may still trade, as far as we know."""
+        return self.state not in CLOSED
+
+
+_S = State
+_ALIVE = (_S.WORKING, _S.PENDING_MODIFY, _S.PENDING_CANCEL)
+
+# The whole life of an order. A pair that is missing here is illegal. A fill that completes the quantity leads to FILLED
+# from anywhere; the row says where one leads that does not.
+NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
+    (_S.CREATED, Sent): _S.SENT,
+    (_S.CREATED, Refused): _S.REFUSED,
+    (_S.CREATED, Cancelled): _S.CANCELLED,  # withdrawn before it was sent
+    (_S.SENT, Pending): _S.PENDING_SUBMIT,
+    (_S.SENT, Accepted): _S.WORKING,
+    (_S.SENT, Refused): _S.REFUSED,
+    (_S.SENT, Filled): _S.WORKING,  # a fill can overtake its own acceptance
+    (_S.SENT, Cancelled): _S.CANCELLED,
+    (_S.SENT, CancelAsked): _S.PENDING_CANCEL,
+    (_S.SENT, AnswerMissing): _S.IN_DOUBT,
+    # Nobody knows whether it lives: any news proves that it reached the venue.
+    (_S.IN_DOUBT, Pending): _S.PENDING_SUBMIT,
+    (_S.IN_DOUBT, Accepted): _S.WORKING,
+    (_S.IN_DOUBT, Modified): _S.WORKING,
+    (_S.IN_DOUBT, ModifyRefused): _S.WORKING,
+    (_S.IN_DOUBT, Refused): _S.REFUSED,
+    (_S.IN_DOUBT, Filled): _S.WORKING,
+    (_S.IN_DOUBT, Cancelled): _S.CANCELLED,
+    (_S.IN_DOUBT, CancelAsked): _S.IN_DOUBT,  # the cancel may arrive before the order is found
+    (_S.IN_DOUBT, CancelRefused): _S.IN_DOUBT,
+    (_S.IN_DOUBT, AnswerMissing): _S.IN_DOUBT,
+    (_S.IN_DOUBT, ProvedAbsent): _S.LOST,
+    (_S.PENDING_SUBMIT, Pending): _S.PENDING_SUBMIT,
+    (_S.PENDING_SUBMIT, Accepted): _S.WORKING,
+    (_S.PENDING_SUBMIT, Refused): _S.REFUSED,
+    (_S.PENDING_SUBMIT, Filled): _S.WORKING,
+    (_S.PENDING_SUBMIT, Cancelled): _S.CANCELLED,
+    (_S.PENDING_SUBMIT, CancelAsked): _S.PENDING_CANCEL,
+    (_S.PENDING_SUBMIT, ModifyAsked): _S.PENDING_MODIFY,
+    (_S.PENDING_SUBMIT, AnswerMissing): _S.IN_DOUBT,
+    (_S.WORKING, Pending): _S.WORKING,  # late: it works already
+    (_S.WORKING, Accepted): _S.WORKING,
+    (_S.WORKING, Refused): _S.REFUSED,  # venues do turn down an order they had taken
+    (_S.WORKING, Filled): _S.WORKING,
+    (_S.WORKING, Cancelled): _S.CANCELLED,
+    (_S.WORKING, CancelAsked): _S.PENDING_CANCEL,
+    (_S.WORKING, CancelRefused): _S.WORKING,  # the answer to a cancel that a later state has overtaken
+    (_S.WORKING, ModifyAsked): _S.PENDING_MODIFY,
+    (_S.WORKING, Modified): _S.WORKING,
+    (_S.WORKING, AnswerMissing): _S.IN_DOUBT,
+    (_S.PENDING_MODIFY, Pending): _S.PENDING_MODIFY,
+    (_S.PENDING_MODIFY, Accepted): _S.PENDING_MODIFY,
+    (_S.PENDING_MODIFY, Modified): _S.WORKING,
+    (_S.PENDING_MODIFY, ModifyRefused): _S.WORKING,
+    (_S.PENDING_MODIFY, Filled): _S.PENDING_MODIFY,  # of the old ticket or the new one; the answer will tell
+    (_S.PENDING_MODIFY, Cancelled): _S.CANCELLED,
+    (_S.PENDING_MODIFY, Refused): _S.REFUSED,
+    (_S.PENDING_MODIFY, CancelAsked): _S.PENDING_CANCEL,
+    (_S.PENDING_MODIFY, AnswerMissing): _S.IN_DOUBT,
+    (_S.PENDING_CANCEL, Pending): _S.PENDING_CANCEL,
+    (_S.PENDING_CANCEL, Accepted): _S.PENDING_CANCEL,  # the acceptance that our cancel overtook
+    (_S.PENDING_CANCEL, Modified): _S.PENDING_CANCEL,
+    (_S.PENDING_CANCEL, ModifyRefused): _S.PENDING_CANCEL,
+    (_S.PENDING_CANCEL, Filled): _S.PENDING_CANCEL,
+    (_S.PENDING_CANCEL, Cancelled): _S.CANCELLED,
+    (_S.PENDING_CANCEL, Refused): _S.REFUSED,
+    (_S.PENDING_CANCEL, CancelAsked): _S.PENDING_CANCEL,  # a cancel is repeated until the order is seen dead
+    (_S.PENDING_CANCEL, CancelRefused): _S.WORKING,
+    (_S.PENDING_CANCEL, AnswerMissing): _S.PENDING_CANCEL,
+    # The end. Late news changes no end but a lost one; late money counts all the same.
+    (_S.FILLED, Filled): _S.FILLED,  # more than we asked for: an over-fill, reported by the books
+    (_S.FILLED, Pending): _S.FILLED,
+    (_S.FILLED, Accepted): _S.FILLED,
+    (_S.FILLED, Modified): _S.FILLED,
+    (_S.FILLED, ModifyRefused): _S.FILLED,
+    (_S.FILLED, CancelRefused): _S.FILLED,
+    (_S.FILLED, Cancelled): _S.FILLED,  # the rest of an order whose fills we heard first
+    (_S.FILLED, AnswerMissing): _S.FILLED,
+    (_S.CANCELLED, Filled): _S.CANCELLED,  # matched before our cancel arrived
+    (_S.CANCELLED, Pending): _S.CANCELLED,
+    (_S.CANCELLED, Accepted): _S.CANCELLED,
+    (_S.CANCELLED, Modified): _S.CANCELLED,
+    (_S.CANCELLED, ModifyRefused): _S.CANCELLED,
+    (_S.CANCELLED, Cancelled): _S.CANCELLED,
+    (_S.CANCELLED, CancelRefused): _S.CANCELLED,
+    (_S.CANCELLED, AnswerMissing): _S.CANCELLED,
+    (_S.REFUSED, Filled): _S.CANCELLED,  # it had lived after all; what is left of it is dead
+    (_S.REFUSED, Refused): _S.REFUSED,
+    (_S.REFUSED, Cancelled): _S.REFUSED,
+    (_S.LOST, Pending): _S.PENDING_SUBMIT,  # it turns up after all: adopted, so that it can be cancelled
+    (_S.LOST, Accepted): _S.WORKING,
+    (_S.LOST, Filled): _S.WORKING,
+    (_S.LOST, Cancelled): _S.CANCELLED,
+    (_S.LOST, Refused): _S.REFUSED,
+    (_S.LOST, ProvedAbsent): _S.LOST,
+}
+
+
+def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = None) -> Order:
+    """Return the order after `event`.
+
+    Args:
+        wanted: With `ModifyAsked`, the full ticket that was sent.
+
+    Raises: IllegalTransition, and changes nothing, if it can't be.
+    """
+    kind = type(event)
+    state = NEXT.get((order.state, kind))
+    if state is None:
+        raise IllegalTransition(coid=order.ticket.coid, status=order.state, event=kind.__name__)
+    if kind is Filled:
+        return _with_fill(order, event, state)  # type: ignore[arg-type]  # `kind is` narrows nothing for mypy
+    match event:
+        case Accepted(venue_id=venue_id) | Pending(venue_id=venue_id):
+            return replace(order, state=state, venue_id=venue_id or order.venue_id, updated_ns=event.ts_ns)
+        case Refused(code=code, reason=reason):
+            return replace(order, state=state, code=code, reason=reason, updated_ns=event.ts_ns)
+        case Cancelled(reason=reason):
+            ended = state is State.CANCELLED and order.state is not State.CANCELLED
+            said = reason if ended else order.reason
+            return replace(order, state=state, reason=said, wanted=None, updated_ns=event.ts_ns)
+        case ModifyAsked():
+            return replace(order, state=state, wanted=wanted, updated_ns=event.ts_ns)
+        case Modified():
+            return _with_ticket(order, event.ts_ns, state)
+        case ModifyRefused(code=code, reason=reason):
+            return replace(order, state=state, wanted=None, code=code, reason=reason, updated_ns=event.ts_ns)
+        case CancelRefused(code=code, reason=reason):
+            return replace(order, state=state, code=code, reason=reason, updated_ns=event.ts_ns)
+        case Sent() | CancelAsked() | AnswerMissing() | ProvedAbsent():
+            return replace(order, state=state, updated_ns=event.ts_ns)
+        case Filled():
+            return _with_fill(order, event, state)
+        case _:
+            assert_never(event)
+
+
+def _with_ticket(order: Order, ts_ns: int, state: State) -> Order:
+    """Put the wanted ticket in force; one that asks for no more than is filled is thereby done."""
+    ticket = order.ticket if order.wanted is None else order.wanted
+    if state not in CLOSED and order.filled >= ticket.quantity:
+        state = State.FILLED
+    return replace(order, state=state, ticket=ticket, wanted=None, updated_ns=ts_ns)
+
+
+def _with_fill(order: Order, fill: Filled, state: State) -> Order:
+    if fill.exec_id in order.fills:
+        return order  # said again after a reconnect
+    filled = order.filled + fill.quantity
+    ticket = order.ticket
+    due = ticket.quantity if order.wanted is None else max(ticket.quantity, order.wanted.quantity)
+    if filled >= due:
+        state = State.FILLED
+    return replace(
+        order,
+        state=state,
+        filled=filled,
+        paid=order.paid + fill.quantity * fill.price,
+        fills=(*order.fills, fill.exec_id),
+        updated_ns=fill.ts_ns,
+    )
