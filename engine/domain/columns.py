@@ -13,7 +13,7 @@ import numpy as np
 from attrs import define, field
 from numpy.typing import NDArray
 
-from engine.domain.market import COLUMNS, RANK, ROW, Bar, Kind, MarketEvent, Quote, Trade
+from engine.domain.market import COLUMNS, RANK, ROW, Bar, Kind, MarketEvent, Quote, Status, Trade
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -31,6 +31,7 @@ class Columns:
     at: Ints | None = None
     _by_conid: dict[int, Ints | None] = field(factory=dict, init=False)
     _conids: tuple[int, ...] | None = field(default=None, init=False)
+    _lists: list[list[Any]] | None = field(default=None, init=False)
 
     def __len__(self) -> int:
         return len(self.data["ts_ns"])
@@ -75,24 +76,41 @@ class Columns:
         found = int(np.searchsorted(rows, end, side="left")) - 1
         return int(rows[found]) if found >= 0 else -1
 
+    @property
+    def lists(self) -> list[list[Any]]:
+        """The columns as plain lists in the order of the event's fields, made once."""
+        if self._lists is None:
+            self._lists = [self.data[name].tolist() for name, _ in COLUMNS[self.kind]]
+        return self._lists
+
     def event(self, index: int) -> MarketEvent:
         """Make one row's event object."""
-        return ROW[self.kind](*(self.data[name][index].item() for name, _ in COLUMNS[self.kind]))
+        if self._lists is not None:
+            return ROW[self.kind](*[column[index] for column in self._lists])
+        return ROW[self.kind](*[_plain(self.data[name][index]) for name, _ in COLUMNS[self.kind]])
+
+
+def _plain(value: Any) -> Any:
+    """A numpy scalar as Python's own; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 @define(eq=False, slots=True)
 class Chunk:
     """Rows of a recording between two moments, with what was last known before the first of them.
 
-    `ts_ns` has the time of each row in merged order. `quotes_before` and so on map a conid to its newest event before
-    row 0 (given by whoever makes the chunk, so that looking back never needs an older chunk).
+    `ts_ns` has the time of each row in merged order. `built` are bars that the feed made of ticks: strategies see them, a
+    venue does not match on them. `quotes_before` and so on map a conid to its newest event before row 0 (given by
+    whoever makes the chunk, so that looking back never needs an older chunk).
     """
 
     ts_ns: Ints
     kinds: dict[Kind, Columns]
+    built: Columns | None = None
     quotes_before: Mapping[int, Quote] = field(factory=dict)
     trades_before: Mapping[int, Trade] = field(factory=dict)
     bars_before: Mapping[int, Bar] = field(factory=dict)
+    status_before: Mapping[int, Status] = field(factory=dict)
     _times: list[int] | None = field(default=None, init=False)
 
     @property
@@ -128,24 +146,39 @@ class Chunk:
             return columns.event(index)  # type: ignore[return-value]  # bars make bars
         return self.bars_before.get(conid)
 
+    def status(self, conid: int, row: int) -> Status | None:
+        """The last change of status before a row."""
+        columns = self.kinds.get(Kind.STATUS)
+        if columns is not None and (index := columns.last_before(conid, row)) >= 0:
+            return columns.event(index)  # type: ignore[return-value]  # status rows make status
+        return self.status_before.get(conid)
 
-def merge(parts: Mapping[Kind, Mapping[str, NDArray[Any]]]) -> Chunk:
-    """Make a chunk of columns by kind, each sorted by time, in the order `(ts_ns, rank, seq)`."""
-    full = {kind: dict(data) for kind, data in parts.items() if len(data["ts_ns"])}
-    if len(full) == 1:
-        ((kind, data),) = full.items()
-        return Chunk(ts_ns=data["ts_ns"], kinds={kind: Columns(kind, data)})
-    ordered = sorted(full, key=lambda kind: RANK[kind])
-    if not ordered:
+
+def merge(parts: Mapping[Kind, Mapping[str, NDArray[Any]]], built: Mapping[str, NDArray[Any]] | None = None) -> Chunk:
+    """Make a chunk of columns by kind, each sorted by time, in the order `(ts_ns, rank, seq)`.
+
+    `built` are the columns of bars made by the feed; at one moment they come after recorded bars.
+    """
+    runs = [(RANK[kind], False, Columns(kind, dict(data))) for kind, data in parts.items() if len(data["ts_ns"])]
+    if built is not None and len(built["ts_ns"]):
+        runs.append((RANK[Kind.BARS], True, Columns(Kind.BARS, dict(built))))
+    if not runs:
         return Chunk(ts_ns=np.empty(0, np.int64), kinds={})
-    times = np.concatenate([full[kind]["ts_ns"] for kind in ordered])
-    order = np.argsort(times, kind="stable")  # the parts stand in rank order, so ties keep it
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order), dtype=np.int64)
-    kinds: dict[Kind, Columns] = {}
-    start = 0
-    for kind in ordered:
-        stop = start + len(full[kind]["ts_ns"])
-        kinds[kind] = Columns(kind, full[kind], place[start:stop])
-        start = stop
-    return Chunk(ts_ns=times[order], kinds=kinds)
+    runs.sort(key=lambda run: run[:2])
+    if len(runs) == 1:
+        times = runs[0][2]["ts_ns"]
+    else:
+        times = np.concatenate([columns["ts_ns"] for _, _, columns in runs])
+        order = np.argsort(times, kind="stable")  # the runs stand in rank order, so ties keep it
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order), dtype=np.int64)
+        start = 0
+        for _, _, columns in runs:
+            columns.at = place[start : start + len(columns)]
+            start += len(columns)
+        times = times[order]
+    return Chunk(
+        ts_ns=times,
+        kinds={columns.kind: columns for _, made, columns in runs if not made},
+        built=next((columns for _, made, columns in runs if made), None),
+    )

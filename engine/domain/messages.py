@@ -123,11 +123,12 @@ class TimerDue(Struct, frozen=True):
 
 
 class SetTimer(Struct, frozen=True):
-    """A strategy wants to be woken at `at_ns`; the same name set again replaces."""
+    """A strategy wants to be woken at `at_ns`; the same name set again replaces, save for calendar events."""
 
     strategy: str
     name: str
     at_ns: int
+    calendar: bool = False
 
 
 class DropTimer(Struct, frozen=True):
