@@ -1,0 +1,182 @@
+"""How a recording lies on disk: names of its files, the columns of each kind, and one entry a file.
+
+    NAME/recording.toml
+    NAME/corporate_actions.toml               optional
+    NAME/quotes/2024-01-02.parquet            a sealed UTC day
+    NAME/quotes/2024-01-03.part-0001.arrows   an unsealed segment of a day
+
+It knows the file formats and nothing of where rows come from or go to.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from attrs import frozen
+from numpy.typing import NDArray
+
+from engine.domain.market import COLUMNS, Kind
+from engine.domain.moments import NS_PER_DAY
+from engine.errors import RecordingError
+
+FORMAT_VERSION: Final = 1
+HEAD_FILE: Final = "recording.toml"
+ACTIONS_FILE: Final = "corporate_actions.toml"
+ROW_GROUP_ROWS: Final = 65_536
+# In the metadata of a sealed day: the highest segment number it holds, so that a crash between rename and removal
+# neither doubles rows nor loses a later segment.
+SEALED_KEY: Final = b"fullticket.sealed_through"
+
+Block = dict[str, NDArray[Any]]  # columns of one kind by name, all of one length, sorted by ts_ns
+
+_NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.part-(\d{4,})\.arrows|\.parquet)")
+_ARROW: Final = {"i8": pa.int64(), "f8": pa.float64(), "?": pa.bool_(), "O": pa.string()}
+SCHEMAS: Final[dict[Kind, pa.Schema]] = {
+    kind: pa.schema([pa.field(name, _ARROW[code], nullable=False) for name, code in columns])
+    for kind, columns in COLUMNS.items()
+}
+PRICES: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.QUOTES: ("bid", "ask"),
+    Kind.TRADES: ("price",),
+    Kind.BARS: ("open", "high", "low", "close"),
+    Kind.STATUS: (),
+}
+SIZES: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.QUOTES: ("bid_size", "ask_size"),
+    Kind.TRADES: ("size",),
+    Kind.BARS: ("volume",),
+    Kind.STATUS: (),
+}
+
+
+@frozen(order=True)
+class DayFile:
+    """One file of one kind and day. `part` is 0 for the sealed file, else the segment's number."""
+
+    day: str
+    part: int
+    path: Path
+
+    @property
+    def start_ns(self) -> int:
+        """First nanosecond of its day."""
+        return day_start_ns(self.day)
+
+
+def day_of(ts_ns: int) -> str:
+    """UTC day of a time, as in file names."""
+    return datetime.fromtimestamp(ts_ns // 1_000_000_000, tz=UTC).strftime("%Y-%m-%d")
+
+
+def day_start_ns(day: str) -> int:
+    """First nanosecond of a UTC day; ValueError if there is no such day."""
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+
+
+def day_path(root: Path, kind: Kind, day: str) -> Path:
+    """Where a sealed day lies."""
+    return root / kind / f"{day}.parquet"
+
+
+def part_path(root: Path, kind: Kind, day: str, part: int) -> Path:
+    """Where a segment lies."""
+    return root / kind / f"{day}.part-{part:04d}.arrows"
+
+
+def day_files(root: Path, kind: Kind) -> list[DayFile]:
+    """The files of one kind, oldest day first, sealed before segments.
+
+    Raises: RecordingError for a file that does not belong there (a temporary file of a seal does).
+    """
+    folder = root / kind
+    if not folder.is_dir():
+        return []
+    found = []
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise RecordingError("is no day file of a recording (YYYY-MM-DD.parquet)", place=str(path))
+        try:
+            day_start_ns(match[1])
+        except ValueError:
+            raise RecordingError(f"{match[1]} is no date", place=str(path)) from None
+        found.append(DayFile(match[1], int(match[2] or 0), path))
+    return sorted(found)
+
+
+def check_schema(schema: pa.Schema, kind: Kind, path: Path) -> None:
+    """Compare a file's columns with those of its kind.
+
+    Raises: RecordingError with the first column that differs.
+    """
+    wanted = SCHEMAS[kind]
+    for field in wanted:
+        index = schema.get_field_index(field.name)
+        if index < 0:
+            raise RecordingError(f"column {field.name} is missing", place=str(path))
+        if schema.field(index).type != field.type:
+            raise RecordingError(
+                f"column {field.name} is {schema.field(index).type}, not {field.type}", place=str(path)
+            )
+    if len(schema) != len(wanted):
+        extra = sorted(set(schema.names) - set(wanted.names))
+        raise RecordingError(
+            f"column {', '.join(extra) or 'twice the same'} does not belong to {kind}", place=str(path)
+        )
+
+
+def to_batch(kind: Kind, block: Block) -> pa.RecordBatch:
+    """A block as an Arrow batch of the kind's schema."""
+    schema = SCHEMAS[kind]
+    return pa.record_batch([pa.array(block[field.name], field.type) for field in schema], schema=schema)
+
+
+def to_block(kind: Kind, batch: Any, path: Path) -> Block:
+    """Columns of an Arrow table or batch as numpy arrays, without a copy where Arrow allows it.
+
+    Raises: RecordingError if a value is absent.
+    """
+    block: Block = {}
+    for name, code in COLUMNS[kind]:
+        column = batch.column(name)
+        if isinstance(column, pa.ChunkedArray):
+            column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        if column.null_count:
+            row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False))) + 1
+            raise RecordingError(f"{name} is absent in row {row} of a batch", place=str(path))
+        block[name] = column.to_numpy(zero_copy_only=code in ("i8", "f8"))
+    return block
+
+
+def rows_of(block: Block) -> int:
+    """How many rows a block has."""
+    return len(block["ts_ns"])
+
+
+def cut(block: Block, start: int, stop: int) -> Block:
+    """Rows of a block, as views."""
+    return {name: array[start:stop] for name, array in block.items()}
+
+
+def join(blocks: list[Block]) -> Block:
+    """Blocks one after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def by_day(block: Block) -> list[tuple[str, Block]]:
+    """Cut a sorted block at UTC midnights."""
+    days = block["ts_ns"] // NS_PER_DAY
+    if not len(days):
+        return []
+    edges = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)]
+    return [(day_of(int(block["ts_ns"][start])), cut(block, start, stop)) for start, stop in pairwise(edges)]
