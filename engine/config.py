@@ -1,0 +1,199 @@
+"""One TOML file in, the settings of a run out; what is wrong with it is one sentence with file and key.
+
+Shapes and types are checked by `engine.tables`; here stand the tables themselves, `--set` and what a value may be.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve
+
+from engine.config_checks import check
+from engine.errors import ConfigError
+from engine.settings import (
+    AccountSettings,
+    RecordingSettings,
+    ReplaySettings,
+    ReportSettings,
+    RiskSettings,
+    Settings,
+    StrategySettings,
+    VenueSettings,
+)
+from engine.tables import nearest, shown, structure
+
+Table = dict[str, Any]
+
+# The keys of a configuration, in the order in which they are read.
+_TOP: Final = ("name", "seed", "recording", "account", "strategy", "risk", "venue", "replay", "report")
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Settings:
+    """Read the settings of a run.
+
+    Args:
+        path: The TOML file; relative paths in it, and in overrides, start from its folder.
+        overrides: `dotted.key=value`, applied in order before anything is checked. The value is read as TOML, else
+            taken as a text; a strategy is addressed by its name or its number.
+
+    Raises: ConfigError, for the first thing that is wrong.
+    """
+    table = _read(path)
+    changed = [_override(table, text) for text in overrides]
+    try:
+        return check(_settings(table, path))
+    except ConfigError as exc:
+        for key, text in changed:
+            if exc.place == f"{path}: {key}":
+                raise ConfigError(exc.problem, place=f"--set {text}") from exc
+        raise
+
+
+def _read(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except FileNotFoundError as exc:
+        raise ConfigError("there is no such file", place=str(path)) from exc
+    except IsADirectoryError as exc:
+        raise ConfigError("this is a folder, not a configuration file", place=str(path)) from exc
+    except OSError as exc:
+        raise ConfigError(f"can't be read: {exc.strerror}", place=str(path)) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"is not UTF-8 text (byte {exc.start})", place=str(path)) from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"is not valid TOML: {exc}", place=str(path)) from exc
+
+
+def _settings(table: Table, path: Path) -> Settings:
+    def read(key: str, kind: type[Any]) -> Any:
+        return structure(table.get(key, {}), kind, file=path, key=key, folder=path.parent)
+
+    for key in table:
+        if key not in _TOP:
+            raise ConfigError(f"unknown key{nearest(key, _TOP)}", place=f"{path}: {key}")
+    for key in ("name", "recording"):
+        if key not in table:
+            what = "missing; it is required" if key == "name" else "this table is missing; it is required"
+            raise ConfigError(what, place=f"{path}: {key}")
+    return Settings(
+        name=_plain(table["name"], str, "a text in quotes", f"{path}: name"),
+        seed=_plain(table.get("seed", 0), int, "a whole number", f"{path}: seed"),
+        source=path,
+        recording=structure(
+            _iso(table["recording"]), RecordingSettings, file=path, key="recording", folder=path.parent
+        ),
+        account=read("account", AccountSettings),
+        strategies=_strategies(table, path),
+        risk=read("risk", RiskSettings),
+        venue=_venue(read("venue", VenueSettings), path),
+        replay=read("replay", ReplaySettings),
+        report=read("report", ReportSettings),
+    )
+
+
+def _plain(value: Any, kind: type[Any], what: str, place: str) -> Any:
+    if type(value) is not kind:  # a bool is an int, too
+        raise ConfigError(f"must be {what}, not {shown(value)}", place=place)
+    return value
+
+
+def _iso(recording: Any) -> Any:
+    """Let `start = 2024-08-08` stand without quotes: TOML reads it as a date."""
+    if not isinstance(recording, Mapping):
+        return recording
+    return {key: at.isoformat() if isinstance(at, date | datetime) else at for key, at in recording.items()}
+
+
+def _strategies(table: Table, path: Path) -> tuple[StrategySettings, ...]:
+    rows = table.get("strategy", [])
+    if not isinstance(rows, list):
+        raise ConfigError("must be written [[strategy]], one for each copy", place=f"{path}: strategy")
+    if not rows:
+        raise ConfigError("missing; there must be at least one [[strategy]]", place=f"{path}: strategy")
+    return tuple(
+        structure(row, StrategySettings, file=path, key=_label(row, at), folder=path.parent)
+        for at, row in enumerate(rows)
+    )
+
+
+def _label(row: Any, at: int) -> str:
+    """Name a strategy's table in errors: by its name, if it has one."""
+    name = row.get("name") if isinstance(row, Mapping) else None
+    return f"strategy.{name}" if isinstance(name, str) else f"strategy.{at}"
+
+
+def _venue(venue: VenueSettings, path: Path) -> VenueSettings:
+    """Make a fee table's file absolute; anything else in `fees` is a name."""
+    if not (venue.fees.endswith(".toml") or "/" in venue.fees):
+        return venue
+    file = path.parent / venue.fees
+    if not file.is_file():
+        raise ConfigError(f"there is no such file: {file}", place=f"{path}: venue.fees")
+    return evolve(venue, fees=str(file))
+
+
+def _override(table: Table, text: str) -> tuple[str, str]:
+    """Apply one `--set` to the raw table; return its key as errors name it, and its text."""
+    place = f"--set {text}"
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise ConfigError("must be written KEY=VALUE", place=place)
+    path = _dotted(key.strip(), place)
+    at: Any = table
+    named = []
+    for step in path[:-1]:
+        if isinstance(at, list):
+            row = _row(at, step, place)
+            at = at[row]
+            named.append(_label(at, row).removeprefix("strategy."))
+        else:
+            at = at.setdefault(step, {})
+            named.append(step)
+        if not isinstance(at, dict | list):
+            raise ConfigError(f"{'.'.join(named)} is a value, not a table", place=place)
+    if isinstance(at, list):
+        raise ConfigError(f"{'.'.join(named)} is a list of tables; say which, and which key", place=place)
+    at[path[-1]] = _value(value.strip())
+    return ".".join((*named, path[-1])), text
+
+
+def _dotted(key: str, place: str) -> list[str]:
+    """Split a dotted key as TOML does, quotes included."""
+    steps = []
+    try:
+        at: Any = tomllib.loads(f"{key} = 0") if not re.search(r"[\n=]", key) else None
+    except tomllib.TOMLDecodeError:
+        at = None
+    if at is None:
+        raise ConfigError(f"{key!r} is no dotted key", place=place)
+    while isinstance(at, dict):
+        (step,) = at
+        steps.append(step)
+        at = at[step]
+    return steps
+
+
+def _row(rows: list[Any], step: str, place: str) -> int:
+    names = [row.get("name") if isinstance(row, dict) else None for row in rows]
+    if step in names:
+        return names.index(step)
+    if step.isdecimal() and int(step) < len(rows):
+        return int(step)
+    known = [name for name in names if isinstance(name, str)]
+    raise ConfigError(f"there is no strategy {step!r}{nearest(step, known)}", place=place)
+
+
+def _value(text: str) -> Any:
+    """Read a value as TOML would, or take it as a text: `5`, `"5"`, `[1, 2]`, `AAPL`."""
+    try:
+        found = tomllib.loads(f"value = {text}", parse_float=Decimal)
+    except tomllib.TOMLDecodeError:
+        return text
+    return found["value"] if len(found) == 1 else text

@@ -1,0 +1,159 @@
+"""What the values of a configuration may be, once their types are right: ranges, names, and what must agree.
+
+Whether an instrument exists or a strategy can be found is not known here: that is for the recording and the loader.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from engine.errors import ConfigError
+from engine.settings import Limits, Settings
+from engine.tables import nearest, shown
+
+FILLS: Final = ("conservative", "same_event", "next_event", "next_open", "touch")
+RESTING_PRICES: Final = ("limit", "touch")
+SLIPPAGES: Final = ("none", "ticks", "bps", "half_spread", "square_root")
+STOP_TRIGGERS: Final = ("default", "last", "bid_ask")
+
+# A problem: (dotted key, sentence).
+Problem = tuple[str, str]
+
+
+def check(settings: Settings) -> Settings:
+    """Return the settings if every value is allowed.
+
+    Raises: ConfigError, for the first that is not.
+    """
+    for part in (_names, _recording, _account, _strategies, _risk, _venue, _replay):
+        for key, sentence in part(settings):
+            raise ConfigError(sentence, place=f"{settings.source}: {key}")
+    return settings
+
+
+def _ranged(key: str, value: Any, allowed: Callable[[Any], bool], what: str) -> Iterator[Problem]:
+    if not allowed(value):
+        yield key, f"must be {what}, not {shown(value)}"
+
+
+def _one_of(key: str, value: str, known: tuple[str, ...]) -> Iterator[Problem]:
+    if value not in known:
+        yield key, f"{value!r} is not one of {', '.join(known)}{_hint(value, known)}"
+
+
+def _hint(value: str, known: tuple[str, ...]) -> str:
+    hint = nearest(value, known)
+    return hint if "did you mean" in hint else ""
+
+
+def _names(settings: Settings) -> Iterator[Problem]:
+    # It becomes the name of a folder.
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", settings.name):
+        yield "name", f"must be made of letters, digits, '-', '_' and '.', not {settings.name!r}"
+    yield from _ranged("seed", settings.seed, lambda seed: seed >= 0, "0 or more")
+
+
+def _recording(settings: Settings) -> Iterator[Problem]:
+    recording = settings.recording
+    if not recording.path.is_dir():
+        yield "recording.path", f"there is no such folder: {recording.path}"
+    moments = {}
+    for key in ("start", "end", "warm_up_until"):
+        text = getattr(recording, key)
+        if text is None:
+            continue
+        try:
+            moments[key] = datetime.fromisoformat(text)
+        except ValueError:
+            yield f"recording.{key}", f"must be a date or a time as in 2024-08-08T09:30:00, not {text!r}"
+    if recording.instruments is not None:
+        if not recording.instruments:
+            yield "recording.instruments", "is empty; leave it out to take all"
+        yield from _unique("recording.instruments", recording.instruments)
+    for earlier, later in (("start", "end"), ("start", "warm_up_until"), ("warm_up_until", "end")):
+        if earlier in moments and later in moments:
+            first, last = moments[earlier], moments[later]
+            comparable = (first.tzinfo is None) == (last.tzinfo is None)
+            if comparable and last <= first and not (earlier == "start" and later == "warm_up_until" and last == first):
+                yield f"recording.{later}", f"{getattr(recording, later)} is not after {earlier}, {first.isoformat()}"
+
+
+def _account(settings: Settings) -> Iterator[Problem]:
+    account = settings.account
+    if not account.id:
+        yield "account.id", "is empty"
+    for key, currency in (("base_currency", account.base_currency), *((f"cash.{name}", name) for name in account.cash)):
+        if not re.fullmatch(r"[A-Z]{3,5}", currency):
+            yield f"account.{key}", f"must be a currency's code as in USD, not {currency!r}"
+    for currency, amount in account.cash.items():
+        yield from _ranged(f"account.cash.{currency}", amount, lambda cash: cash >= 0, "0 or more")
+
+
+def _strategies(settings: Settings) -> Iterator[Problem]:
+    seen = set()
+    for strategy in settings.strategies:
+        key = f"strategy.{strategy.name}"
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", strategy.name):
+            yield f"{key}.name", f"must be made of letters, digits, '-' and '_', not {strategy.name!r}"
+        if strategy.name in seen:
+            yield f"{key}.name", f"two strategies are named {strategy.name!r}; each copy needs a name of its own"
+        seen.add(strategy.name)
+        if not strategy.instruments:
+            yield f"{key}.instruments", "is empty; a strategy needs at least one instrument"
+        yield from _unique(f"{key}.instruments", strategy.instruments)
+        replayed = settings.recording.instruments
+        for symbol in strategy.instruments:
+            if replayed is not None and symbol not in replayed:
+                yield f"{key}.instruments", f"{symbol!r} is not among recording.instruments"
+
+
+def _unique(key: str, symbols: tuple[str, ...]) -> Iterator[Problem]:
+    for symbol in symbols:
+        if symbols.count(symbol) > 1:
+            yield key, f"{symbol!r} stands there twice"
+
+
+def _risk(settings: Settings) -> Iterator[Problem]:
+    risk = settings.risk
+    yield from _limits("risk.account", risk.account)
+    names = [strategy.name for strategy in settings.strategies]
+    for name, limits in risk.strategy.items():
+        if name not in names:
+            yield f"risk.strategy.{name}", f"there is no strategy {name!r}{nearest(name, names)}"
+        yield from _limits(f"risk.strategy.{name}", limits)
+    for symbol, limits in risk.instrument.items():
+        yield from _limits(f"risk.instrument.{symbol}", limits)
+
+
+def _limits(key: str, limits: Limits) -> Iterator[Problem]:
+    for name, value in attrs.asdict(limits).items():
+        if isinstance(value, int | Decimal):
+            yield from _ranged(f"{key}.{name}", value, lambda limit: limit >= 0, "0 or more")
+
+
+def _venue(settings: Settings) -> Iterator[Problem]:
+    venue = settings.venue
+    for name, value in attrs.asdict(venue.latency_ms).items():
+        yield from _ranged(f"venue.latency_ms.{name}", value, lambda ms: ms >= 0, "0 or more")
+    for name, value in attrs.asdict(venue.participation).items():
+        yield from _ranged(f"venue.participation.{name}", value, lambda part: 0 < part <= 1, "above 0 and at most 1")
+    yield from _one_of("venue.fills", venue.fills, FILLS)
+    yield from _one_of("venue.resting_price", venue.resting_price, RESTING_PRICES)
+    yield from _one_of("venue.slippage", venue.slippage, SLIPPAGES)
+    yield from _one_of("venue.stop_trigger", venue.stop_trigger, STOP_TRIGGERS)
+    yield from _ranged("venue.slippage_size", venue.slippage_size, lambda size: size >= 0, "0 or more")
+
+
+def _replay(settings: Settings) -> Iterator[Problem]:
+    replay, report = settings.replay, settings.report
+    yield from _ranged("replay.window", replay.window, lambda rows: rows >= 1, "1 or more")
+    yield from _ranged("replay.chunk", replay.chunk, lambda rows: rows >= 1, "1 or more")
+    yield from _ranged("replay.hang_limit_s", replay.hang_limit_s, lambda limit: limit > 0, "above 0")
+    yield from _ranged("report.trading_days", report.trading_days, lambda days: days >= 1, "1 or more")
+    yield from _ranged("report.risk_free_rate", report.risk_free_rate, lambda rate: rate > -1, "above -1")
