@@ -1,0 +1,171 @@
+"""The order manager: it owns the book of orders, and nothing reaches a venue but through it.
+
+A core: facts and verdicts in, updates and requests out. It applies answers and executions in any order, twice or late.
+A modification is always the *full ticket*, rebuilt from the book with only the wanted fields changed.
+
+Every fact is noted in `facts` before anything follows from it; whoever runs the core stores them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.domain.facts import (
+    Answer,
+    CancelAsked,
+    CancelRefused,
+    Filled,
+    ModifyAsked,
+    ModifyRefused,
+    OrderEvent,
+    Refused,
+    Sent,
+)
+from engine.domain.messages import (
+    Approved,
+    Cancel,
+    CancelRequest,
+    Denied,
+    Modify,
+    ModifyRequest,
+    Place,
+    PlaceRequest,
+    Request,
+    Update,
+    Verdict,
+)
+from engine.domain.order import CLOSED, NEXT, Order, advance
+from engine.domain.ticket import amend
+from engine.errors import IllegalTransition, InvariantBroken
+
+JournalRow = tuple[int, str, str, Any]  # time, kind of fact, coid (or strategy), what
+
+
+class OrderManager:
+    """The book of orders, by client order id, oldest first. It writes it alone."""
+
+    def __init__(self) -> None:
+        self._book: dict[str, Order] = {}
+        self._executions: set[str] = set()
+        self.frozen: dict[str, str] = {}  # orders told something impossible, and what
+        self.facts: list[JournalRow] = []
+
+    @property
+    def book(self) -> Mapping[str, Order]:
+        """Every order of the run; read it, don't write it."""
+        return self._book
+
+    def hear(self, answers: Sequence[Answer]) -> list[Update]:
+        """Apply what a venue said; return what became of the orders."""
+        updates: list[Update] = []
+        facts = self.facts
+        for answer in answers:
+            coid = answer.coid
+            facts.append((answer.ts_ns, "answer", coid, answer))
+            order = self._book.get(coid)
+            if order is None:
+                self.frozen[coid] = f"{type(answer).__name__} for an order that is not ours"
+                facts.append((answer.ts_ns, "foreign", coid, self.frozen[coid]))
+                continue
+            if answer.__class__ is Filled:
+                if answer.exec_id in self._executions:
+                    continue  # exactly once, however often it is said
+                self._executions.add(answer.exec_id)
+            update = self._advance(order, answer)
+            if update is not None:
+                updates.append(update)
+        return updates
+
+    def act(self, verdicts: Sequence[Verdict], now_ns: int) -> tuple[list[Request], list[Update]]:
+        """Carry out what was approved, tell of what was refused."""
+        requests: list[Request] = []
+        updates: list[Update] = []
+        for verdict in verdicts:
+            if verdict.__class__ is Denied:
+                self._deny(verdict, now_ns, updates)
+                continue
+            assert isinstance(verdict, Approved)
+            intent = verdict.intent
+            match intent:
+                case Place():
+                    self._place(intent, now_ns, requests)
+                case Cancel():
+                    self._cancel(intent, now_ns, requests, updates)
+                case Modify():
+                    self._modify(intent, now_ns, requests, updates)
+        return requests, updates
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def _place(self, intent: Place, now_ns: int, requests: list[Request]) -> None:
+        self.facts.append((now_ns, "approved", intent.tickets[0].coid, intent))
+        for ticket in intent.tickets:
+            coid = ticket.coid
+            if coid in self._book:
+                raise InvariantBroken(f"the client order id {coid} was given twice")
+            self._book[coid] = advance(Order(ticket=ticket, created_ns=now_ns), Sent(coid=coid, ts_ns=now_ns))
+        requests.append(PlaceRequest(intent.tickets))
+
+    def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
+        coid = intent.coid
+        order = self._book.get(coid)
+        if order is None or order.state in CLOSED:
+            return  # it has ended meanwhile, and the strategy has been told
+        self.facts.append((now_ns, "cancel", coid, None))
+        update = self._advance(order, CancelAsked(coid=coid, ts_ns=now_ns))
+        if update is not None:
+            updates.append(update)
+        requests.append(CancelRequest(coid))
+
+    def _modify(self, intent: Modify, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
+        coid = intent.coid
+        order = self._book[coid]
+        if (order.state, ModifyAsked) not in NEXT:
+            reason = f"an order that is {order.state} can't be modified"
+            updates.append(Update(order, ModifyRefused(coid=coid, ts_ns=now_ns, code="STATE", reason=reason)))
+            return
+        ticket = amend(order.ticket, intent.changes)
+        if ticket.quantity <= order.filled:
+            reason = f"{order.filled} of it are filled already"
+            updates.append(Update(order, ModifyRefused(coid=coid, ts_ns=now_ns, code="FILLED", reason=reason)))
+            return
+        self.facts.append((now_ns, "modify", coid, ticket))
+        update = self._advance(order, ModifyAsked(coid=coid, ts_ns=now_ns), wanted=ticket)
+        if update is not None:
+            updates.append(update)
+        requests.append(ModifyRequest(ticket))
+
+    def _deny(self, verdict: Denied, now_ns: int, updates: list[Update]) -> None:
+        intent, refusal = verdict.intent, verdict.refusal
+        match intent:
+            case Place(tickets=tickets):
+                for ticket in tickets:
+                    coid = ticket.coid
+                    self.facts.append((now_ns, "denied", coid, (ticket, refusal)))
+                    said = Refused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
+                    order = advance(Order(ticket=ticket, created_ns=now_ns), said)
+                    self._book[coid] = order
+                    updates.append(Update(order, said))
+            case Modify(coid=coid):
+                self.facts.append((now_ns, "denied", coid, (intent, refusal)))
+                known = self._book.get(coid)
+                if known is not None:
+                    no = ModifyRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
+                    updates.append(Update(known, no))
+            case Cancel(coid=coid):  # the gate lets every cancel pass; a plugin gate may not
+                self.facts.append((now_ns, "denied", coid, (intent, refusal)))
+                known = self._book.get(coid)
+                if known is not None:
+                    kept = CancelRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
+                    updates.append(Update(known, kept))
+
+    def _advance(self, order: Order, event: OrderEvent, **more: Any) -> Update | None:
+        try:
+            after = advance(order, event, **more)
+        except IllegalTransition as error:
+            self.frozen[error.coid] = str(error)
+            self.facts.append((event.ts_ns, "illegal", error.coid, str(error)))
+            return None
+        self._book[after.ticket.coid] = after
+        return Update(after, event)

@@ -1,0 +1,206 @@
+"""The checks: each a small function of one shape that returns nothing when it allows.
+
+    (ticket, exposure, market, bounds) -> Refusal | None
+
+Codes are stable. Unknown means no: a check that lacks its input refuses. `docs/architecture.md` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.messages import Refusal
+from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
+from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
+from engine.risk.exposure import Exposure, MarketNow, key_of
+from engine.risk.limits import Bounds
+
+Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
+LEVELS: Final = ("the account", "the strategy", "the instrument")
+_AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
+
+
+def restricted(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """RESTRICTED: the instrument is on a restricted list."""
+    if not bounds.restricted:
+        return None
+    symbol = exposure.instrument.symbol
+    return Refusal("RESTRICTED", "restricted list", symbol, f"{symbol} is on the restricted list")
+
+
+def warm_up(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """WARM_UP: until the warm-up span ends, strategies see data and may not trade."""
+    if market.now_ns >= exposure.warm_up_until_ns:
+        return None
+    left = (exposure.warm_up_until_ns - market.now_ns) / NS_PER_S
+    return Refusal("WARM_UP", "end of the warm-up", f"{left:.0f} s before", "the warm-up span has not ended")
+
+
+def order_quantity(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """QUANTITY: units of one order."""
+    if ticket.quantity <= bounds.quantity_max:
+        return None
+    limit, value = str(bounds.quantity_max), str(ticket.quantity)
+    return Refusal("QUANTITY", limit, value, f"an order of {value} is above the largest allowed, {limit}")
+
+
+def tick_and_lot(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """TICK, LOT: prices on the tick table, quantities in the size increment."""
+    if not bounds.tick_and_lot:
+        return None
+    instrument = exposure.instrument
+    for price in (ticket.limit_price, ticket.stop_price):
+        if price is not None and not instrument.on_tick(price):
+            tick = instrument.tick_at(price)
+            return Refusal("TICK", str(tick), str(price), f"{price} is no multiple of the tick {tick}")
+    lot = instrument.size_increment
+    if ticket.quantity % lot:
+        return Refusal("LOT", str(lot), str(ticket.quantity), f"{ticket.quantity} is no multiple of the lot {lot}")
+    return None
+
+
+def session_hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """CLOSED, HALTED: the exchange is open to this order now (an order for the opening auction may come before it)."""
+    if market.halted:
+        return Refusal("HALTED", "open", "halted", f"trading in {exposure.instrument.symbol} is halted")
+    if not bounds.session_hours or ticket.tif is Tif.OPG:
+        return None
+    outside = exposure.instrument.outside_hours if ticket.outside_rth else (0, 0)
+    if exposure.sessions.is_open(market.now_ns, outside):
+        return None
+    return Refusal("CLOSED", "session hours", "closed", f"{exposure.instrument.symbol} is not in session")
+
+
+def stale_quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """NO_PRICE, STALE: the market was heard of lately (before the open there is nothing to hear)."""
+    if ticket.tif is Tif.OPG and market.price is not None:
+        return None
+    if market.price is None:
+        symbol = exposure.instrument.symbol
+        return Refusal("NO_PRICE", "a price", "none", f"no price of {symbol} is known")
+    age_ns = market.now_ns - market.since_ns
+    if age_ns <= bounds.quote_age_max_ns:
+        return None
+    limit, value = bounds.quote_age_max_ns / NS_PER_S, age_ns / NS_PER_S
+    return Refusal("STALE", f"{limit:g} s", f"{value:.3f} s", f"the last price is {value:.1f} s old, above {limit:g} s")
+
+
+def order_notional(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """NOTIONAL: money of one order in base currency, at the worse of its own price and the market's."""
+    price = market.price
+    if price is None:
+        return Refusal("NO_PRICE", "a price", "none", f"no price of {exposure.instrument.symbol} is known")
+    worst = abs(exposure.instrument.price(price))
+    for own in (ticket.limit_price, ticket.stop_price):
+        if own is not None and abs(own) > worst:
+            worst = abs(own)
+    value = ticket.quantity * worst * exposure.instrument.multiplier * exposure.rate
+    if value <= bounds.notional_max:
+        return None
+    limit = bounds.notional_max
+    return Refusal("NOTIONAL", str(limit), str(value), f"an order worth {value} is above the largest allowed, {limit}")
+
+
+def price_collar(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """COLLAR: a limit may not be worse than the market's price by more than the collar (a better one may be far)."""
+    limit = ticket.limit_price
+    if limit is None or ticket.order_type in _AUCTION:
+        return None
+    price = market.price
+    if price is None:
+        return Refusal("NO_PRICE", "a price", "none", f"no price of {exposure.instrument.symbol} is known")
+    if ticket.stop_price is not None:
+        price = float(ticket.stop_price)  # a stop limit trades there, not here
+    room = abs(price) * bounds.collar
+    worse_by = float(limit) - price if ticket.side is Side.BUY else price - float(limit)
+    if worse_by <= room:
+        return None
+    percent = worse_by / abs(price) * 100.0 if price else float("inf")
+    most = bounds.collar * 100.0
+    sentence = f"the limit {limit} is {percent:.2f} % worse than the market, above {most:g} %"
+    return Refusal("COLLAR", f"{most:g} %", f"{percent:.2f} %", sentence)
+
+
+def position(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """POSITION: units held if this order and every open one of its side fill, by level."""
+    if ticket.parent is not None:
+        return None  # a child only closes what its entry has opened
+    account, strategy = exposure.units
+    most_account, most_strategy, most_instrument = bounds.position_max
+    reach = account.reach(ticket.side, ticket.quantity)
+    if most_account is not None and reach > most_account:
+        return _too_far(reach, most_account, LEVELS[0])
+    if most_instrument is not None and reach > most_instrument:
+        return _too_far(reach, most_instrument, LEVELS[2])
+    if most_strategy is not None:
+        own = strategy.reach(ticket.side, ticket.quantity)
+        if own > most_strategy:
+            return _too_far(own, most_strategy, LEVELS[1])
+    return None
+
+
+def _too_far(value: Decimal, limit: Decimal, level: str) -> Refusal:
+    sentence = f"the position of {level} could reach {value}, above {limit}"
+    return Refusal("POSITION", str(limit), str(value), sentence)
+
+
+def open_orders(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """OPEN_ORDERS: how many orders are open, this one included, by level."""
+    for tally, limit, level in zip(exposure.tallies, bounds.open_orders_max, LEVELS, strict=True):
+        if limit is not None and tally.open >= limit:
+            sentence = f"{level} has {tally.open} open orders, and {limit} are allowed"
+            return Refusal("OPEN_ORDERS", str(limit), str(tally.open + 1), sentence)
+    return None
+
+
+def order_rate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """RATE: new orders within any minute, by level. Refused, never queued: a late order is another order."""
+    for tally, limit, level in zip(exposure.tallies, bounds.orders_per_minute_max, LEVELS, strict=True):
+        if limit is not None and tally.in_last(NS_PER_MINUTE, market.now_ns) >= limit:
+            sentence = f"{level} has sent {limit} orders within a minute, as many as are allowed"
+            return Refusal("RATE", f"{limit}/min", f"{limit + 1}/min", sentence)
+    return None
+
+
+def duplicate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """DUPLICATE: an identical ticket is working, pending or in doubt, or was sent a moment ago.
+
+    An earlier one whose cancellation we have asked for does not count.
+    """
+    window_ns = bounds.duplicate_window_ns
+    earlier = exposure.duplicates.earlier(key_of(ticket), market.now_ns, window_ns)
+    if earlier is None:
+        return None
+    window_s = window_ns / NS_PER_S
+    sentence = f"identical to order {earlier}, which is open or was sent within {window_s:g} s"
+    return Refusal("DUPLICATE", f"{window_s:g} s", earlier, sentence)
+
+
+# In the order in which they are asked; the first that refuses is the one that is told.
+NEW_ORDER: Final[tuple[Check, ...]] = (
+    restricted,
+    warm_up,
+    order_quantity,
+    tick_and_lot,
+    session_hours,
+    stale_quote,
+    order_notional,
+    price_collar,
+    position,
+    open_orders,
+    order_rate,
+    duplicate,
+)
+# A modification is judged as the full ticket it becomes; it opens no order.
+MODIFICATION: Final[tuple[Check, ...]] = (
+    restricted,
+    order_quantity,
+    tick_and_lot,
+    session_hours,
+    stale_quote,
+    order_notional,
+    price_collar,
+    position,
+)

@@ -1,0 +1,431 @@
+"""The host runs every strategy, event by event and in config order, on one window at a time.
+
+A core: no trio, no clock, no log. It takes updates, timers and windows, calls handlers, and collects what they want.
+A window stops for all at the first event at which any strategy wants something.
+
+Event objects are made lazily by `starmap` over column lists, one iterator a chunk that goes on where the last window
+stopped; how many are left in the first column's iterator tells which row is in hand, so the loop itself counts nothing.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, repeat, starmap
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+
+from engine.domain.columns import Chunk, Columns, Ints
+from engine.domain.facts import Filled
+from engine.domain.market import COLUMNS, ROW, Kind, MarketEvent
+from engine.domain.messages import Cancel, Intent, Place, PositionNow, TimerDue, TimerWish, Update
+from engine.domain.order import CLOSED
+from engine.domain.view import ChunkView
+from engine.strategy.api import Strategy
+from engine.strategy.columnar import ColumnarSeat
+from engine.strategy.context import BarWish, Context
+
+Handler = Callable[[Any], None]
+Route = tuple[tuple["Seat", Handler], ...]
+
+_HANDLER = {Kind.QUOTES: "on_quote", Kind.TRADES: "on_trade", Kind.BARS: "on_bar", Kind.STATUS: "on_status"}
+
+
+def overridden(strategy: Strategy[Any], name: str) -> Handler | None:
+    """The strategy's own handler of that name; None if it has the base's, which does nothing."""
+    if getattr(type(strategy), name) is getattr(Strategy, name):
+        return None
+    handler: Handler = getattr(strategy, name)
+    return handler
+
+
+@define(eq=False)
+class Seat:
+    """One copy of a strategy in the host."""
+
+    name: str
+    strategy: Strategy[Any]
+    ctx: Context
+    conids: frozenset[int]
+    spans: frozenset[tuple[int, int]] = frozenset()  # (conid, span_ns) of the bars it subscribed to
+    off: str | None = None
+    columnar: ColumnarSeat | None = None
+    handlers: dict[Kind, Handler] = field(factory=dict)
+    on_order: Handler | None = None
+    on_fill: Handler | None = None
+
+    @classmethod
+    def of(cls, name: str, strategy: Strategy[Any], ctx: Context) -> Seat:
+        """Seat a strategy, looking once which handlers it has."""
+        seat = cls(name, strategy, ctx, frozenset(i.conid for i in ctx.instruments))
+        for kind, method in _HANDLER.items():
+            handler = overridden(strategy, method)
+            if handler is not None:
+                seat.handlers[kind] = handler
+        seat.on_order = overridden(strategy, "on_order")
+        seat.on_fill = overridden(strategy, "on_fill")
+        if overridden(strategy, "on_window") is not None:
+            seat.columnar = ColumnarSeat(strategy, ctx, seat.conids)
+        return seat
+
+
+@define(eq=False)
+class _Plan:
+    """How one chunk is handed out: which rows, as what objects, to whom."""
+
+    rows: Ints | None  # chunk rows handed out, sorted; None: all
+    events: Iterator[MarketEvent]
+    left: Iterator[Any]  # its length hint tells how many events are left
+    total: int
+    single: Handler | None  # the one handler of every event, where there is but one
+    routes: Iterator[Route] | None
+    seats: tuple[Seat, ...]
+
+    def done(self) -> int:
+        """How many events have been handed out."""
+        return self.total - operator.length_hint(self.left)
+
+
+class StrategyHost:
+    """All strategies of a run. `wants` is the list that contexts write to; the caller takes what is in it."""
+
+    def __init__(self) -> None:
+        self.wants: list[Intent | TimerWish] = []
+        self.seats: dict[str, Seat] = {}
+        self._now_ns = 0
+        self._chunk: Chunk | None = None
+        self._plan: _Plan | None = None
+        self._in_window = False
+        self._view: ChunkView | None = None
+        self._columnar: tuple[Seat, ...] = ()
+        self._row = 0
+
+    # --- what contexts ask --------------------------------------------------------------------------------------
+
+    def now_ns(self) -> int:
+        """Time of the event in hand."""
+        if not self._in_window:
+            return self._now_ns
+        assert self._chunk is not None
+        return int(self._chunk.ts_ns[self._row_in_hand()])
+
+    def view(self) -> ChunkView:
+        """The market up to and with the event in hand."""
+        assert self._chunk is not None
+        if self._view is None:
+            self._view = ChunkView(self._chunk)
+        return self._view.at(self._chunk, self._row_in_hand() + 1 if self._in_window else self._row)
+
+    def _row_in_hand(self) -> int:
+        for seat in self._columnar:
+            assert seat.columnar is not None
+            if seat.columnar.row is not None:
+                return seat.columnar.row
+        plan = self._plan
+        assert plan is not None
+        done = plan.done() - 1
+        return done if plan.rows is None else int(plan.rows[done])
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def add(self, seat: Seat) -> None:
+        """Give a strategy a seat; order of adding is order of calling."""
+        self.seats[seat.name] = seat
+        self._columnar = tuple(s for s in self.seats.values() if s.columnar is not None)
+
+    def start(self, now_ns: int) -> list[BarWish]:
+        """Call every `on_start`; return the bars that are wanted."""
+        self._now_ns = now_ns
+        wishes: list[BarWish] = []
+        for seat in self.seats.values():
+            self._guarded(seat, seat.strategy.on_start)
+            seat.ctx.starting = False
+            seat.spans = frozenset((wish.conid, wish.span_ns) for wish in seat.ctx.bar_wishes)
+            wishes.extend(seat.ctx.bar_wishes)
+        return wishes
+
+    def stop(self, now_ns: int) -> None:
+        """Call every `on_stop`."""
+        self._now_ns = now_ns
+        for seat in self.seats.values():
+            if seat.off is None:
+                self._guarded(seat, seat.strategy.on_stop)
+
+    # --- updates and timers -------------------------------------------------------------------------------------
+
+    def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow], now_ns: int) -> None:
+        """Apply all updates of one moment, then call the handlers they are for."""
+        self._now_ns = now_ns
+        seats = self.seats
+        for position in positions:
+            for seat in seats.values():
+                seat.ctx.hear_position(position)
+        for update in updates:
+            ticket = update.order.ticket
+            open_orders = seats[ticket.strategy].ctx.open_orders
+            if update.order.state in CLOSED:
+                open_orders.pop(ticket.coid, None)
+            else:
+                open_orders[ticket.coid] = update.order
+        for update in updates:
+            seat = seats[update.order.ticket.strategy]
+            if seat.off is not None:
+                continue
+            if seat.on_fill is not None and update.event.__class__ is Filled:
+                self._guarded(seat, seat.on_fill, update.event)
+            if seat.on_order is not None and seat.off is None:
+                self._guarded(seat, seat.on_order, update.order)
+
+    def wake(self, timers: Sequence[TimerDue], now_ns: int) -> None:
+        """Call the handlers of all timers due at one moment."""
+        self._now_ns = now_ns
+        for timer in timers:
+            seat = self.seats[timer.strategy]
+            if seat.off is None:
+                handler = seat.strategy.on_calendar if timer.calendar else seat.strategy.on_timer
+                self._guarded(seat, handler, timer.name)
+
+    # --- windows ------------------------------------------------------------------------------------------------
+
+    def run(self, chunk: Chunk, start: int, stop: int) -> int:
+        """Hand out the rows [start, stop) until somebody wants something.
+
+        Returns: The row after the last one handed out: `stop` if nobody wanted anything.
+        """
+        if chunk is not self._chunk:
+            self._open(chunk, start)
+        self._row = start
+        held: list[Intent | TimerWish] = []
+        if self._columnar:
+            stop = self._run_columns(chunk, start, stop)
+            held.extend(self.wants)
+            self.wants.clear()
+        plan = self._plan
+        taken = stop
+        if plan is not None:
+            to = stop if plan.rows is None else int(np.searchsorted(plan.rows, stop))
+            count = to - plan.done()
+            if count:
+                taken = self._hand_out(plan, count, stop)
+        if self._columnar:
+            if taken < stop:
+                for seat in self._columnar:
+                    self._cut_columns(seat, chunk, start, taken, held)
+            self.wants[:0] = held
+        self._row = taken
+        if taken:
+            self._now_ns = int(chunk.ts_ns[taken - 1])
+        return taken
+
+    def _hand_out(self, plan: _Plan, count: int, stop: int) -> int:
+        wants = self.wants
+        before = len(wants)
+        self._in_window = True
+        try:
+            if plan.single is not None:
+                handle = plan.single
+                for event in islice(plan.events, count):
+                    handle(event)
+                    if wants:
+                        break
+                else:
+                    return stop
+            else:
+                assert plan.routes is not None
+                for event, route in islice(zip(plan.events, plan.routes, strict=False), count):
+                    for seat, handle in route:
+                        mark = len(wants)
+                        try:
+                            handle(event)
+                        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+                            self._switch_off(seat, error, mark)
+                    if wants:
+                        break
+                else:
+                    return stop
+        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+            self._switch_off(plan.seats[0], error, before)
+        finally:
+            self._in_window = False
+        done = plan.done()
+        return done if plan.rows is None else int(plan.rows[done - 1]) + 1
+
+    # --- whole-window handlers ----------------------------------------------------------------------------------
+
+    def _run_columns(self, chunk: Chunk, start: int, stop: int) -> int:
+        """Let the columnar strategies look first; return the row after the first one at which any wants something."""
+        alone = len(self._columnar) == 1 and self._plan is None
+        for seat in self._columnar:
+            assert seat.columnar is not None
+            if seat.off is not None:
+                continue
+            self._in_window = True
+            try:
+                end = seat.columnar.run(chunk, start, stop, self.wants, rewind=not alone)
+            except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+                self._in_window = False
+                self._switch_off(seat, error, len(self.wants))
+                stop = start + 1
+                continue
+            finally:
+                self._in_window = False
+            if end < stop:
+                for earlier in self._columnar:
+                    if earlier is seat:
+                        break
+                    self._cut_columns(earlier, chunk, start, end, self.wants)
+                stop = end
+        return stop
+
+    def _cut_columns(self, seat: Seat, chunk: Chunk, start: int, end: int, wants: list[Intent | TimerWish]) -> None:
+        """Somebody wanted something earlier: take a columnar strategy back and give it the shorter window."""
+        assert seat.columnar is not None
+        if seat.off is None and seat.columnar.reached > end:
+            self._in_window = True
+            try:
+                seat.columnar.again(chunk, start, end, wants)
+            finally:
+                self._in_window = False
+
+    # --- plans --------------------------------------------------------------------------------------------------
+
+    def _open(self, chunk: Chunk, start: int) -> None:
+        """Make the plan for a chunk (or for its rest from `start`, after a strategy was switched off)."""
+        self._chunk = chunk
+        self._plan = None
+        self._view = None
+        runs: list[tuple[Columns, bool]] = [(columns, False) for columns in chunk.kinds.values()]
+        if chunk.built is not None:
+            runs.append((chunk.built, True))
+        wanted = [(columns, table) for columns, built in runs if (table := self._routes(columns, built))]
+        if not wanted:
+            return
+        routes = {route for _, table in wanted for route in table.values()}
+        everything = (
+            len(runs) == 1
+            and set(wanted[0][1]) == set(_keys(wanted[0][0]))  # each instrument of the one kind goes somewhere
+        )
+        only = next(iter(routes)) if len(routes) == 1 else None
+        single = only[0][1] if only is not None and len(only) == 1 else None
+        if everything and single is not None:
+            columns = wanted[0][0]
+            lists = [column[start:] if start else column for column in columns.lists]
+            left: Iterator[Any] = iter(lists[0])
+            conids: Iterator[int] = repeat(columns.conids[0]) if len(columns.conids) == 1 else iter(lists[1])
+            events: Iterator[MarketEvent] = starmap(ROW[columns.kind], zip(left, conids, *lists[2:], strict=False))
+            self._plan = _Plan(None, events, left, chunk.size, single, None, (only[0][0],) if only else ())
+            return
+        self._plan = _mixed(wanted, start, single, only)
+
+    def _routes(self, columns: Columns, built: bool) -> dict[tuple[int, int], Route]:
+        """Who gets the rows of a kind, by (conid, span); span is 0 but for bars."""
+        table: dict[tuple[int, int], Route] = {}
+        for key in _keys(columns):
+            route = tuple(
+                (seat, seat.handlers[columns.kind])
+                for seat in self.seats.values()
+                if seat.off is None
+                and key[0] in seat.conids
+                and columns.kind in seat.handlers
+                and (columns.kind is not Kind.BARS or _takes_bar(seat, key, built))
+            )
+            if route:
+                table[key] = route
+        return table
+
+    # --- trouble ------------------------------------------------------------------------------------------------
+
+    def _guarded(self, seat: Seat, handler: Callable[..., None], *args: Any) -> None:
+        mark = len(self.wants)
+        try:
+            handler(*args)
+        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+            self._switch_off(seat, error, mark)
+
+    def _switch_off(self, seat: Seat, error: Exception, mark: int) -> None:
+        """Drop what the failing call wanted, cancel the strategy's orders, and call it no more."""
+        dropped = self.wants[mark:]
+        del self.wants[mark:]
+        for want in dropped:
+            if isinstance(want, Place):
+                for ticket in want.tickets:
+                    seat.ctx.open_orders.pop(ticket.coid, None)
+        seat.off = f"raised {type(error).__name__}: {error}{_where(error)}"
+        seat.ctx.notes.append((self.now_ns(), "switched_off", seat.name, {"reason": seat.off}))
+        self.wants.extend(Cancel(coid, seat.name) for coid in seat.ctx.open_orders)
+        self._chunk = None  # the rest of the chunk is planned anew without it
+
+
+def _keys(columns: Columns) -> list[tuple[int, int]]:
+    if columns.kind is not Kind.BARS:
+        return [(conid, 0) for conid in columns.conids]
+    pairs = np.unique(np.stack([columns["conid"], columns["span_ns"]], axis=1), axis=0)
+    return [(int(conid), int(span)) for conid, span in pairs]
+
+
+def _takes_bar(seat: Seat, key: tuple[int, int], built: bool) -> bool:
+    """Subscribed bars of an instrument replace its recorded ones, unless those have the very length."""
+    if built:
+        return key in seat.spans
+    return not any(conid == key[0] for conid, _ in seat.spans)
+
+
+def _mixed(
+    wanted: Sequence[tuple[Columns, Mapping[tuple[int, int], Route]]],
+    start: int,
+    single: Handler | None,
+    only: Route | None,
+) -> _Plan:
+    """The general plan: some kinds, some instruments, several strategies."""
+    all_rows: list[Ints] = []
+    objects: list[list[MarketEvent]] = []
+    route_lists: list[list[Route]] = []
+    for columns, table in wanted:
+        conids = columns["conid"]
+        keep = np.isin(conids, [conid for conid, _ in table])
+        if columns.kind is Kind.BARS:
+            spans = columns["span_ns"]
+            keep = np.zeros(len(conids), bool)
+            for conid, span in table:
+                keep |= (conids == conid) & (spans == span)
+        places = np.arange(len(conids)) if columns.at is None else columns.at
+        keep &= places >= start
+        index = np.flatnonzero(keep)
+        all_rows.append(places[index])
+        if len(index) == len(conids):
+            lists = columns.lists
+        else:
+            lists = [columns[name][index].tolist() for name, _ in COLUMNS[columns.kind]]
+        objects.append(list(starmap(ROW[columns.kind], zip(*lists, strict=True))))
+        if single is None:
+            if columns.kind is Kind.BARS:
+                route_lists.append([table[key] for key in zip(lists[1], lists[2], strict=True)])
+            else:
+                by_conid = {conid: route for (conid, _), route in table.items()}
+                route_lists.append([by_conid[conid] for conid in lists[1]])
+    rows = all_rows[0] if len(all_rows) == 1 else np.concatenate(all_rows)
+    events = objects[0] if len(objects) == 1 else [event for part in objects for event in part]
+    routes = [route for part in route_lists for route in part]
+    if len(all_rows) > 1:
+        order = np.argsort(rows, kind="stable")
+        rows = rows[order]
+        picks = order.tolist()
+        events = [events[i] for i in picks]
+        routes = [routes[i] for i in picks] if routes else routes
+    left = iter(events)
+    seats = (only[0][0],) if single is not None and only is not None else ()
+    return _Plan(rows, left, left, len(events), single, None if single is not None else iter(routes), seats)
+
+
+def _where(error: Exception) -> str:
+    """File and line of the innermost frame below the handler, as ' (mine.py:12)'."""
+    trace = error.__traceback__
+    place = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if "engine/strategy/host" not in code.co_filename:
+            place = f" ({code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
