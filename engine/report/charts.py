@@ -1,0 +1,195 @@
+"""What the HTML page's charts draw: thinned columns as plain JSON, bounded whatever the length of the run.
+
+Times are milliseconds UTC as a start and steps, which keeps the page small; values carry seven significant digits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, Final
+
+import numpy as np
+
+from engine.domain.moments import NS_PER_MINUTE, NS_PER_MS
+from engine.report.days import Floats, Ints
+from engine.report.drawdowns import underwater
+from engine.report.statistics import Statistics, curve_from_deposit
+from engine.report.thinning import gaps, spread, thin
+from engine.runtime.outcome import IndicatorSeries, OrderRow, Outcome, PriceSeries
+
+LINE_POINTS: Final = 4_000
+ALL_POINTS: Final = 36_000  # of all price lines together, and of all indicators together
+FILL_MARKS: Final = 6_000
+TIMELINE_ORDERS: Final = 2_500
+HISTORY_STEPS: Final = 24
+_NIGHT_NS: Final = 60 * NS_PER_MINUTE
+
+
+def chart_data(outcome: Outcome, statistics: Statistics) -> dict[str, Any]:
+    """Return everything the page's script draws.
+
+    Keys: `zone`, `breaks` (stretches without data, which the time axis leaves out), `equity`, `drawdown`,
+    `strategies`, `prices`, `loose` (indicators of no instrument), `timeline`, `names` (strategies by index).
+    """
+    names = list(dict.fromkeys([s.name for s in outcome.settings.strategies] + [row.strategy for row in outcome.fills]))
+    index = {name: at for at, name in enumerate(names)}
+    times, equity = curve_from_deposit(outcome)
+    curves = outcome.equity.by_strategy
+    per_curve = _share(LINE_POINTS * 3, len(curves))
+    return {
+        "zone": statistics.zone,
+        "currency": outcome.settings.account.base_currency,
+        "names": names,
+        "breaks": [[start / NS_PER_MS, end / NS_PER_MS] for start, end in gaps(_moments(outcome, times), _NIGHT_NS)],
+        "equity": _line(times, equity, LINE_POINTS),
+        "drawdown": _line(times, -100.0 * underwater(equity), LINE_POINTS),
+        "strategies": [
+            {"name": name, **_line(outcome.equity.ts_ns, curve, per_curve)} for name, curve in curves.items()
+        ],
+        "prices": _prices(outcome, index),
+        "loose": [_indicator(line, _share(ALL_POINTS, len(outcome.indicators))) for line in _loose(outcome)],
+        "timeline": _timeline(outcome, index),
+    }
+
+
+def traded_first(outcome: Outcome) -> list[PriceSeries]:
+    """Return the price lines, those with most fills first, then by symbol."""
+    tally: dict[int, int] = defaultdict(int)
+    for row in outcome.fills:
+        for conid in {row.fill.conid, *(leg.conid for leg in row.fill.legs)}:
+            tally[conid] += 1
+    instruments = outcome.instruments
+    return sorted(outcome.prices, key=lambda line: (-tally[line.conid], instruments[line.conid].symbol, line.conid))
+
+
+def _share(total: int, parts: int) -> int:
+    """Split a budget of points, never below what shows a shape nor above what a screen can."""
+    return max(300, min(LINE_POINTS, total // max(1, parts)))
+
+
+def _moments(outcome: Outcome, times: Ints) -> Ints:
+    """Return the times at which anything is drawn, sorted, so that no chart loses a stretch."""
+    columns = [times, *(line.ts_ns for line in outcome.prices)]
+    return np.unique(np.concatenate(columns))
+
+
+def _steps(ts_ns: Ints) -> dict[str, Any]:
+    ms = ts_ns // NS_PER_MS
+    start = int(ms[0]) if len(ms) else 0
+    return {"t0": start, "dt": np.diff(ms, prepend=start).tolist()}
+
+
+def _digits(values: Floats) -> list[float | None]:
+    """Round to seven significant digits; what is not finite becomes None, a hole in the line."""
+    return [float(f"{value:.7g}") if np.isfinite(value) else None for value in values.tolist()]
+
+
+def _line(ts_ns: Ints, values: Floats, limit: int) -> dict[str, Any]:
+    chosen = thin(values, limit)
+    return {**_steps(ts_ns[chosen]), "v": _digits(values[chosen])}
+
+
+def _loose(outcome: Outcome) -> list[IndicatorSeries]:
+    drawn = {line.conid for line in outcome.prices}
+    return [line for line in outcome.indicators if line.conid not in drawn]
+
+
+def _indicator(line: IndicatorSeries, limit: int) -> dict[str, Any]:
+    return {"name": f"{line.strategy} {line.name}", **_line(line.ts_ns, line.value, limit)}
+
+
+def _on_price(line: IndicatorSeries, price: Floats) -> bool:
+    """Say whether an indicator lives on the price's scale, so that it may lie over the price."""
+    values = line.value[np.isfinite(line.value)]
+    seen = price[np.isfinite(price)]
+    if not len(values) or not len(seen):
+        return False
+    low, high = float(seen.min()), float(seen.max())
+    room = max(high - low, abs(high) * 0.01)
+    middle = float(np.median(values))
+    return low - room <= middle <= high + room
+
+
+def _prices(outcome: Outcome, index: dict[str, int]) -> list[dict[str, Any]]:
+    lines = traded_first(outcome)
+    limit = _share(ALL_POINTS, len(lines))
+    indicator_limit = _share(ALL_POINTS, len(outcome.indicators))
+    marks = _share_of_marks(outcome)
+    made = []
+    for line in lines:
+        mine = [other for other in outcome.indicators if other.conid == line.conid]
+        over = [_on_price(other, line.price) for other in mine]
+        made.append(
+            {
+                "symbol": outcome.instruments[line.conid].symbol,
+                "conid": line.conid,
+                **_line(line.ts_ns, line.price, limit),
+                "over": [_indicator(o, indicator_limit) for o, on in zip(mine, over, strict=True) if on],
+                "below": [_indicator(o, indicator_limit) for o, on in zip(mine, over, strict=True) if not on],
+                "fills": _marks(outcome, line.conid, marks, index),
+            }
+        )
+    return made
+
+
+def _share_of_marks(outcome: Outcome) -> float:
+    return min(1.0, FILL_MARKS / max(1, len(outcome.fills)))
+
+
+def _marks(outcome: Outcome, conid: int, share: float, index: dict[str, int]) -> dict[str, Any]:
+    """Return an instrument's fills as columns, a combo's legs among them; evenly thinned when there are many."""
+    found: list[tuple[int, float, float, int, str, float]] = []
+    for row in outcome.fills:
+        fill = row.fill
+        if fill.conid == conid:
+            signed = float(fill.quantity) if fill.side == "BUY" else -float(fill.quantity)
+            found.append((fill.ts_ns, float(fill.price), signed, index[row.strategy], fill.coid, float(row.realised)))
+        for leg in fill.legs:
+            if leg.conid == conid:
+                found.append((fill.ts_ns, float(leg.price), float(leg.quantity), index[row.strategy], fill.coid, 0.0))
+    chosen = [found[at] for at in spread(len(found), max(2, int(len(found) * share))).tolist()]
+    columns: list[tuple[Any, ...]] = list(zip(*chosen, strict=True)) if chosen else [()] * 6
+    return {
+        **_steps(np.array(columns[0], np.int64)),
+        "price": list(columns[1]),
+        "size": list(columns[2]),
+        "who": list(columns[3]),
+        "coid": list(columns[4]),
+        "realised": [round(value, 2) for value in columns[5]],
+        "of": len(found),
+    }
+
+
+def _timeline(outcome: Outcome, index: dict[str, int]) -> dict[str, Any]:
+    """Return orders with the states they went through; evenly thinned when there are many."""
+    chosen = [outcome.orders[at] for at in spread(len(outcome.orders), TIMELINE_ORDERS).tolist()]
+    return {"of": len(outcome.orders), "orders": [_life(row, outcome, index) for row in chosen]}
+
+
+def _life(row: OrderRow, outcome: Outcome, index: dict[str, int]) -> dict[str, Any]:
+    order = row.order
+    ticket = order.ticket
+    history = row.history or (
+        (order.created_ns, "created", ""),
+        (order.updated_ns, order.state.value, order.reason),
+    )
+    kept = [history[at] for at in spread(len(history), HISTORY_STEPS).tolist()]
+    start = kept[0][0] // NS_PER_MS
+    symbol = outcome.instruments[ticket.conid].symbol
+    prices = [f"{price}" for price in (ticket.limit_price, ticket.stop_price) if price is not None]
+    words = (ticket.side.value, f"{ticket.quantity}", symbol, ticket.order_type.value, *prices, ticket.tif.value)
+    return {
+        "coid": ticket.coid,
+        "who": index.get(ticket.strategy, -1),
+        "what": " ".join(words),
+        "t": start,
+        "at": [ts_ns // NS_PER_MS - start for ts_ns, _, _ in kept],
+        "state": [state for _, state, _ in kept],
+        "said": [said[:80] for _, _, said in kept],
+        "end": order.state.value,
+        "why": order.reason[:120],
+        "steps": len(history),
+    }
+
+
+__all__ = ["FILL_MARKS", "TIMELINE_ORDERS", "chart_data", "traded_first"]
