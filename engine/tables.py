@@ -141,7 +141,7 @@ def _converter(folder: Path) -> cattrs.Converter:
         time: _plain(time, "a time of day"),
     }
     for leaf, hook in leaves.items():
-        converter.register_structure_hook(leaf, hook)
+        converter.register_structure_hook(leaf, _or_enum(hook))
     converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _enum)
     converter.register_structure_hook_func(_is_literal, _literal)
     converter.register_structure_hook_factory(_is_sequence, lambda kind: _list(converter, kind))
@@ -270,6 +270,15 @@ def _enum(value: object, kind: type[Enum]) -> Enum:
         if type(member.value) is not bool and member.value == value:
             return member
     raise NotAllowed(f"must be one of {', '.join(str(member.value) for member in kind)}, not {shown(value)}")
+
+
+def _or_enum(hook: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """cattrs gives the hook of `str` a StrEnum, too: it dispatches by class before it asks any predicate."""
+
+    def either(value: object, kind: type[Any]) -> Any:
+        return _enum(value, kind) if issubclass(kind, Enum) else hook(value, kind)
+
+    return either
 
 
 def _literal(value: object, kind: Any) -> object:

@@ -57,8 +57,8 @@ def test_round_the_clock_needs_no_calendar_package() -> None:
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"no trading calendar 'XNYZ'; did you mean XNYS\?"):
-        sessions("XNYZ", 0, 1)
+    with pytest.raises(ConfigError, match=r"no trading calendar 'XNYSS'; did you mean XNYS\?"):
+        sessions("XNYSS", 0, 1)
 
 
 def test_a_calendar_that_does_not_reach_so_far_says_so() -> None:
