@@ -150,10 +150,25 @@ def to_block(kind: Kind, batch: Any, path: Path) -> Block:
         if isinstance(column, pa.ChunkedArray):
             column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if column.null_count:
-            row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False))) + 1
+            row = int(column.is_null().to_pylist().index(True)) + 1
             raise RecordingError(f"{name} is absent in row {row} of a batch", place=str(path))
-        block[name] = column.to_numpy(zero_copy_only=code in ("i8", "f8"))
+        block[name] = _plain(column, code)
     return block
+
+
+def _plain(column: Any, code: str) -> NDArray[Any]:
+    # Arrow's own to_numpy imports pandas, 0.2 s and 60 MB for nothing.
+    if code == "O":
+        texts = np.empty(len(column), object)
+        texts[:] = column.to_pylist()
+        return texts
+    data = column.buffers()[1]
+    if data is None:
+        return np.empty(0, code)
+    if code == "?":
+        bits = np.frombuffer(data, np.uint8)
+        return np.unpackbits(bits, count=column.offset + len(column), bitorder="little")[column.offset :].view(np.bool_)
+    return np.frombuffer(data, code, count=len(column), offset=column.offset * 8)
 
 
 def rows_of(block: Block) -> int:

@@ -216,8 +216,11 @@ def _seal_day(root: Path, kind: Kind, files: list[DayFile], instruments: tuple[I
     return target
 
 
-def write_day(path: Path, kind: Kind, blocks: Iterator[Block], *, sealed_through: int = 0) -> int:
-    """Write a day's sorted blocks as one Parquet file, there whole or not at all; return its rows."""
+def write_day(path: Path, kind: Kind, blocks: Iterator[Block], *, sealed_through: int = 0, durable: bool = True) -> int:
+    """Write a day's sorted blocks as one Parquet file, there whole or not at all; return its rows.
+
+    `durable` asks the disk to keep it now; a caller that writes thousands asks once itself.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     waiting_path = path.with_name(f".{path.name}.tmp")
     schema = SCHEMAS[kind].with_metadata({SEALED_KEY: str(sealed_through).encode()})
@@ -249,13 +252,15 @@ def write_day(path: Path, kind: Kind, blocks: Iterator[Block], *, sealed_through
             if count:
                 parquet.write_batch(to_batch(kind, join(waiting)), row_group_size=ROW_GROUP_ROWS)
                 rows += count
-        with waiting_path.open("rb+") as written:
-            os.fsync(written.fileno())
+        if durable:
+            with waiting_path.open("rb+") as written:
+                os.fsync(written.fileno())
         waiting_path.replace(path)
     except BaseException:
         waiting_path.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
     return rows
 
 

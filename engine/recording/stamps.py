@@ -1,0 +1,125 @@
+"""Stamps of a source file made into nanoseconds UTC: epochs, time since a local midnight, and ISO texts."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from engine.domain.moments import NS_PER_S
+from engine.errors import RecordingError
+
+UNIT_NS: Final = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": NS_PER_S}
+_LENGTH_S: Final = {
+    "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "d": 86_400, "day": 86_400
+}  # fmt: skip
+_QUARTER_NS: Final = 900 * NS_PER_S  # every zone changes its offset on a quarter of an hour
+_COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})\b"
+_OFFSET: Final = re.compile(r"\d\d:?\d\d(:?\d\d(\.\d+)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$")
+_NAME_DATE: Final = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
+
+
+def length_ns(text: str) -> int:
+    """A bar's length like 1m, 5min, 30s, 1h or 1d, in nanoseconds.
+
+    Raises: RecordingError.
+    """
+    match = re.fullmatch(r"(\d*)\s*([a-z]+?)s?", text.strip().lower()) or re.fullmatch(
+        r"(\d+)(s)", text.strip().lower()
+    )
+    if match is None or match[2] not in _LENGTH_S or match[1] == "0":
+        raise RecordingError(f"--bar {text} is no length like 1m, 30s or 1d")
+    return int(match[1] or 1) * _LENGTH_S[match[2]] * NS_PER_S
+
+
+def date_in(name: str) -> date | None:
+    """The first date in a file name, as YYYYMMDD or YYYY-MM-DD."""
+    for year, month, day in _NAME_DATE.findall(name):
+        try:
+            return date(int(year), int(month), int(day))
+        except ValueError:
+            continue
+    return None
+
+
+def midnight_ns(day: date, zone: ZoneInfo) -> int:
+    """Local midnight of a day as nanoseconds UTC."""
+    return int(datetime.combine(day, time(), zone).timestamp()) * NS_PER_S
+
+
+def local_days(ts_ns: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """The local calendar day of each time, as a day number."""
+    quarters, place = np.unique(ts_ns // _QUARTER_NS, return_inverse=True)
+    days = [
+        datetime.fromtimestamp(quarter * 900, tz=UTC).astimezone(zone).date().toordinal()
+        for quarter in quarters.tolist()
+    ]
+    return np.array(days, np.int64)[place]
+
+
+def from_local(local_ns: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
+    """Wall-clock readings of a zone (nanoseconds as if UTC) as nanoseconds UTC.
+
+    An hour that the clock shows twice is taken as the earlier one; one that it skips as if the old offset still held.
+    """
+    quarters, place = np.unique(local_ns // _QUARTER_NS, return_inverse=True)
+    offsets = []
+    for quarter in quarters.tolist():
+        wall = datetime(1970, 1, 1, tzinfo=zone) + timedelta(seconds=quarter * 900)  # wall arithmetic, on purpose
+        offset = wall.utcoffset() or timedelta()
+        offsets.append(int(offset.total_seconds()) * NS_PER_S)
+    return local_ns - np.array(offsets, np.int64)[place]
+
+
+def guess_unit(first: str, dated: bool) -> str:
+    """The unit of a source that names none: milliseconds with a date, else by size (or ISO if no number)."""
+    try:
+        size = abs(float(first))
+    except ValueError:
+        return "iso"
+    if dated:
+        return "ms"
+    if re.fullmatch(r"(19|20)\d{6}", first):
+        return "iso"
+    return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
+
+
+def to_ns(column: Any, unit: str, zone: ZoneInfo, start_ns: int) -> NDArray[np.int64]:
+    """A column of stamps (Arrow text, number or timestamp) as nanoseconds UTC; `start_ns` is added to numbers.
+
+    Raises: pa.ArrowInvalid if a value is no stamp in this unit.
+    """
+    if pa.types.is_timestamp(column.type):
+        numbers = _ints(column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64()))
+        return numbers if column.type.tz else from_local(numbers, zone)
+    if pa.types.is_date(column.type):
+        return from_local(_ints(column.cast(pa.timestamp("ns")).cast(pa.int64())), zone)
+    if unit == "iso":
+        texts = pc.replace_substring_regex(column.cast(pa.string()), _COMPACT, r"\1-\2-\3")
+        if len(texts) and _OFFSET.search(texts[0].as_py() or ""):
+            return _ints(texts.cast(pa.timestamp("ns", "UTC")).cast(pa.int64()))
+        return from_local(_ints(texts.cast(pa.timestamp("ns")).cast(pa.int64())), zone)
+    scale = UNIT_NS[unit]
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        try:
+            column = column.cast(pa.int64())
+        except pa.ArrowInvalid:  # seconds with a fraction: decimals, since a float has no room for nanoseconds
+            column = column.cast(pa.decimal128(38, 9))
+    if pa.types.is_integer(column.type):
+        return start_ns + _ints(column.cast(pa.int64())) * scale
+    if pa.types.is_floating(column.type):
+        return start_ns + np.rint(np.array(column.to_pylist(), np.float64) * scale).astype(np.int64)
+    whole = [int(value * scale) for value in column.to_pylist()]
+    return start_ns + np.array(whole, np.int64)
+
+
+def _ints(column: Any) -> NDArray[np.int64]:
+    if not len(column):
+        return np.empty(0, np.int64)
+    return np.frombuffer(column.buffers()[1], np.int64, count=len(column), offset=column.offset * 8)
