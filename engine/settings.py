@@ -24,7 +24,8 @@ class Pipeline(StrEnum):
 class RecordingSettings:
     """`[recording]`: what is replayed. Times are ISO 8601; without an offset they are in the recording's own zone.
 
-    `instruments` are symbols (None: all). Until `warm_up_until` strategies see data and may not trade.
+    `instruments` are symbols (None: all). Until `warm_up_until` strategies see data and may not trade. With
+    `adjust_splits` prices and sizes from before a split are read in the units after it.
     """
 
     path: Path
@@ -32,15 +33,18 @@ class RecordingSettings:
     end: str | None = None
     instruments: tuple[str, ...] | None = None
     warm_up_until: str | None = None
+    adjust_splits: bool = False
 
 
 @frozen(kw_only=True)
 class AccountSettings:
-    """`[account]`: whose money. `cash` is the deposit by currency."""
+    """`[account]`: whose money. `cash` is the deposit by currency, `fx_rates` the price of one unit of each other
+    currency in base currency."""
 
     id: str = "DU1234567"
     base_currency: str = "USD"
     cash: dict[str, Decimal] = field(factory=lambda: {"USD": Decimal(1_000_000)})
+    fx_rates: dict[str, Decimal] = field(factory=dict)
 
 
 @frozen(kw_only=True)

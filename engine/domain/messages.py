@@ -140,8 +140,19 @@ class DropTimer(Struct, frozen=True):
 
 TimerWish = SetTimer | DropTimer
 
+
+class BarWish(Struct, frozen=True):
+    """A strategy wants bars of `span_ns` of an instrument, built from `source`: "trades", "mid" or "bars"."""
+
+    strategy: str
+    conid: int
+    span_ns: int
+    source: str
+
+
 __all__ = [
     "Approved",
+    "BarWish",
     "Cancel",
     "CancelRequest",
     "Denied",

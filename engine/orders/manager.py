@@ -31,11 +31,12 @@ from engine.domain.messages import (
     ModifyRequest,
     Place,
     PlaceRequest,
+    Refusal,
     Request,
     Update,
     Verdict,
 )
-from engine.domain.order import CLOSED, NEXT, Order, advance
+from engine.domain.order import CLOSED, NEXT, Order, State, advance
 from engine.domain.ticket import amend
 from engine.errors import IllegalTransition, InvariantBroken
 
@@ -50,6 +51,8 @@ class OrderManager:
         self._executions: set[str] = set()
         self.frozen: dict[str, str] = {}  # orders told something impossible, and what
         self.facts: list[JournalRow] = []
+        self.denials: list[tuple[int, str, str, Refusal]] = []  # time, strategy, coid, why
+        self.histories: dict[str, list[tuple[int, str, str]]] = {}  # of an order: time, state, what was said
 
     @property
     def book(self) -> Mapping[str, Order]:
@@ -105,6 +108,7 @@ class OrderManager:
             if coid in self._book:
                 raise InvariantBroken(f"the client order id {coid} was given twice")
             self._book[coid] = advance(Order(ticket=ticket, created_ns=now_ns), Sent(coid=coid, ts_ns=now_ns))
+            self.histories[coid] = [(now_ns, State.SENT, "Sent")]
         requests.append(PlaceRequest(intent.tickets))
 
     def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
@@ -146,14 +150,18 @@ class OrderManager:
                     said = Refused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
                     order = advance(Order(ticket=ticket, created_ns=now_ns), said)
                     self._book[coid] = order
+                    self.histories[coid] = [(now_ns, order.state, f"Refused {refusal.code}")]
+                    self.denials.append((now_ns, ticket.strategy, coid, refusal))
                     updates.append(Update(order, said))
-            case Modify(coid=coid):
+            case Modify(coid=coid, strategy=strategy):
+                self.denials.append((now_ns, strategy, coid, refusal))
                 self.facts.append((now_ns, "denied", coid, (intent, refusal)))
                 known = self._book.get(coid)
                 if known is not None:
                     no = ModifyRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
                     updates.append(Update(known, no))
-            case Cancel(coid=coid):  # the gate lets every cancel pass; a plugin gate may not
+            case Cancel(coid=coid, strategy=strategy):  # the gate lets every cancel pass; a plugin gate may not
+                self.denials.append((now_ns, strategy, coid, refusal))
                 self.facts.append((now_ns, "denied", coid, (intent, refusal)))
                 known = self._book.get(coid)
                 if known is not None:
@@ -167,5 +175,7 @@ class OrderManager:
             self.frozen[error.coid] = str(error)
             self.facts.append((event.ts_ns, "illegal", error.coid, str(error)))
             return None
-        self._book[after.ticket.coid] = after
+        coid = after.ticket.coid
+        self._book[coid] = after
+        self.histories[coid].append((event.ts_ns, after.state, type(event).__name__))
         return Update(after, event)

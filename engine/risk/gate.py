@@ -61,6 +61,7 @@ class Gate:
         self._instrument_tallies: dict[int, Tally] = {}
         self._duplicates = Duplicates()
         self._open = self._duplicates.open
+        self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
 
     def judge(self, intent: Intent, view: Callable[[], MarketView], now_ns: int) -> Verdict:
         """Approve or refuse one intent as a whole; what is approved counts at once."""
@@ -135,6 +136,8 @@ class Gate:
                 if refusal is not None:
                     return self._take_back(passed, Denied(intent, refusal))
             passed.append(self._reserve(ticket, exposure))
+            if market.price is not None:
+                self.references[ticket.coid] = market.price
             for tally in exposure.tallies:
                 tally.sent_ns.append(now_ns)
         for entry in passed:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from engine.domain.instrument import Instrument
 from engine.domain.market import Bar, Quote, Status, Trade
-from engine.domain.messages import Cancel, DropTimer, Modify, Place, PositionNow, SetTimer
+from engine.domain.messages import BarWish, Cancel, DropTimer, Modify, Place, PositionNow, SetTimer
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.order import Order
 from engine.domain.sessions import Sessions
@@ -39,15 +39,6 @@ class Holding(Struct, frozen=True):
     def average_price(self) -> Decimal | None:
         """Cost per unit; None when flat. (Divide by the multiplier for a price of futures and options.)"""
         return self.cost / self.quantity if self.quantity else None
-
-
-class BarWish(Struct, frozen=True):
-    """A strategy wants bars of `span_ns` of an instrument, built from `source`: "trades", "mid" or "bars"."""
-
-    strategy: str
-    conid: int
-    span_ns: int
-    source: str
 
 
 class Clock(Protocol):

@@ -18,18 +18,19 @@ import numpy as np
 from attrs import define, field
 
 from engine.domain.columns import Chunk, Columns, Ints
-from engine.domain.facts import Filled
+from engine.domain.facts import CancelAsked, Filled, ModifyAsked
 from engine.domain.market import COLUMNS, ROW, Kind, MarketEvent
-from engine.domain.messages import Cancel, Intent, Place, PositionNow, TimerDue, TimerWish, Update
+from engine.domain.messages import BarWish, Cancel, Intent, Place, PositionNow, TimerDue, TimerWish, Update
 from engine.domain.order import CLOSED
 from engine.domain.view import ChunkView
 from engine.strategy.api import Strategy
 from engine.strategy.columnar import ColumnarSeat
-from engine.strategy.context import BarWish, Context
+from engine.strategy.context import Context
 
 Handler = Callable[[Any], None]
 Route = tuple[tuple["Seat", Handler], ...]
 
+_OWN_DOING = frozenset({CancelAsked, ModifyAsked})  # no news to the strategy that asked
 _HANDLER = {Kind.QUOTES: "on_quote", Kind.TRADES: "on_trade", Kind.BARS: "on_bar", Kind.STATUS: "on_status"}
 
 
@@ -95,10 +96,11 @@ class StrategyHost:
         self.wants: list[Intent | TimerWish] = []
         self.seats: dict[str, Seat] = {}
         self._now_ns = 0
-        self._chunk: Chunk | None = None
+        self._chunk = Chunk(ts_ns=np.empty(0, np.int64), kinds={})
+        self._planned = False
         self._plan: _Plan | None = None
         self._in_window = False
-        self._view: ChunkView | None = None
+        self._view = ChunkView(self._chunk)
         self._columnar: tuple[Seat, ...] = ()
         self._row = 0
 
@@ -108,15 +110,15 @@ class StrategyHost:
         """Time of the event in hand."""
         if not self._in_window:
             return self._now_ns
-        assert self._chunk is not None
         return int(self._chunk.ts_ns[self._row_in_hand()])
 
     def view(self) -> ChunkView:
         """The market up to and with the event in hand."""
-        assert self._chunk is not None
-        if self._view is None:
-            self._view = ChunkView(self._chunk)
         return self._view.at(self._chunk, self._row_in_hand() + 1 if self._in_window else self._row)
+
+    def handed_out(self) -> int:
+        """How many events of the current plan have been handed out: a sign of life."""
+        return 0 if self._plan is None else self._plan.done()
 
     def _row_in_hand(self) -> int:
         for seat in self._columnar:
@@ -175,7 +177,8 @@ class StrategyHost:
                 continue
             if seat.on_fill is not None and update.event.__class__ is Filled:
                 self._guarded(seat, seat.on_fill, update.event)
-            if seat.on_order is not None and seat.off is None:
+            own = update.event.__class__ in _OWN_DOING
+            if seat.on_order is not None and not own and seat.off is None:
                 self._guarded(seat, seat.on_order, update.order)
 
     def wake(self, timers: Sequence[TimerDue], now_ns: int) -> None:
@@ -194,7 +197,7 @@ class StrategyHost:
 
         Returns: The row after the last one handed out: `stop` if nobody wanted anything.
         """
-        if chunk is not self._chunk:
+        if chunk is not self._chunk or not self._planned:
             self._open(chunk, start)
         self._row = start
         held: list[Intent | TimerWish] = []
@@ -294,8 +297,8 @@ class StrategyHost:
     def _open(self, chunk: Chunk, start: int) -> None:
         """Make the plan for a chunk (or for its rest from `start`, after a strategy was switched off)."""
         self._chunk = chunk
+        self._planned = True
         self._plan = None
-        self._view = None
         runs: list[tuple[Columns, bool]] = [(columns, False) for columns in chunk.kinds.values()]
         if chunk.built is not None:
             runs.append((chunk.built, True))
@@ -355,7 +358,7 @@ class StrategyHost:
         seat.off = f"raised {type(error).__name__}: {error}{_where(error)}"
         seat.ctx.notes.append((self.now_ns(), "switched_off", seat.name, {"reason": seat.off}))
         self.wants.extend(Cancel(coid, seat.name) for coid in seat.ctx.open_orders)
-        self._chunk = None  # the rest of the chunk is planned anew without it
+        self._planned = False  # the rest of the chunk is planned anew without it
 
 
 def _keys(columns: Columns) -> list[tuple[int, int]]:

@@ -1,0 +1,94 @@
+"""The journal of a backtest: every fact in order, kept as SQLite for people and hashed in a canonical form for machines.
+
+Rows wait in memory up to a bound and then go to a file beside the result; it becomes `journal.db` when the run is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+Row = tuple[int, str, str, Any]  # time, kind of fact, coid or strategy, what
+SCHEMA_VERSION: Final = 1
+_HELD_MAX: Final = 131_072
+_SCHEMA: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE facts (
+    seq INTEGER PRIMARY KEY,  -- order in which we knew them
+    ts_ns INTEGER NOT NULL,   -- when, nanoseconds UTC
+    kind TEXT NOT NULL,       -- approved, denied, answer, cancel, modify, log, state, switched_off ...
+    name TEXT NOT NULL,       -- client order id, or the strategy's name
+    body TEXT NOT NULL        -- JSON
+);
+CREATE INDEX facts_by_name ON facts (name, seq);
+"""
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+
+class RunJournal:
+    """Facts of one run. `record` takes them, `digest` says their hash, `save` puts the file in its place."""
+
+    def __init__(self) -> None:
+        self._held: list[Row] = []
+        self._hash = hashlib.sha256()
+        self._folder = tempfile.TemporaryDirectory(prefix="engine-journal-")
+        self._path = Path(self._folder.name) / "journal.db"
+        self._database = sqlite3.connect(self._path, isolation_level=None)
+        # The file is a product of the run, not its memory: a crash makes the run void, so nothing is synced.
+        for pragma in ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF"):
+            self._database.execute(f"PRAGMA {pragma}")
+        self._database.executescript(_SCHEMA)
+        self._database.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+
+    def record(self, rows: Iterable[Row]) -> None:
+        """Take over facts, in order."""
+        self._held.extend(rows)
+        while len(self._held) >= _HELD_MAX:
+            self._flush(_HELD_MAX)
+
+    def digest(self) -> bytes:
+        """SHA-256 of all facts so far in canonical form: a JSON array a fact, each on a line."""
+        self._flush(len(self._held))
+        return self._hash.digest()
+
+    def rows(self) -> Iterator[tuple[int, str, str, bytes]]:
+        """All facts in order: time, kind, name, body as JSON."""
+        self._flush(len(self._held))
+        yield from self._database.execute("SELECT ts_ns, kind, name, CAST(body AS BLOB) FROM facts ORDER BY seq")
+
+    def save(self, path: Path) -> None:
+        """Put the finished journal at `path`, replacing what is there, and close it."""
+        self._flush(len(self._held))
+        self._database.close()
+        part = path.with_name(path.name + ".part")
+        shutil.move(self._path, part)
+        part.replace(path)
+        self._folder.cleanup()
+
+    def close(self) -> None:
+        """Drop an unsaved journal."""
+        self._database.close()
+        self._folder.cleanup()
+
+    def _flush(self, count: int) -> None:
+        if not count:
+            return
+        encode = _ENCODER.encode
+        rows = [(ts_ns, kind, name, encode(body)) for ts_ns, kind, name, body in self._held[:count]]
+        del self._held[:count]
+        update = self._hash.update
+        for ts_ns, kind, name, body in rows:
+            update(b'[%d,"%b",%b,%b]\n' % (ts_ns, kind.encode(), encode(name), body))
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT INTO facts (ts_ns, kind, name, body) VALUES (?, ?, ?, ?)",
+            [(ts_ns, kind, name, body.decode()) for ts_ns, kind, name, body in rows],
+        )
+        self._database.execute("COMMIT")

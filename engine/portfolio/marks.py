@@ -1,0 +1,228 @@
+"""The equity curve: what the account was worth at every fill and at each minute's close.
+
+Worked out a chunk at a time, in columns, from the portfolio's steps (position and cash flow after each fill) and the
+chunk's prices; where chunks and windows are cut changes no point. An open position is marked at what closing it would
+bring: a long at the bid, a short at the ask; without quotes at the last trade, without trades at the last bar's close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+from numpy.typing import NDArray
+
+from engine.domain.columns import Chunk, Columns, Floats, Ints
+from engine.domain.instrument import Instrument
+from engine.domain.market import Kind
+from engine.domain.moments import NS_PER_MINUTE
+from engine.portfolio.books import Step
+
+_EMPTY = np.empty(0, np.int64)
+
+
+@define(eq=False)
+class _Path:
+    """One strategy's position in one instrument: the steps of the chunk in hand, and the quantity before them."""
+
+    before: float = 0.0
+    ts_ns: list[int] = field(factory=list)
+    quantity: list[float] = field(factory=list)
+
+
+@define(eq=False)
+class _Flow:
+    """One strategy's cash flow in base currency."""
+
+    before: float = 0.0
+    ts_ns: list[int] = field(factory=list)
+    flow: list[float] = field(factory=list)
+
+
+@define(eq=False)
+class _Prices:
+    """Last known prices of one instrument before the chunk in hand."""
+
+    bid: float = np.nan
+    ask: float = np.nan
+    trade: float = np.nan
+    bar: float = np.nan
+
+
+@define(eq=False)
+class EquityMarks:
+    """Collects the curve. Call `steps` with the portfolio's new steps and `chunk` at each chunk's end, in that order.
+
+    Args:
+        instruments: By conid.
+        rates: Base currency per unit of each currency, as float.
+        strategies: In config order.
+        deposit: Cash at the start, in base currency.
+    """
+
+    instruments: Mapping[int, Instrument]
+    rates: Mapping[str, float]
+    strategies: tuple[str, ...]
+    deposit: float
+    _paths: dict[tuple[str, int], _Path] = field(factory=dict, init=False)
+    _flows: dict[str, _Flow] = field(factory=dict, init=False)
+    _prices: dict[int, _Prices] = field(factory=dict, init=False)
+    _fill_ns: list[int] = field(factory=list, init=False)
+    _open_minute: int | None = field(default=None, init=False)
+    _parts: list[tuple[Ints, Floats, Floats, Floats, dict[str, Floats]]] = field(factory=list, init=False)
+
+    def steps(self, steps: list[Step]) -> None:
+        """Take over what was booked since the last call."""
+        for step in steps:
+            path = self._paths.setdefault((step.strategy, step.conid), _Path())
+            path.ts_ns.append(step.ts_ns)
+            path.quantity.append(step.quantity)
+            flow = self._flows.setdefault(step.strategy, _Flow())
+            flow.ts_ns.append(step.ts_ns)
+            flow.flow.append(step.flow)
+            self._fill_ns.append(step.ts_ns)
+
+    def chunk(self, chunk: Chunk, *, last: bool) -> None:
+        """Mark all points that lie in a chunk; with `last`, those after it too."""
+        end_ns = int(chunk.ts_ns[-1])
+        points = self._points(chunk, end_ns, last)
+        prices = {conid: self._marks(chunk, conid, points) for conid in sorted({key[1] for key in self._paths})}
+        if len(points):
+            self._mark(points, prices)
+        self._carry(chunk, end_ns)
+
+    def curve(self) -> tuple[Ints, Floats, Floats, Floats, dict[str, Floats]]:
+        """Times, equity, cash, gross exposure, and each strategy's profit, all of one length."""
+        if not self._parts:
+            nothing: Floats = np.empty(0)
+            return _EMPTY, nothing, nothing, nothing, dict.fromkeys(self.strategies, nothing)
+        times, equity, cash, exposure, by_strategy = zip(*self._parts, strict=True)
+        return (
+            np.concatenate(times),
+            np.concatenate(equity),
+            np.concatenate(cash),
+            np.concatenate(exposure),
+            {name: np.concatenate([part[name] for part in by_strategy]) for name in self.strategies},
+        )
+
+    def equity_now(self) -> float:
+        """The newest point of the curve; the deposit before the first."""
+        return float(self._parts[-1][1][-1]) if self._parts else self.deposit
+
+    def last_prices(self, conid: int) -> tuple[float, float]:
+        """(price at which a long is marked, price at which a short is marked) after the last chunk; NaN if unknown."""
+        known = self._prices.get(conid, _Prices())
+        fallback = known.trade if known.trade == known.trade else known.bar
+        long = known.bid if known.bid == known.bid else fallback
+        short = known.ask if known.ask == known.ask else fallback
+        return long, short
+
+    # --- one chunk ----------------------------------------------------------------------------------------------
+
+    def _points(self, chunk: Chunk, end_ns: int, last: bool) -> Ints:
+        """Fill times and the last nanosecond of each minute that had data; a minute still open waits."""
+        minutes = np.unique(chunk.ts_ns // NS_PER_MINUTE)
+        if self._open_minute is not None and self._open_minute < minutes[0]:
+            minutes = np.concatenate([np.array([self._open_minute], np.int64), minutes])
+        closes = (minutes + 1) * NS_PER_MINUTE - 1
+        closed = closes < end_ns
+        self._open_minute = None if closed.all() else int(minutes[~closed][0])
+        closes = closes[closed]
+        if last:
+            closes = np.append(closes, end_ns)
+        fills = np.array([ts for ts in self._fill_ns if last or ts <= end_ns], np.int64)
+        self._fill_ns = [ts for ts in self._fill_ns if not last and ts > end_ns]
+        points: Ints = np.unique(np.concatenate([closes, fills]))
+        return points
+
+    def _mark(self, points: Ints, prices: Mapping[int, tuple[Floats, Floats]]) -> None:
+        total = np.full(len(points), self.deposit)
+        cash = np.full(len(points), self.deposit)
+        exposure = np.zeros(len(points))
+        by_strategy: dict[str, Floats] = {}
+        for name in self.strategies:
+            flow = self._flows.get(name)
+            profit = np.zeros(len(points)) if flow is None else _stepped(flow.ts_ns, flow.flow, flow.before, points)
+            cash = cash + profit
+            for (owner, conid), path in self._paths.items():
+                if owner != name:
+                    continue
+                quantity = _stepped(path.ts_ns, path.quantity, path.before, points)
+                long, short = prices[conid]
+                instrument = self.instruments[conid]
+                unit = float(instrument.multiplier) * self.rates[instrument.currency]
+                value = np.where(quantity == 0.0, 0.0, quantity * np.where(quantity >= 0.0, long, short) * unit)
+                profit = profit + value
+                exposure = exposure + np.abs(value)
+            by_strategy[name] = profit
+            total = total + profit
+        self._parts.append((points, total, cash, exposure, by_strategy))
+
+    def _marks(self, chunk: Chunk, conid: int, points: Ints) -> tuple[Floats, Floats]:
+        before = self._prices.get(conid, _Prices())
+        trade = _last(chunk.kinds.get(Kind.TRADES), conid, "price", before.trade, points)
+        bar = _last(chunk.kinds.get(Kind.BARS), conid, "close", before.bar, points)
+        other = np.where(np.isnan(trade), bar, trade)
+        bid = _last(chunk.kinds.get(Kind.QUOTES), conid, "bid", before.bid, points)
+        ask = _last(chunk.kinds.get(Kind.QUOTES), conid, "ask", before.ask, points)
+        return np.where(np.isnan(bid), other, bid), np.where(np.isnan(ask), other, ask)
+
+    def _carry(self, chunk: Chunk, end_ns: int) -> None:
+        """Keep what the next chunk needs to know of this one."""
+        for kind, names in ((Kind.QUOTES, ("bid", "ask")), (Kind.TRADES, ("trade",)), (Kind.BARS, ("bar",))):
+            columns = chunk.kinds.get(kind)
+            if columns is None:
+                continue
+            for conid in columns.conids:
+                known = self._prices.setdefault(conid, _Prices())
+                for name in names:
+                    column = {"trade": "price", "bar": "close"}.get(name, name)
+                    values = _finite(columns, conid, column)[1]
+                    if len(values):
+                        setattr(known, name, float(values[-1]))
+        for path in self._paths.values():
+            path.before = _drop(path.ts_ns, path.quantity, path.before, end_ns)
+        for flow in self._flows.values():
+            flow.before = _drop(flow.ts_ns, flow.flow, flow.before, end_ns)
+
+
+def _stepped(ts_ns: list[int], values: list[float], before: float, points: Ints) -> Floats:
+    """The value in force at each point (a step counts from its own nanosecond on)."""
+    if not ts_ns:
+        return np.full(len(points), before)
+    at = np.searchsorted(np.array(ts_ns, np.int64), points, side="right")
+    stepped: Floats = np.concatenate([[before], np.array(values)])[at]
+    return stepped
+
+
+def _finite(columns: Columns, conid: int, name: str) -> tuple[Ints, NDArray[Any]]:
+    """Times and values of one instrument's column where there is a value."""
+    rows = columns.of(conid)
+    times, values = columns["ts_ns"], columns[name]
+    if rows is not None:
+        times, values = times[rows], values[rows]
+    there = ~np.isnan(values)
+    return (times, values) if there.all() else (times[there], values[there])
+
+
+def _last(columns: Columns | None, conid: int, name: str, before: float, points: Ints) -> Floats:
+    """The last value at or before each point."""
+    if columns is None:
+        return np.full(len(points), before)
+    times, values = _finite(columns, conid, name)
+    if not len(times):
+        return np.full(len(points), before)
+    at = np.searchsorted(times, points, side="right") - 1
+    return np.where(at >= 0, values[np.maximum(at, 0)], before)
+
+
+def _drop(ts_ns: list[int], values: list[float], before: float, end_ns: int) -> float:
+    """Forget steps up to a time; return the value in force then."""
+    done = 0
+    while done < len(ts_ns) and ts_ns[done] <= end_ns:
+        before = values[done]
+        done += 1
+    del ts_ns[:done], values[:done]
+    return before

@@ -1,0 +1,355 @@
+"""A backtest: the actors joined by the replay ring over a recording, from its first row to its outcome.
+
+Knows no adapter by name: the recording's chunks, the venue and the journal are handed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import trio
+from attrs import define, field, frozen
+
+from engine.domain.columns import Chunk
+from engine.domain.instrument import Instrument
+from engine.domain.market import Kind
+from engine.domain.messages import BarWish
+from engine.domain.sessions import Sessions
+from engine.errors import ConfigError
+from engine.feed.bars import with_bars
+from engine.orders.manager import JournalRow, OrderManager
+from engine.portfolio.books import Portfolio
+from engine.portfolio.marks import EquityMarks
+from engine.risk.gate import Gate
+from engine.runtime.hang import HangGuard, unwrapped
+from engine.runtime.lap import Lap
+from engine.runtime.market import Market, Venue
+from engine.runtime.outcome import EquityCurve, FillRow, IndicatorSeries, OrderRow, Position, PriceSeries, RefusalRow
+from engine.runtime.ring import Ring, run_channels, run_fused
+from engine.runtime.series import ThinSeries
+from engine.settings import Pipeline, Settings
+from engine.strategy.api import Strategy
+from engine.strategy.context import Context
+from engine.strategy.host import Seat, StrategyHost
+
+_ZERO: Final = Decimal(0)
+_CANON: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+Progress = Callable[[int, int, float], None]  # rows done, time reached (ns UTC), equity
+
+
+class Journal(Protocol):
+    """Where facts go, in order."""
+
+    def record(self, rows: list[JournalRow]) -> None:
+        """Take over facts."""
+
+    def digest(self) -> bytes:
+        """Hash of all facts so far."""
+
+
+@frozen(kw_only=True)
+class Job:
+    """One strategy to run: its name, class, parameters and instruments."""
+
+    name: str
+    strategy: type[Strategy[Any]]
+    params: Any
+    instruments: tuple[Instrument, ...]
+
+
+@frozen(kw_only=True, eq=False)
+class Result:
+    """What a run found out; `app` adds where it came from and how long it took."""
+
+    start_ns: int
+    end_ns: int
+    events: int
+    events_by_kind: Mapping[str, int]
+    deposit: Decimal
+    final_equity: Decimal
+    fees: Decimal
+    fees_by_line: Mapping[str, Decimal]
+    orders: tuple[OrderRow, ...]
+    fills: tuple[FillRow, ...]
+    refusals: tuple[RefusalRow, ...]
+    positions: tuple[Position, ...]
+    equity: EquityCurve
+    prices: tuple[PriceSeries, ...]
+    indicators: tuple[IndicatorSeries, ...]
+    counts: Mapping[str, int]
+    off: Mapping[str, str]
+    hash: str
+
+
+@define(eq=False)
+class Backtest:
+    """One run. Make it, call `run` once, then `result`.
+
+    Args:
+        chunks: Given the bars that strategies wish for, the recording's rows (the wishes are for information).
+        span_ns: First and last time of the rows to come.
+        warm_up_until_ns: No order is approved before.
+    """
+
+    settings: Settings
+    instruments: Mapping[int, Instrument]
+    sessions: Mapping[str, Sessions]
+    jobs: tuple[Job, ...]
+    venue: Venue
+    venue_counts: Mapping[str, int]
+    journal: Journal
+    span_ns: tuple[int, int]
+    warm_up_until_ns: int = 0
+    progress: Progress | None = None
+    host: StrategyHost = field(factory=StrategyHost, init=False)
+    orders: OrderManager = field(factory=OrderManager, init=False)
+    portfolio: Portfolio = field(init=False)
+    gate: Gate = field(init=False)
+    _marks: EquityMarks = field(init=False)
+    _by_kind: dict[str, int] = field(factory=dict, init=False)
+    _prices: dict[int, ThinSeries] = field(factory=dict, init=False)
+    _indicators: dict[tuple[str, int | None, str], ThinSeries] = field(factory=dict, init=False)
+    _deposit: Decimal = field(default=_ZERO, init=False)
+    _charted: dict[int, Kind] = field(factory=dict, init=False)
+    _last: int = field(default=-1, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        account = self.settings.account
+        rates = {account.base_currency: Decimal(1), **account.fx_rates}
+        for currency in [*account.cash, *(i.currency for i in self.instruments.values())]:
+            if currency not in rates:
+                raise ConfigError(
+                    f"{currency} is held or traded, and its price in {account.base_currency} is not given",
+                    place="account.fx_rates",
+                )
+        self._deposit = sum((amount * rates[currency] for currency, amount in account.cash.items()), _ZERO)
+        self.portfolio = Portfolio(self.instruments, dict(account.cash), rates)
+        self._marks = EquityMarks(
+            instruments=self.instruments,
+            rates={currency: float(rate) for currency, rate in rates.items()},
+            strategies=tuple(job.name for job in self.jobs),
+            deposit=float(self._deposit),
+        )
+        self.gate = Gate(
+            settings=self.settings.risk,
+            instruments=self.instruments,
+            sessions=self.sessions,
+            rates=rates,
+            warm_up_until_ns=self.warm_up_until_ns,
+        )
+        for job in self.jobs:
+            ctx = Context(
+                strategy=job.name,
+                account=account.id,
+                instruments=job.instruments,
+                sessions=self.sessions,
+                span_ns=self.span_ns,
+                clock=self.host,
+                wants=self.host.wants,
+                view=self.host.view,
+            )
+            self.host.add(Seat.of(job.name, job.strategy(ctx, job.params), ctx))
+
+    def run(self, chunks: Callable[[list[BarWish]], Iterator[Chunk]]) -> None:
+        """Replay the recording to its end."""
+        wishes = self.host.start(self.span_ns[0])
+        rows = chunks(wishes)
+        if wishes:
+            by_conid = {conid: self.sessions[i.calendar] for conid, i in self.instruments.items()}
+            rows = with_bars(rows, wishes, by_conid)
+        market = Market(rows, self.venue, window=self.settings.replay.window, on_chunk=self._chunk_done)
+        first = market.open()
+        if first is None:
+            raise ConfigError("the recording has no rows in the span and for the instruments asked for")
+        ring = Ring(
+            market=market,
+            orders=self.orders,
+            portfolio=self.portfolio,
+            host=self.host,
+            gate=self.gate,
+            store=self._store,
+        )
+        lap = Lap(chunk=first, now_ns=self.span_ns[0])
+        ring.sort_wants(lap)
+        with unwrapped(), HangGuard(self.settings.replay.hang_limit_s, lap, self.host):
+            if self.settings.replay.pipeline is Pipeline.FUSED:
+                run_fused(ring, lap)
+            else:
+                trio.run(run_channels, ring, lap)
+        self.host.stop(market.last_ns)
+        self._last = market.last_ns
+        market.close()
+        self._notes()
+        self._store()
+
+    # --- while it runs ------------------------------------------------------------------------------------------
+
+    def _store(self) -> None:
+        if self.orders.facts:
+            self.journal.record(self.orders.facts)
+            self.orders.facts.clear()
+
+    def _notes(self) -> None:
+        """Strategies' logs and states into the journal, their indicators into thinned lines."""
+        for seat in self.host.seats.values():
+            ctx = seat.ctx
+            for ts_ns, kind, name, facts in ctx.notes:
+                self.orders.facts.append((ts_ns, kind, seat.name, {"event": name, **_plain(facts)}))
+            ctx.notes.clear()
+            lines: dict[tuple[str, int | None, str], tuple[list[int], list[float]]] = {}
+            for ts_ns, conid, name, value in ctx.indicators:
+                times, values = lines.setdefault((seat.name, conid, name), ([], []))
+                times.append(ts_ns)
+                values.append(value)
+            ctx.indicators.clear()
+            for key, (times, values) in lines.items():
+                series = self._indicators.setdefault(key, ThinSeries(*self.span_ns))
+                series.add(np.array(times, np.int64), np.array(values, np.float64))
+
+    def _chunk_done(self, chunk: Chunk) -> None:
+        steps = self.portfolio.steps
+        self._marks.steps(steps)
+        steps.clear()
+        self._marks.chunk(chunk, last=self._last >= 0)
+        for kind, columns in chunk.kinds.items():
+            self._by_kind[kind] = self._by_kind.get(kind, 0) + len(columns)
+        self._chart(chunk)
+        if self._last < 0:
+            self._notes()
+            self._store()
+        if self.progress is not None:
+            done = sum(self._by_kind.values())
+            self.progress(done, int(chunk.ts_ns[-1]), self._marks.equity_now())
+
+    def _chart(self, chunk: Chunk) -> None:
+        """One line an instrument: mid of quotes, else trades, else bar closes."""
+        for kind, name in ((Kind.QUOTES, "bid"), (Kind.TRADES, "price"), (Kind.BARS, "close")):
+            columns = chunk.kinds.get(kind)
+            if columns is None:
+                continue
+            for conid in columns.conids:
+                if self._charted.setdefault(conid, kind) is not kind:
+                    continue
+                rows = columns.of(conid)
+                times, values = columns["ts_ns"], columns[name]
+                if kind is Kind.QUOTES:
+                    values = (values + columns["ask"]) * 0.5
+                if rows is not None:
+                    times, values = times[rows], values[rows]
+                self._prices.setdefault(conid, ThinSeries(*self.span_ns)).add(times, values)
+
+    # --- afterwards ---------------------------------------------------------------------------------------------
+
+    def result(self) -> Result:
+        """Put together what the run found out."""
+        times, equity, cash, exposure, by_strategy = self._marks.curve()
+        entries = self.portfolio.entries
+        references = self.gate.references
+        orders = self._orders()
+        fills = tuple(
+            FillRow(
+                fill=entry.fill,
+                strategy=entry.strategy,
+                realised=entry.realised,
+                reference=references.get(entry.fill.coid),
+            )
+            for entry in entries
+        )
+        whole = hashlib.sha256(self.journal.digest())
+        for entry in entries:
+            whole.update(_CANON.encode((entry.strategy, entry.realised, entry.fill)) + b"\n")
+        for row in orders:
+            whole.update(_CANON.encode(row.order) + b"\n")
+        fees = sum(self.portfolio.fees.values(), _ZERO)
+        positions = self._positions()
+        return Result(
+            start_ns=self.span_ns[0],
+            end_ns=self._last,
+            events=sum(self._by_kind.values()),
+            events_by_kind=dict(self._by_kind),
+            deposit=self._deposit,
+            final_equity=self._final_equity(positions),
+            fees=fees,
+            fees_by_line=dict(self.portfolio.fees),
+            orders=orders,
+            fills=fills,
+            refusals=tuple(
+                RefusalRow(ts_ns=ts, strategy=name, coid=coid, code=refusal.code, sentence=refusal.sentence)
+                for ts, name, coid, refusal in self.orders.denials
+            ),
+            positions=positions,
+            equity=EquityCurve(ts_ns=times, equity=equity, cash=cash, exposure=exposure, by_strategy=by_strategy),
+            prices=tuple(_price_series(conid, line) for conid, line in sorted(self._prices.items())),
+            indicators=tuple(_indicator(key, line) for key, line in self._indicators.items()),
+            counts={**self.venue_counts, "frozen_orders": len(self.orders.frozen)},
+            off={seat.name: seat.off for seat in self.host.seats.values() if seat.off is not None},
+            hash=whole.hexdigest(),
+        )
+
+    def _orders(self) -> tuple[OrderRow, ...]:
+        histories = self.orders.histories
+        return tuple(
+            OrderRow(order=order, reference=self.gate.references.get(coid), history=tuple(histories.get(coid, ())))
+            for coid, order in self.orders.book.items()
+        )
+
+    def _positions(self) -> tuple[Position, ...]:
+        found = []
+        for (strategy, conid), held in self.portfolio.holdings.items():
+            long, short = self._marks.last_prices(conid)
+            price = long if held.quantity >= 0 else short
+            mark = Decimal(repr(price)) if price == price else None
+            found.append(
+                Position(
+                    strategy=strategy,
+                    conid=conid,
+                    quantity=held.quantity,
+                    cost=held.cost,
+                    realised=held.realised,
+                    mark=mark,
+                )
+            )
+        return tuple(found)
+
+    def _final_equity(self, positions: tuple[Position, ...]) -> Decimal:
+        """Cash and marked positions in base currency, exactly."""
+        rates = self.portfolio.rates
+        total = sum((amount * rates[currency] for currency, amount in self.portfolio.cash.items()), _ZERO)
+        for position in positions:
+            if position.quantity:
+                instrument = self.instruments[position.conid]
+                rate = rates[instrument.currency]
+                if position.mark is None:
+                    total += position.cost * rate  # never priced: at cost
+                else:
+                    total += position.quantity * position.mark * instrument.multiplier * rate
+        return total
+
+
+def _price_series(conid: int, line: ThinSeries) -> PriceSeries:
+    times, values = line.points()
+    return PriceSeries(conid=conid, ts_ns=times, price=values)
+
+
+def _indicator(key: tuple[str, int | None, str], line: ThinSeries) -> IndicatorSeries:
+    times, values = line.points()
+    return IndicatorSeries(strategy=key[0], conid=key[1], name=key[2], ts_ns=times, value=values)
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What JSON can hold as it is; anything else by its text."""
+    return {name: value if _is_plain(value) else repr(value) for name, value in facts.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return all(_is_plain(inner) for inner in value)
+    return value is None or isinstance(value, str | int | float | bool | Decimal)

@@ -1,0 +1,212 @@
+"""The market end of the replay ring: the feed and the simulated venue, which share the rows.
+
+A window ends at its horizon, the first moment at which anything but plain market data is due: an answer, a timer, an
+order's arrival at the venue, or a row that the venue says will bring news of an order. How wide windows are offered
+changes no result (a law under test), so the width follows how early strategies stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+
+from engine.domain.columns import Chunk
+from engine.domain.facts import Answer
+from engine.domain.messages import Request
+from engine.errors import StrategyError
+from engine.runtime.lap import Lap
+from engine.runtime.timers import Timers
+
+_NARROWEST: Final = 256
+LOOP_LIMIT: Final = 2_000  # laps at one moment: more is a strategy that answers its own orders for ever
+
+
+class Venue(Protocol):
+    """What the ring needs of a simulated exchange; rows are those of the current chunk."""
+
+    def begin(self, chunk: Chunk) -> None:
+        """A new chunk follows; row 0 is next."""
+
+    def submit(self, requests: Sequence[Request], now_ns: int) -> None:
+        """Our commands leave us now."""
+
+    def next_due_ns(self) -> int:
+        """The earliest arrival, report or session event; the end of time if there is none."""
+
+    def take_due(self, now_ns: int, row: int) -> list[Answer]:
+        """Do all that is due; return what reaches us now."""
+
+    def scan(self, row: int, stop: int) -> int:
+        """First row in [row, stop) that would bring an answer; `stop` if none."""
+
+    def settle(self, row: int) -> None:
+        """Rows before `row` have been consumed."""
+
+    def take_row(self, row: int) -> list[Answer]:
+        """Apply the row that `scan` named; return what reaches us now."""
+
+    def finish(self, now_ns: int) -> list[Answer]:
+        """The recording has ended."""
+
+
+class Market:
+    """Offers windows, answers and timers in the order of their moments.
+
+    Args:
+        chunks: The recording, in order; consumed as needed.
+        venue: The exchange.
+        window: Widest window to offer, in rows.
+        on_chunk: Called with each chunk when its last row has been consumed.
+    """
+
+    def __init__(
+        self, chunks: Iterator[Chunk], venue: Venue, *, window: int, on_chunk: Callable[[Chunk], None]
+    ) -> None:
+        self._chunks = chunks
+        self._venue = venue
+        self._window = window
+        self._width = window
+        self._on_chunk = on_chunk
+        self._timers = Timers()
+        self._chunk: Chunk | None = None
+        self._row = 0  # next row for the strategies
+        self._venue_row = 0  # next row for the venue: one ahead while news of a row goes before the row itself
+        self._still = 0
+        self._still_ns = -1
+        self.rows = 0
+        self.last_ns = 0
+
+    def open(self) -> Chunk | None:
+        """Read the first chunk; None if the recording is empty."""
+        self._chunk = self._next()
+        if self._chunk is not None:
+            self._venue.begin(self._chunk)
+            self.last_ns = int(self._chunk.ts_ns[0])
+        return self._chunk
+
+    def step(self, lap: Lap) -> None:
+        """Take in what the round brought, and start the next one."""
+        self._take_in(lap)
+        chunk = self._chunk
+        assert chunk is not None
+        venue = self._venue
+        while True:
+            row = self._row
+            if row == chunk.size:
+                following = self._follow(chunk)
+                if following is None:
+                    until_ns = self.last_ns
+                else:
+                    chunk, row, until_ns = following, 0, int(following.ts_ns[0])
+            else:
+                following = chunk
+                until_ns = int(chunk.ts_ns[row])
+            due_ns = venue.next_due_ns()
+            timer_ns = self._timers.next_ns()
+            if due_ns <= until_ns and due_ns <= timer_ns:
+                lap.answers = venue.take_due(due_ns, self._venue_row)
+                if not lap.answers:
+                    continue
+                lap.now_ns = max(lap.now_ns, due_ns)
+            elif lap.updates:
+                pass  # refusals of the moment just past: told before time goes on
+            elif timer_ns <= until_ns:
+                lap.now_ns = max(lap.now_ns, timer_ns)
+                lap.timers = self._timers.due(timer_ns)
+            elif following is None:
+                venue.finish(self.last_ns)
+                lap.finished = True
+                return
+            elif not self._offer(lap, chunk, row):
+                lap.now_ns = until_ns
+                lap.answers = venue.take_row(row)
+                self._venue_row = row + 1
+                if not lap.answers:
+                    continue
+            else:
+                return
+            self._guard(lap)
+            if following is not None:
+                self._offer(lap, chunk, self._row)
+            return
+
+    def _take_in(self, lap: Lap) -> None:
+        start, taken = lap.start, lap.taken
+        if taken > start:
+            self._row = taken
+            self.rows += taken - start
+            assert self._chunk is not None
+            lap.now_ns = self.last_ns = int(self._chunk.ts_ns[taken - 1])
+            if taken < lap.stop:
+                self._width = max(_NARROWEST, min(self._window, 2 * (taken - start)))
+            else:
+                self._width = min(self._window, 2 * self._width)
+        if taken > self._venue_row:
+            self._venue_row = taken
+        self._venue.settle(self._venue_row)
+        if lap.requests:
+            self._venue.submit(lap.requests, lap.now_ns)
+            lap.requests = []
+        if lap.wishes:
+            self._timers.take(lap.wishes)
+            lap.wishes = []
+        lap.start = lap.stop = lap.taken = self._row
+        lap.number += 1
+
+    def _follow(self, chunk: Chunk) -> Chunk | None:
+        """The chunk is used up: go on to the next one."""
+        following = self._next()
+        if following is None:
+            return None
+        self._on_chunk(chunk)
+        self._row = self._venue_row = 0
+        self._chunk = following
+        self._venue.begin(following)
+        return following
+
+    def _next(self) -> Chunk | None:
+        for chunk in self._chunks:
+            if chunk.size:
+                return chunk
+        return None
+
+    def close(self) -> None:
+        """The ring has ended: hand over the last chunk."""
+        if self._chunk is not None:
+            self._on_chunk(self._chunk)
+
+    def _offer(self, lap: Lap, chunk: Chunk, row: int) -> bool:
+        """Put the rows up to the horizon into the lap; False if the very next row brings news first."""
+        lap.chunk = chunk
+        lap.start = lap.stop = lap.taken = row
+        size = chunk.size
+        if row == size:
+            return False
+        stop = min(row + self._width, size)
+        due_ns = min(self._venue.next_due_ns(), self._timers.next_ns())
+        if due_ns <= chunk.ts_ns[stop - 1]:
+            stop = row + int(np.searchsorted(chunk.ts_ns[row:stop], due_ns, side="left"))
+        from_row = self._venue_row
+        if from_row < stop:
+            stop = self._venue.scan(from_row, stop)
+        if stop == row:
+            return False
+        lap.stop = stop
+        return True
+
+    def _guard(self, lap: Lap) -> None:
+        if lap.now_ns != self._still_ns:
+            self._still_ns = lap.now_ns
+            self._still = 0
+            return
+        self._still += 1
+        if self._still > LOOP_LIMIT:
+            names = sorted({answer.coid.rsplit("-", 1)[0] for answer in lap.answers})
+            names = names or sorted({timer.strategy for timer in lap.timers})
+            names = names or sorted({update.order.ticket.strategy for update in lap.updates})
+            raise StrategyError(
+                f"loops on its own orders or timers: {LOOP_LIMIT} rounds at the moment {lap.now_ns} ns",
+                place=f"strategy {', '.join(names)}",
+            )

@@ -1,0 +1,181 @@
+"""The replay ring: one lap goes round market, orders, portfolio, strategies, risk, orders, and back to market.
+
+Wired in two ways that give the same bytes: `channels`, each actor a trio task with its own memory channel, and `fused`,
+the same steps called one after the other in one task. The order manager is passed twice: before the strategies it reads
+what the venue said, after the gate it carries out what was approved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from engine.domain.messages import DropTimer, SetTimer
+from engine.orders.manager import OrderManager
+from engine.portfolio.books import Portfolio
+from engine.risk.gate import Gate
+from engine.runtime.lap import Lap
+from engine.runtime.market import Market
+from engine.strategy.host import StrategyHost
+
+Step = Callable[[Lap], None]
+
+
+class Ring:
+    """The actors of a replay, and the lap that joins them.
+
+    Args:
+        store: Takes the order manager's new facts; called before anything follows from them.
+    """
+
+    def __init__(
+        self,
+        *,
+        market: Market,
+        orders: OrderManager,
+        portfolio: Portfolio,
+        host: StrategyHost,
+        gate: Gate,
+        store: Callable[[], None],
+    ) -> None:
+        self.market = market
+        self.orders = orders
+        self.portfolio = portfolio
+        self.host = host
+        self.gate = gate
+        self._store = store
+
+    # --- one step an actor --------------------------------------------------------------------------------------
+
+    def offer(self, lap: Lap) -> None:
+        """Market: take in requests, offer what is due next."""
+        self.market.step(lap)
+
+    def hear(self, lap: Lap) -> None:
+        """Orders: what the venue said becomes updates."""
+        if lap.answers:
+            lap.updates.extend(self.orders.hear(lap.answers))
+            self._store()
+            lap.answers = []
+
+    def book(self, lap: Lap) -> None:
+        """Portfolio: executions become positions."""
+        if lap.updates:
+            lap.positions = self.portfolio.hear(lap.updates)
+
+    def decide(self, lap: Lap) -> None:
+        """Strategies: updates first, then timers, then rows, until somebody wants something."""
+        host = self.host
+        wants = host.wants
+        if lap.updates:
+            host.hear(lap.updates, lap.positions, lap.now_ns)
+        if lap.timers:
+            host.wake(lap.timers, lap.now_ns)
+            lap.timers = []
+        if lap.stop > lap.start and not wants:
+            lap.taken = host.run(lap.chunk, lap.start, lap.stop)
+            if lap.taken > lap.start:
+                lap.now_ns = host.now_ns()
+        if wants:
+            self.sort_wants(lap)
+
+    def sort_wants(self, lap: Lap) -> None:
+        """Put what the strategies want into the lap: orders for risk, timers for the market."""
+        wants = self.host.wants
+        for want in wants:
+            if isinstance(want, SetTimer | DropTimer):
+                lap.wishes.append(want)
+            else:
+                lap.intents.append(want)
+        wants.clear()
+
+    def judge(self, lap: Lap) -> None:
+        """Risk: intents become verdicts."""
+        gate = self.gate
+        if lap.updates:
+            gate.hear(lap.updates, lap.positions)
+            lap.updates = []
+            lap.positions = []
+        if lap.intents:
+            view = self.host.view
+            now_ns = lap.now_ns
+            judge = gate.judge
+            lap.verdicts = [judge(intent, view, now_ns) for intent in lap.intents]
+            lap.intents = []
+
+    def act(self, lap: Lap) -> None:
+        """Orders: what was approved becomes requests; refusals become updates of the next lap."""
+        if lap.verdicts:
+            lap.requests, lap.updates = self.orders.act(lap.verdicts, lap.now_ns)
+            self._store()
+            lap.verdicts = []
+
+
+def run_fused(ring: Ring, lap: Lap) -> None:
+    """Go round in one task until the market ends the run."""
+    offer, hear, book, decide, judge, act = ring.offer, ring.hear, ring.book, ring.decide, ring.judge, ring.act
+    while True:
+        offer(lap)
+        if lap.finished:
+            return
+        hear(lap)
+        book(lap)
+        decide(lap)
+        judge(lap)
+        act(lap)
+
+
+async def run_channels(ring: Ring, lap: Lap) -> None:
+    """Go round five trio tasks on memory channels until the market ends the run."""
+    to_orders, at_orders = trio.open_memory_channel[tuple[Lap, Step]](1)
+    to_portfolio, at_portfolio = trio.open_memory_channel[Lap](1)
+    to_strategies, at_strategies = trio.open_memory_channel[Lap](1)
+    to_risk, at_risk = trio.open_memory_channel[Lap](1)
+    to_market, at_market = trio.open_memory_channel[Lap](1)
+
+    async def market() -> None:
+        async with at_market, to_orders.clone() as onward:
+            async for current in at_market:
+                ring.offer(current)
+                await onward.send((current, ring.hear))
+                if current.finished:
+                    return
+
+    async def orders() -> None:
+        async with at_orders, to_portfolio, to_market:
+            async for current, step in at_orders:
+                step(current)
+                if step == ring.hear:
+                    await to_portfolio.send(current)
+                    if current.finished:
+                        return
+                else:
+                    await to_market.send(current)
+
+    async def risk() -> None:
+        async with at_risk, to_orders:
+            async for current in at_risk:
+                ring.judge(current)
+                if current.finished:
+                    return
+                await to_orders.send((current, ring.act))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(market)
+        nursery.start_soon(orders)
+        nursery.start_soon(_pass_on, at_portfolio, ring.book, to_strategies)
+        nursery.start_soon(_pass_on, at_strategies, ring.decide, to_risk)
+        nursery.start_soon(risk)
+        await to_market.send(lap)
+
+
+async def _pass_on(inbox: trio.MemoryReceiveChannel[Lap], step: Step, onward: trio.MemorySendChannel[Lap]) -> None:
+    """One actor: take the lap, do one step, hand it on; the lap that ends the run goes through and ends the actor."""
+    async with inbox, onward:
+        async for lap in inbox:
+            if not lap.finished:
+                step(lap)
+            await onward.send(lap)
+            if lap.finished:
+                return
