@@ -1,0 +1,111 @@
+"""The command `engine`: parses, calls, prints; and turns whatever went wrong into one sentence and an exit code.
+
+Exit codes: 0 done, 2 bad input or usage, 130 stopped by Ctrl-C, 1 anything else (and findings, where a command looks
+for some). With ENGINE_TRACEBACK=1 in the environment the traceback comes along. Commands are imported when they are
+called, so that `engine --help` is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from engine.cli.lazy import LazyGroup
+from engine.errors import EngineError, InputError
+
+INTERRUPTED = 130
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"engine {version('fullticket')}")
+        context.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "backtest": ("engine.cli.backtest:backtest", "Run strategies on a recording."),
+        "check": ("engine.cli.check:check", "Look for look-ahead and other things a backtest can't be trusted with."),
+        "recording": ("engine.cli.recording:recording", "Import recordings, and look at what is in them."),
+        "strategies": ("engine.cli.strategies:strategies", "List the installed strategies and their parameters."),
+    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Version.")
+def cli() -> None:
+    """Trade with full-ticket orders: today on recordings, through the pipeline that is to run live."""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; what went wrong is one sentence on stderr."""
+    try:
+        code = cli.main(list(arguments), prog_name="engine", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.Abort as exc:
+        return _say(exc, "stopped by Ctrl-C", INTERRUPTED)
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except BaseExceptionGroup as group:
+        return _fail(_only(group))
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  # the last door: no traceback reaches a person
+        return _fail(exc)
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Take the exception to report out of a nursery's group: Ctrl-C before bad input before anything else."""
+    for kind in (KeyboardInterrupt, InputError, EngineError):
+        part = group.subgroup(kind)
+        if part is not None:
+            return _leaf(part)
+    return _leaf(group)
+
+
+def _leaf(exc: BaseException) -> BaseException:
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    return exc
+
+
+def _fail(exc: BaseException) -> int:
+    match exc:
+        case SystemExit():
+            raise exc
+        case KeyboardInterrupt():
+            return _say(exc, "stopped by Ctrl-C", INTERRUPTED)
+        case InputError():
+            return _say(exc, str(exc), 2)
+        case EngineError():
+            return _say(exc, str(exc), 1)
+        case BrokenPipeError():
+            # Whoever read our output has left; nothing more can be said, not even at exit, when stdout is flushed.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        case _:
+            hint = "" if _wants_traceback() else "; ENGINE_TRACEBACK=1 shows where"
+            return _say(exc, f"{type(exc).__name__}: {exc}{hint}", 1)
+
+
+def _say(exc: BaseException, sentence: str, code: int) -> int:
+    if _wants_traceback():
+        import traceback
+
+        traceback.print_exception(exc)
+    click.echo(f"engine: {' '.join(sentence.split())}", err=True)
+    return code
+
+
+def _wants_traceback() -> bool:
+    return os.environ.get("ENGINE_TRACEBACK") == "1"
