@@ -18,9 +18,9 @@ from engine.report.thinning import gaps, spread, thin
 from engine.runtime.outcome import IndicatorSeries, OrderRow, Outcome, PriceSeries
 
 LINE_POINTS: Final = 4_000
-ALL_POINTS: Final = 36_000  # of all price lines together, and of all indicators together
+ALL_POINTS: Final = 26_000  # of all price lines together, and of all indicators together
 FILL_MARKS: Final = 6_000
-TIMELINE_ORDERS: Final = 2_500
+TIMELINE_ORDERS: Final = 2_000
 HISTORY_STEPS: Final = 24
 _NIGHT_NS: Final = 60 * NS_PER_MINUTE
 
@@ -163,10 +163,15 @@ def _marks(outcome: Outcome, conid: int, share: float, index: dict[str, int]) ->
 def _timeline(outcome: Outcome, index: dict[str, int]) -> dict[str, Any]:
     """Return orders with the states they went through; evenly thinned when there are many."""
     chosen = [outcome.orders[at] for at in spread(len(outcome.orders), TIMELINE_ORDERS).tolist()]
-    return {"of": len(outcome.orders), "orders": [_life(row, outcome, index) for row in chosen]}
+    return {
+        "of": len(outcome.orders),
+        "states": list(_STATES),
+        "orders": [_life(row, outcome, index) for row in chosen],
+    }
 
 
-def _life(row: OrderRow, outcome: Outcome, index: dict[str, int]) -> dict[str, Any]:
+def _life(row: OrderRow, outcome: Outcome, index: dict[str, int], states: dict[str, int]) -> dict[str, Any]:
+    """Describe one order; `states` numbers the names of states as they first occur."""
     order = row.order
     ticket = order.ticket
     history = row.history or (
@@ -184,9 +189,9 @@ def _life(row: OrderRow, outcome: Outcome, index: dict[str, int]) -> dict[str, A
         "what": " ".join(words),
         "t": start,
         "at": [ts_ns // NS_PER_MS - start for ts_ns, _, _ in kept],
-        "state": [state for _, state, _ in kept],
+        "state": [states.setdefault(state, len(states)) for _, state, _ in kept],
         "said": [said[:80] for _, _, said in kept],
-        "end": order.state.value,
+        "end": states.setdefault(order.state.value, len(states)),
         "why": order.reason[:120],
         "steps": len(history),
     }

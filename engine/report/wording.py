@@ -42,7 +42,7 @@ def percent(value: float | None, *, sign: bool = False) -> str:
     if value is None:
         return DASH
     share = value * 100
-    places = 2 if share == 0 or abs(share) >= 0.1 else 4
+    places = 2 if share == 0 or abs(share) >= 0.01 else 4
     return f"{number(share, places, sign=sign)}%"
 
 

@@ -83,7 +83,8 @@
     return { ...line, t, u };
   }
   const equity = unpack(data.equity);
-  const lives = data.timeline.orders.map((life) => ({ ...life, u: life.at.map((dt) => squeeze(life.t + dt)) }));
+  const lives = data.timeline.orders.map((life) => ({ ...life, u: life.at.map((dt) => squeeze(life.t + dt)),
+    state: life.state.map((at) => data.timeline.states[at]), end: data.timeline.states[life.end] }));
   const extent = { from: Infinity, to: -Infinity };
   function cover(u) {
     if (!u.length) return;
@@ -134,10 +135,10 @@
       let day = "";
       for (const [from, to] of runs) {
         const shift = offset(from);
+        if (dayLabel(from, false) !== day) ticks.push({ t: from, text: day = dayLabel(from, false), first: true });
         for (let t = Math.ceil((from + shift) / step) * step - shift; t <= to; t += step) {
           const label = dayLabel(t, false);
-          ticks.push({ t, text: label === day ? clockLabel(t, step) : `${label} ${clockLabel(t, step)}`, day: label !== day });
-          day = label;
+          ticks.push(label === day ? { t, text: clockLabel(t, step) } : { t, text: day = label, first: true });
         }
       }
     } else {
@@ -147,7 +148,7 @@
         const shift = offset(from);
         for (let t = from; t <= to; t = (Math.floor((t + shift) / DAY) + 1) * DAY - shift) {
           const label = dayLabel(t, true);
-          if (label !== last) starts.push({ t, text: label.slice(0, -5), year: label.slice(-4), day: true });
+          if (label !== last) starts.push({ t, text: label.slice(0, -5), year: label.slice(-4), first: true });
           last = label;
         }
       }
@@ -220,15 +221,17 @@
       ctx.lineWidth = 1;
       ctx.textAlign = "center";
       ctx.textBaseline = "top";
-      let free = -Infinity;
-      for (const tick of timeTicks(this.inner)) {
+      const taken = [];
+      const ticks = timeTicks(this.inner);
+      for (const tick of [...ticks.filter((tick) => tick.first), ...ticks.filter((tick) => !tick.first)]) {
         const x = Math.round(this.x(squeeze(tick.t))) + .5;
         if (x < LEFT - 1 || x > this.width - RIGHT + 1) continue;
-        this.line(x, TOP, x, foot);
         const half = ctx.measureText(tick.text).width / 2, at = Math.max(LEFT - 20 + half, Math.min(x, this.width - half - 1));
-        if (at - half < free + 6) continue;
+        if (taken.some(([left, right]) => at - half < right + 8 && at + half > left - 8)) continue;
+        taken.push([at - half, at + half]);
+        this.line(x, TOP, x, foot);
+        ctx.fillStyle = this.colour(tick.first ? "--ink" : "--soft");
         ctx.fillText(tick.text, at, foot + 6);
-        free = at + half;
       }
       ctx.save();
       ctx.setLineDash([2, 3]);
