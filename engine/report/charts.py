@@ -163,11 +163,9 @@ def _marks(outcome: Outcome, conid: int, share: float, index: dict[str, int]) ->
 def _timeline(outcome: Outcome, index: dict[str, int]) -> dict[str, Any]:
     """Return orders with the states they went through; evenly thinned when there are many."""
     chosen = [outcome.orders[at] for at in spread(len(outcome.orders), TIMELINE_ORDERS).tolist()]
-    return {
-        "of": len(outcome.orders),
-        "states": list(_STATES),
-        "orders": [_life(row, outcome, index) for row in chosen],
-    }
+    states: dict[str, int] = {}
+    lives = [_life(row, outcome, index, states) for row in chosen]
+    return {"of": len(outcome.orders), "states": list(states), "orders": lives}
 
 
 def _life(row: OrderRow, outcome: Outcome, index: dict[str, int], states: dict[str, int]) -> dict[str, Any]:
