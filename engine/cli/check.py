@@ -14,10 +14,12 @@ from engine.cli.options import config_argument, set_option
 @set_option
 def check(config: Path, overrides: tuple[str, ...]) -> int:
     """Rerun CONFIG with random window cuts and with later data cut off; 0 if nothing changes, 1 if something does."""
-    from engine import app
     from engine.config import load
 
-    findings = app.check(load(config, overrides))
+    settings = load(config, overrides)
+    from engine import app  # heavy, and bad input needs none of it
+
+    findings = app.check(settings)
     for finding in findings:
         click.echo(str(finding))
     if not findings:
