@@ -92,7 +92,6 @@ class Backtest:
     """One run. Make it, call `run` once, then `result`.
 
     Args:
-        chunks: Given the bars that strategies wish for, the recording's rows (the wishes are for information).
         span_ns: First and last time of the rows to come.
         warm_up_until_ns: No order is approved before.
     """
@@ -156,10 +155,9 @@ class Backtest:
             )
             self.host.add(Seat.of(job.name, job.strategy(ctx, job.params), ctx))
 
-    def run(self, chunks: Callable[[list[BarWish]], Iterator[Chunk]]) -> None:
+    def run(self, rows: Iterator[Chunk]) -> None:
         """Replay the recording to its end."""
         wishes = self.host.start(self.span_ns[0])
-        rows = chunks(wishes)
         if wishes:
             by_conid = {conid: self.sessions[i.calendar] for conid, i in self.instruments.items()}
             rows = with_bars(rows, wishes, by_conid)
