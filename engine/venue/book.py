@@ -1,0 +1,274 @@
+"""The orders that work in one instrument, and the search for the next row that moves one of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import ceil, floor
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engine.domain.columns import Chunk
+from engine.domain.instrument import Instrument
+from engine.domain.sessions import Sessions
+from engine.venue import bars, ticks
+from engine.venue.tape import Tape, tape_of
+from engine.venue.working import UNKNOWN_QUEUE, ZERO, Act, Stand, WorkingOrder
+
+if TYPE_CHECKING:
+    from engine.venue.floor import Floor
+
+# A thousandth of a tick: far below any price difference, far above what a float loses by a price scale.
+HAIR: Final = 0.001
+_LEVELS_MAX: Final = 100_000
+_NO_TIMES: Final = np.empty(0, np.int64)
+
+
+class Book:
+    """One instrument's orders.
+
+    `buys` and `sells` are plain limit orders, best price first, then by arrival; `others` all that moves by other
+    rules, by arrival. `taken_*` is what our own orders took of the quote in force, index `taken_index` of the tape.
+    """
+
+    def __init__(self, floor: Floor, instrument: Instrument, sessions: Sessions) -> None:
+        self.floor = floor
+        self.instrument = instrument
+        self.conid = instrument.conid
+        self.sessions = sessions
+        self.rule = floor.rule
+        self.hair = float(min(step.tick for step in instrument.price_ticks)) * HAIR
+        self.increment = instrument.size_increment
+        self.increment_f = float(instrument.size_increment)
+        self.buys: list[WorkingOrder] = []
+        self.sells: list[WorkingOrder] = []
+        self.others: list[WorkingOrder] = []
+        self.taken_index = -2
+        self.taken_buy = 0.0
+        self.taken_sell = 0.0
+        self._chunk: Chunk | None = None
+        self._tape: Tape | None = None
+        self._hit = -1
+        self._clean = 0
+        self._levels: dict[Decimal, float] = {}
+
+    # Data
+
+    def begin(self, chunk: Chunk) -> None:
+        """Go over to a new chunk: nothing of the old one is looked at again."""
+        if self._tape is not None:
+            end = self._tape.size
+            for order in (*self.buys, *self.sells, *self.others):
+                ticks.fold(self, order, end)
+                order.folded = 0
+            # What we took of the quote in force stays taken; it is now the quote before the chunk.
+            self.taken_index = -1 if self.taken_index == self._tape.quote_index(end) else -2
+        self._chunk = chunk
+        self._tape = None
+        self.changed()
+
+    @property
+    def tape(self) -> Tape:
+        """This instrument's part of the chunk, cut out when it is first needed."""
+        if self._tape is None:
+            if self._chunk is None:
+                self._chunk = Chunk(ts_ns=_NO_TIMES, kinds={})
+            self._tape = tape_of(self._chunk, self.conid)
+        return self._tape
+
+    # Orders
+
+    @property
+    def empty(self) -> bool:
+        """True while no order works here."""
+        return not (self.buys or self.sells or self.others)
+
+    def changed(self) -> None:
+        """Forget what the last search found: an order came, went or was changed."""
+        self._hit = -1
+        self._clean = 0
+
+    def put(self, order: WorkingOrder) -> None:
+        """Let an order stand on the book, behind those of its price."""
+        self.changed()
+        if order.act is not Act.LIMIT or order.ioc:
+            self.others.append(order)
+            return
+        if order.buy:
+            side = self.buys
+            at = len(side)
+            while at and side[at - 1].hi < order.hi:
+                at -= 1
+        else:
+            side = self.sells
+            at = len(side)
+            while at and side[at - 1].lo > order.lo:
+                at -= 1
+        side.insert(at, order)
+
+    def drop(self, order: WorkingOrder) -> None:
+        """Take an order off; nothing happens if it does not stand here."""
+        self.changed()
+        side = self.others if order.act is not Act.LIMIT or order.ioc else self.buys if order.buy else self.sells
+        if order in side:
+            side.remove(order)
+
+    def level(self, price: Decimal) -> float | None:
+        """A ticket price as market data shows it; None if it is off the tick table."""
+        known = self._levels.get(price)
+        if known is None:
+            if not self.instrument.on_tick(price):
+                return None
+            known = float(price)
+            if len(self._levels) < _LEVELS_MAX:
+                self._levels[price] = known
+        return known
+
+    def set_limit(self, order: WorkingOrder, limit: Decimal) -> None:
+        """Give an order its limit price."""
+        value = float(limit)
+        order.limit = limit
+        order.lo = value - self.hair
+        order.hi = value + self.hair
+
+    # Quantities and prices
+
+    def portion(self, order: WorkingOrder, available: float) -> Decimal:
+        """As much of an order as `available` units allow, in whole size increments."""
+        if available >= order.left_f - 1e-9:
+            return order.left
+        steps = floor(available / self.increment_f + 1e-9)
+        return steps * self.increment if steps > 0 else ZERO
+
+    def has_room(self, available: float) -> bool:
+        """Say whether at least one size increment is available."""
+        return available >= self.increment_f * (1 - 1e-9)
+
+    def taker_price(
+        self, order: WorkingOrder, price: float, quantity: Decimal, displayed: float, spread: float
+    ) -> Decimal:
+        """Money price of a fill at the market's `price`, slippage added, never beyond the order's limit."""
+        exact = self.instrument.price(price)
+        slippage = self.floor.slippage
+        if slippage is None:
+            return exact
+        tick = self.instrument.tick_at(exact)
+        worse = slippage.amount(price, float(tick), float(quantity), displayed, spread)
+        steps = ceil(worse / float(tick) - HAIR)
+        if steps <= 0:
+            return exact
+        self.floor.counts["slipped_fills"] += 1
+        slipped = exact + steps * tick if order.buy else exact - steps * tick
+        if order.limit is not None:
+            slipped = min(slipped, max(order.limit, exact)) if order.buy else max(slipped, min(order.limit, exact))
+        return slipped
+
+    # The search
+
+    def scan(self, row: int, stop: int) -> int:
+        """First row in [row, stop) that produces an answer here; `stop` if none does."""
+        if self._hit >= row:
+            return self._hit if self._hit < stop else stop
+        first = self._clean if self._clean > row else row
+        if first >= stop:
+            return stop
+        found = self._search(first, stop)
+        if found < stop:
+            self._hit = found
+        self._clean = found
+        return found
+
+    def hit(self, row: int) -> bool:
+        """Say whether the last search named this row."""
+        return self._hit == row
+
+    def _search(self, first: int, stop: int) -> int:
+        tape = self.tape
+        if not tape.shut:
+            return self._search_run(first, stop)
+        for start, end in tape.open_runs(first, stop):
+            found = self._search_run(start, end)
+            if found < end:
+                return found
+        return stop
+
+    def _search_run(self, first: int, stop: int) -> int:
+        stop_here = stop
+        tape = self.tape
+        if first < tape.ticks_from and tape.bars is not None:
+            end = min(stop_here, tape.ticks_from)
+            found = bars.scan(self, tape.bars, first, end)
+            if found < end:
+                return found
+        if stop_here > tape.ticks_from:
+            return ticks.scan(self, max(first, tape.ticks_from), stop_here)
+        return stop_here
+
+    def take_row(self, row: int, now_ns: int) -> None:
+        """Apply one row of this instrument."""
+        tape = self.tape
+        self.changed()
+        if tape.quotes is not None:
+            index = tape.quotes.first(row)
+            if index < tape.quotes.length and tape.quotes.row(index) == row:
+                ticks.on_quote(self, index, row, now_ns)
+                return
+        if tape.trades is not None:
+            index = tape.trades.first(row)
+            if index < tape.trades.length and tape.trades.row(index) == row:
+                ticks.on_trade(self, index, row, now_ns)
+                return
+        if tape.bars is not None:
+            index = tape.bars.first(row)
+            if index < tape.bars.length and tape.bars.row(index) == row:
+                bars.on_bar(self, index, row, now_ns)
+
+    # What happens between the rows that matter
+
+    def fold(self, order: WorkingOrder, row: int) -> None:
+        """Bring an order's silent state up to a row."""
+        ticks.fold(self, order, row)
+
+    def catch_up(self, order: WorkingOrder, row: int) -> None:
+        """Bring an order up to a row before it is taken off or changed, so that what it waited for is counted."""
+        if order.stand is Stand.WORKING and (order.act is Act.TRAIL or self.tape.trades is not None):
+            ticks.fold(self, order, row)
+
+    def settle(self, row: int) -> None:
+        """Bring all orders up to a row."""
+        for order in (*self.buys, *self.sells, *self.others):
+            ticks.fold(self, order, row)
+
+    def takes(self, order: WorkingOrder, row: int) -> bool:
+        """Say whether a row is the first that an order marketable on arrival can be matched with."""
+        return order.taking and not self.seen_between(order.folded, row)
+
+    def seen_between(self, start: int, row: int) -> bool:
+        """Say whether one of the rows [start, row) would have been matched with an order marketable on arrival."""
+        tape = self.tape
+        for first, last in tape.open_runs(start, row):
+            quotes, trades, bars_ = tape.quotes, tape.trades, tape.bars
+            if quotes is not None and quotes.first(first) < quotes.first(last):
+                return True
+            last = min(last, tape.quotes_from)
+            if trades is not None and first < last and trades.first(first) < trades.first(last):
+                return True
+            last = min(last, tape.ticks_from)
+            if bars_ is not None and first < last and bars_.first(first) < bars_.first(last):
+                return True
+        return False
+
+    def bar_extreme(self, order: WorkingOrder, extreme: float, start: int, stop: int) -> float:
+        """A trail's extreme after the bars in [start, stop), none of which triggered it."""
+        return bars.extreme_after(self, order, extreme, start, stop)
+
+    # Life on the book
+
+    def enter(self, order: WorkingOrder, now_ns: int, row: int) -> None:
+        """Let an order that has become live meet the market as rows before `row` show it, and then rest."""
+        order.live_ns = now_ns
+        order.folded = row
+        order.ahead = UNKNOWN_QUEUE
+        order.taking = False
+        if ticks.meet(self, order, now_ns, row) and order.stand is Stand.WORKING:
+            self.put(order)

@@ -1,0 +1,455 @@
+"""The simulated venue: it takes requests, matches them with recorded market data and answers as a venue does.
+
+It is driven from outside, knows no clock and draws no chance. Time comes with each call; rows are named by their place
+in the current chunk. What lies between two calls never changes a result: everything silent (queues, trails) is worked
+out from the rows when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
+
+from engine.domain.columns import Chunk
+from engine.domain.facts import Answer, CancelRefused, Modified, ModifyRefused, Refused
+from engine.domain.instrument import Instrument, SecType
+from engine.domain.messages import CancelRequest, ModifyRequest, PlaceRequest, Request
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_MS
+from engine.domain.sessions import Sessions
+from engine.domain.ticket import OrderTicket, OrderType, Tif
+from engine.errors import ConfigError
+from engine.settings import VenueSettings
+from engine.venue import auctions, combos, commands, groups, hours, stops
+from engine.venue.book import Book
+from engine.venue.fees import FeeLedger, FeeSchedule
+from engine.venue.floor import Floor
+from engine.venue.rules import RESTING_PRICES, STOP_TRIGGERS, fill_rule, one_of
+from engine.venue.slippage import slippage
+from engine.venue.working import Act, Stand, WorkingOrder
+
+_ACTS: Mapping[OrderType, Act] = {
+    OrderType.MARKET: Act.MARKET,
+    OrderType.LIMIT: Act.LIMIT,
+    OrderType.STOP: Act.STOP,
+    OrderType.STOP_LIMIT: Act.STOP,
+    OrderType.TRAIL: Act.TRAIL,
+    OrderType.TRAIL_LIMIT: Act.TRAIL,
+    OrderType.MIDPRICE: Act.MIDPRICE,
+    OrderType.MARKET_ON_CLOSE: Act.CLOSING,
+    OrderType.LIMIT_ON_CLOSE: Act.CLOSING,
+}
+
+
+class SimVenue:
+    """One venue for all instruments of a run. `counts` are its tallies for the report."""
+
+    def __init__(
+        self,
+        *,
+        instruments: Mapping[int, Instrument],
+        settings: VenueSettings,
+        sessions: Mapping[str, Sessions],
+        fees: FeeSchedule,
+        seed: int,
+    ) -> None:
+        """Open a venue.
+
+        Args:
+            instruments: By conid; a combo's legs among them.
+            settings: `[venue]`.
+            sessions: By calendar name; an instrument whose calendar is missing is a mistake.
+            fees: What executions cost.
+            seed: For whatever may be drawn by chance; nothing is at present.
+
+        Raises: ConfigError if a name, a share or a latency in the settings can't be used.
+        """
+        del seed
+        rule = fill_rule(settings.fills)
+        one_of("resting_price", settings.resting_price, RESTING_PRICES)
+        one_of("stop_trigger", settings.stop_trigger, STOP_TRIGGERS)
+        _check_numbers(settings)
+        latency = settings.latency_ms
+        self._place_ns, self._modify_ns, self._cancel_ns, report_ns = (
+            round(ms * NS_PER_MS) for ms in (latency.place, latency.modify, latency.cancel, latency.report)
+        )
+        ledger = FeeLedger(fees, instruments) if fees.tables else None
+        self._floor = floor = Floor(
+            rule, settings, ledger, slippage(settings.slippage, settings.slippage_size), report_ns
+        )
+        floor.on_live = self._go_live
+        self.counts = floor.counts
+        self._books: dict[int, Book] = {}
+        for conid, instrument in instruments.items():
+            if instrument.calendar not in sessions:
+                raise ConfigError(f"there are no sessions for the calendar {instrument.calendar!r}")
+            calendar = sessions[instrument.calendar]
+            kind = combos.ComboBook if instrument.sec_type is SecType.COMBO else Book
+            self._books[conid] = kind(floor, instrument, calendar)
+        for book in self._books.values():
+            if isinstance(book, combos.ComboBook):
+                book.find_legs(self._books)
+        self._active: dict[int, Book] = {}
+        # Commands on their way: (arrival, number, request). With one latency for all they arrive as they left.
+        self._first_in_first_out = self._place_ns == self._modify_ns == self._cancel_ns
+        self._queue: deque[tuple[int, int, Request]] = deque()
+        self._heap: list[tuple[int, int, Request]] = []
+        self._alarms: list[tuple[int, int, WorkingOrder]] = []
+        self._reports: deque[Answer] = deque()
+        self._number = 0
+        self._venue_ids = 0
+        self._chunk: Chunk | None = None
+        self._row = 0
+
+    # Driving
+
+    def begin(self, chunk: Chunk) -> None:
+        """Go over to the next chunk; all rows of the last one are behind us."""
+        self._chunk = chunk
+        self._row = 0
+        for book in self._books.values():
+            book.begin(chunk)
+
+    def submit(self, requests: Sequence[Request], now_ns: int) -> None:
+        """Our commands leave us now; each arrives after its latency."""
+        for request in requests:
+            self._number += 1
+            if self._first_in_first_out:
+                self._queue.append((now_ns + self._place_ns, self._number, request))
+                continue
+            kind = request.__class__
+            wait = (
+                self._place_ns
+                if kind is PlaceRequest
+                else self._cancel_ns
+                if kind is CancelRequest
+                else self._modify_ns
+            )
+            heappush(self._heap, (now_ns + wait, self._number, request))
+
+    def next_due_ns(self) -> int:
+        """When the next command arrives, answer is heard or session event comes; the end of time if none does."""
+        due = END_OF_TIME_NS
+        if self._queue:
+            due = self._queue[0][0]
+        elif self._heap:
+            due = self._heap[0][0]
+        alarms = self._alarms
+        while alarms:
+            at, _, order = alarms[0]
+            if order.alarm_ns == at and order.stand is not Stand.DONE:
+                due = min(due, at)
+                break
+            heappop(alarms)
+        if self._reports:
+            due = min(due, self._reports[0].ts_ns)
+        return due
+
+    def take_due(self, now_ns: int, row: int) -> list[Answer]:
+        """Do all that is due by `now_ns`, in order, against the book that rows before `row` show.
+
+        Returns: What reaches us by then.
+        """
+        floor = self._floor
+        floor.row = self._row = row
+        while True:
+            coming = self._queue if self._first_in_first_out else self._heap
+            at = coming[0][0] if coming else END_OF_TIME_NS
+            alarm = self._alarms[0][0] if self._alarms else END_OF_TIME_NS
+            if alarm <= at:
+                if alarm > now_ns or alarm == END_OF_TIME_NS:
+                    break
+                _, _, order = heappop(self._alarms)
+                if order.alarm_ns == alarm and order.stand is not Stand.DONE:
+                    order.alarm_ns = 0
+                    self._ring(order, alarm, row)
+                continue
+            if at > now_ns:
+                break
+            request = self._queue.popleft()[2] if self._first_in_first_out else heappop(self._heap)[2]
+            self._arrive(request, at, row)
+        return self._heard(now_ns)
+
+    def scan(self, row: int, stop: int) -> int:
+        """First row in [row, stop) at which an order produces an answer; `stop` if none does."""
+        active = self._active
+        if not active:
+            return stop
+        for conid in tuple(active):
+            book = active[conid]
+            if book.empty:
+                del active[conid]
+            else:
+                stop = book.scan(row, stop)
+        return stop
+
+    def settle(self, row: int) -> None:
+        """Rows before `row` are behind us. Silent state is folded when it is needed, so this only notes the place."""
+        self._row = row
+
+    def take_row(self, row: int) -> list[Answer]:
+        """Apply the row that `scan` named.
+
+        Returns: What reaches us at once.
+        """
+        chunk = self._chunk
+        assert chunk is not None
+        now_ns = int(chunk.ts_ns[row])
+        self._floor.row = row + 1
+        self._row = row + 1
+        for book in tuple(self._active.values()):
+            if book.hit(row):
+                book.take_row(row, now_ns)
+        return self._heard(now_ns)
+
+    def finish(self, now_ns: int) -> list[Answer]:
+        """The recording has ended: commands on their way never arrive, answers on their way are heard.
+
+        Returns: Those answers; open orders stay open.
+        """
+        del now_ns  # what reaches us after it is heard all the same: money has moved
+        self._queue.clear()
+        self._heap.clear()
+        self._alarms.clear()
+        for book in self._active.values():
+            book.settle(self._row)
+        answers = [*self._reports, *self._floor.answers]
+        self._reports.clear()
+        self._floor.answers = []
+        return answers
+
+    def _heard(self, now_ns: int) -> list[Answer]:
+        floor = self._floor
+        answers = floor.answers
+        if not floor.heard_ns:
+            if answers:
+                floor.answers = []
+            return answers
+        reports = self._reports
+        reports.extend(answers)
+        answers.clear()
+        heard = []
+        while reports and reports[0].ts_ns <= now_ns:
+            heard.append(reports.popleft())
+        return heard
+
+    # Commands
+
+    def _arrive(self, request: Request, now_ns: int, row: int) -> None:
+        kind = request.__class__
+        if kind is CancelRequest:
+            self._cancel(request.coid, now_ns)  # type: ignore[union-attr]  # `is` narrows nothing for mypy
+        elif kind is PlaceRequest:
+            for ticket in request.tickets:  # type: ignore[union-attr]
+                self._place(ticket, now_ns)
+        elif isinstance(request, ModifyRequest):
+            self._modify(request.ticket, now_ns, row)
+
+    def _cancel(self, coid: str, now_ns: int) -> None:
+        floor = self._floor
+        order = floor.orders.get(coid)
+        if order is None:
+            no = commands.gone(coid, floor.ended)
+        else:
+            late = commands.locked(order, now_ns) if order.alarm_ns else None
+            if late is None:
+                order.book.catch_up(order, self._row)
+                floor.cancel(order, now_ns, "request")
+                return
+            no = late
+        floor.answers.append(CancelRefused(coid=coid, ts_ns=now_ns + floor.heard_ns, code=no[0], reason=no[1]))
+
+    def _place(self, ticket: OrderTicket, now_ns: int) -> None:
+        floor = self._floor
+        book = self._books.get(ticket.conid)
+        no = self._against(ticket, book, now_ns)
+        if no is not None or book is None:
+            assert no is not None
+            floor.answers.append(Refused(coid=ticket.coid, ts_ns=now_ns + floor.heard_ns, code=no[0], reason=no[1]))
+            return
+        order = self._order(ticket, book)
+        floor.orders[ticket.coid] = order
+        if ticket.oca_group is not None:
+            groups.join_oca(floor, order)
+        if ticket.parent is not None:
+            entry = floor.orders.get(ticket.parent) or floor.filled[ticket.parent]
+            bracket = groups.join_bracket(entry, order)
+            order.set_left(bracket.share(order))
+            if not order.left:
+                order.stand = Stand.HELD
+                floor.pend(order, now_ns)
+                return
+        self._go_live(order, now_ns)
+
+    def _against(self, ticket: OrderTicket, book: Book | None, now_ns: int) -> commands.No:
+        floor = self._floor
+        if ticket.coid in floor.orders or ticket.coid in floor.ended:
+            return "duplicate_id", f"there has been an order {ticket.coid} already"
+        if book is None:
+            return "unknown_instrument", f"the venue has no instrument {ticket.conid}"
+        no = commands.against_ticket(ticket, book)
+        if no is None and ticket.parent is not None:
+            no = commands.against_parent(ticket, floor.orders, floor.filled)
+        if no is None and not book.sessions.always:
+            no = commands.too_late(ticket, book, now_ns)
+        return no
+
+    def _order(self, ticket: OrderTicket, book: Book) -> WorkingOrder:
+        self._venue_ids += 1
+        order = WorkingOrder(
+            ticket=ticket,
+            book=book,
+            seq=self._venue_ids,
+            venue_id=f"V{self._venue_ids}",
+            buy=ticket.side == "BUY",
+            act=_ACTS[ticket.order_type],
+            left=ticket.quantity,
+            left_f=float(ticket.quantity),
+            ioc=ticket.tif is Tif.IOC,
+        )
+        if ticket.limit_price is not None:
+            book.set_limit(order, ticket.limit_price)
+        if order.act is Act.STOP or order.act is Act.TRAIL:
+            _set_stop(order)
+        return order
+
+    def _modify(self, wanted: OrderTicket, now_ns: int, row: int) -> None:
+        floor = self._floor
+        order = floor.orders.get(wanted.coid)
+        no = commands.gone(wanted.coid, floor.ended) if order is None else None
+        if order is not None:
+            no = commands.against_change(order, wanted, now_ns)
+        if order is None or no is not None:
+            assert no is not None
+            floor.answers.append(
+                ModifyRefused(coid=wanted.coid, ts_ns=now_ns + floor.heard_ns, code=no[0], reason=no[1])
+            )
+            return
+        book = order.book
+        book.catch_up(order, row)
+        keeps = commands.same_place(order, wanted)
+        hours_change = wanted.tif is not order.ticket.tif or wanted.outside_rth is not order.ticket.outside_rth
+        working = order.stand is Stand.WORKING and order.act is not Act.CLOSING
+        if working and not keeps:
+            book.drop(order)
+        old = order.ticket
+        order.ticket = wanted
+        order.tabs.clear()  # a changed order counts as a new one for the minimum
+        floor.answers.append(Modified(coid=wanted.coid, ts_ns=now_ns + floor.heard_ns))
+        if order.bracket is not None:
+            order.set_left(order.bracket.share(order))
+        else:
+            order.set_left(wanted.quantity - order.filled)
+        if order.filled >= wanted.quantity:
+            order.stand = Stand.SPENT if working and not keeps else order.stand
+            floor.end(order, "filled")
+            if order.entry_of is not None:
+                groups.entry_ended(floor, order.entry_of, now_ns)
+            return
+        if wanted.limit_price is not None:
+            book.set_limit(order, wanted.limit_price)
+        if (order.act is Act.STOP or order.act is Act.TRAIL) and old.stop_price != wanted.stop_price:
+            _set_stop(order)
+        order.offset = float(wanted.trail) if wanted.trail is not None else 0.0
+        book.changed()
+        if hours_change and order.stand in (Stand.WORKING, Stand.WAITING) and not book.sessions.always:
+            if working and keeps:
+                book.drop(order)
+            self._go_live(order, now_ns, said=True)
+        elif working and not keeps:
+            if order.left:
+                self._active[book.conid] = book
+                book.enter(order, now_ns, row)
+            else:
+                order.stand = Stand.SPENT
+
+    # Session events
+
+    def _go_live(self, order: WorkingOrder, now_ns: int, *, said: bool = False) -> None:
+        """An order that nothing else holds back goes onto the book, or waits for the open."""
+        floor = self._floor
+        book = order.book
+        if not book.sessions.always:
+            opens = hours.waits_until_ns(order, now_ns)
+            if opens is not None:
+                order.stand = Stand.WAITING
+                if not said:
+                    floor.pend(order, now_ns)
+                self._set_alarm(order, opens)
+                return
+            if order.act is Act.CLOSING and commands.too_late(order.ticket, book, now_ns) is not None:
+                floor.cancel(order, now_ns, "cutoff")  # a child whose entry was filled too late
+                return
+            self._set_alarm(order, hours.closes_ns(order, now_ns))
+        order.stand = Stand.WORKING
+        if not said:
+            floor.accept(order, now_ns)
+        if order.act is not Act.CLOSING:
+            self._active[book.conid] = book
+            book.enter(order, now_ns, floor.row)
+
+    def _set_alarm(self, order: WorkingOrder, at_ns: int) -> None:
+        order.alarm_ns = at_ns
+        if at_ns != END_OF_TIME_NS:
+            self._number += 1
+            heappush(self._alarms, (at_ns, self._number, order))
+
+    def _ring(self, order: WorkingOrder, now_ns: int, row: int) -> None:
+        """The open or the close that an order has waited for."""
+        floor = self._floor
+        book = order.book
+        tif = order.ticket.tif
+        if order.stand is Stand.WAITING:
+            order.stand = Stand.WORKING
+            self._set_alarm(order, hours.closes_ns(order, now_ns))
+            floor.accept(order, now_ns)
+            if tif is Tif.OPG:
+                order.act = Act.OPENING
+            if order.act is not Act.CLOSING:
+                self._active[book.conid] = book
+                book.enter(order, now_ns, row)
+        elif order.act is Act.CLOSING:
+            auctions.close_at(book, order, now_ns, row)
+        elif tif is Tif.GTC:
+            if order.stand is Stand.WORKING:
+                book.catch_up(order, row)
+                book.drop(order)
+                order.stand = Stand.WAITING
+            order.tabs.clear()  # an order that stays overnight is a new one for the minimum
+            opens = hours.opens_ns(order, now_ns)
+            self._set_alarm(order, opens if order.stand is Stand.WAITING else hours.closes_ns(order, opens))
+        else:
+            book.catch_up(order, row)
+            floor.cancel(order, now_ns, tif.lower())
+
+
+def _set_stop(order: WorkingOrder) -> None:
+    """Take a stop's level, or a trail's distance and first stop, from the ticket."""
+    ticket = order.ticket
+    if ticket.trail is not None:
+        order.offset = float(ticket.trail)
+    if ticket.stop_price is None:
+        return
+    if order.act is Act.TRAIL:
+        order.extreme = stops.extreme_of(order, float(ticket.stop_price))
+    else:
+        order.stop = float(ticket.stop_price)
+
+
+def _check_numbers(settings: VenueSettings) -> None:
+    latency, share = settings.latency_ms, settings.participation
+    for name, ms in (
+        ("place", latency.place),
+        ("modify", latency.modify),
+        ("cancel", latency.cancel),
+        ("report", latency.report),
+    ):
+        if not 0 <= ms < 86_400_000:
+            raise ConfigError(
+                f"a latency is a number of milliseconds from 0 to a day, not {ms}", place=f"venue.latency_ms.{name}"
+            )
+    for name, part in (("quote", share.quote), ("trade", share.trade), ("bar", share.bar)):
+        if not 0 < part <= 1:
+            raise ConfigError(
+                f"a participation lies above 0 and is at most 1, not {part}", place=f"venue.participation.{name}"
+            )

@@ -1,0 +1,479 @@
+"""Matching on quotes and trades."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.venue import auctions, midprice, stops
+from engine.venue.rules import BarPrice
+from engine.venue.tape import first_at_least, first_at_most
+from engine.venue.working import Act, Stand, WorkingOrder
+
+if TYPE_CHECKING:
+    from engine.venue.book import Book
+
+_INF = float("inf")
+_NAN = float("nan")
+
+
+# Arrival
+
+
+def meet(book: Book, order: WorkingOrder, now_ns: int, row: int) -> bool:
+    """Match an order that has just become live against what rows before `row` show.
+
+    Returns: True if it is to stand on the book now; False if it is over, or stands there already.
+    """
+    act = order.act
+    if act is not Act.MARKET and act is not Act.LIMIT:
+        if act is Act.STOP or act is Act.TRAIL:
+            return not stops.beyond_on_arrival(book, order, now_ns, row)
+        return True
+    tape = book.tape
+    rule = book.rule
+    shut = bool(tape.shut) and tape.halted(row)
+    tried = False
+    if row > tape.quotes_from:
+        touch = tape.touch(row)
+        assert touch is not None
+        bid, ask, bid_size, ask_size = touch
+        price = ask if order.buy else bid
+        if act is Act.MARKET or (price <= order.hi if order.buy else price >= order.lo):
+            if shut or not rule.arrival:
+                order.taking = True
+            else:
+                tried = True
+                _take_quote(book, order, tape.quote_index(row), touch, now_ns)
+        elif not rule.whole:
+            # The queue before us: none if we improve the touch, unknown as long as we stand behind it.
+            if order.buy:
+                order.ahead = 0.0 if bid < order.lo else bid_size if bid <= order.hi else _INF
+            else:
+                order.ahead = 0.0 if ask > order.hi else ask_size if ask >= order.lo else _INF
+            if order.ahead != order.ahead:
+                order.ahead = _INF
+        tried = tried or (rule.arrival and not shut)
+    else:
+        tried = _meet_prints_or_bar(book, order, now_ns, row, shut)
+    if order.stand is Stand.DONE:
+        return False
+    if order.ioc and (tried or shut):
+        book.floor.cancel(order, now_ns, "ioc")
+        return False
+    return True
+
+
+def _meet_prints_or_bar(book: Book, order: WorkingOrder, now_ns: int, row: int, shut: bool) -> bool:
+    """No quote is known: the last trade or the last bar's close says whether the order is marketable."""
+    tape = book.tape
+    if row > tape.trades_from:
+        price = tape.last_trade(row)
+        flags: tuple[str, ...] = ()
+    else:
+        bar = tape.last_bar(row)
+        price, flags = (None if bar is None else bar.close), ("at_close",)
+    if price is None:
+        return False
+    known = book.rule.bar is BarPrice.KNOWN_CLOSE and not shut
+    if order.act is Act.MARKET or (price <= order.hi if order.buy else price >= order.lo):
+        if known:
+            money = book.taker_price(order, price, order.left, _NAN, _NAN)
+            book.floor.fill(order, order.left, money, now_ns, maker=False, flags=flags)
+        else:
+            order.taking = True
+    return known
+
+
+def _take_quote(
+    book: Book, order: WorkingOrder, index: int, touch: tuple[float, float, float, float], now_ns: int
+) -> None:
+    """Take what the touch offers; what our own orders took of this quote before is gone."""
+    bid, ask, bid_size, ask_size = touch
+    price, size = (ask, ask_size) if order.buy else (bid, bid_size)
+    if price != price:
+        return
+    flags: tuple[str, ...] = ()
+    if book.rule.whole:
+        quantity = order.left
+    elif size != size:
+        quantity, flags = order.left, ("unsized",)
+    else:
+        quantity = _from_quote(book, order, index, size)
+        if not quantity:
+            return
+        if quantity < order.left:
+            flags = ("capped",)
+    money = book.taker_price(order, price, quantity, size, ask - bid)
+    book.floor.fill(order, quantity, money, now_ns, maker=False, flags=flags)
+
+
+def _from_quote(book: Book, order: WorkingOrder, index: int, size: float) -> Decimal:
+    """Take from a quote's displayed size, and remember it."""
+    if book.taken_index != index:
+        book.taken_index = index
+        book.taken_buy = book.taken_sell = 0.0
+    taken = book.taken_buy if order.buy else book.taken_sell
+    quantity = book.portion(order, size * book.floor.quote_share - taken)
+    if quantity:
+        if order.buy:
+            book.taken_buy = taken + float(quantity)
+        else:
+            book.taken_sell = taken + float(quantity)
+    return quantity
+
+
+# Rows
+
+
+def on_quote(book: Book, index: int, row: int, now_ns: int) -> None:
+    """A new quote: stops look at it, market orders take it, resting limits that it crosses are filled."""
+    quotes = book.tape.quotes
+    assert quotes is not None
+    bid, ask = quotes.bid.item(index), quotes.ask.item(index)
+    touch = (bid, ask, quotes.bid_size.item(index), quotes.ask_size.item(index))
+    book.floor.row = row + 1
+    for order in tuple(book.others):
+        if order.stand is not Stand.WORKING:
+            continue
+        if order.act is Act.MARKET or order.act is Act.LIMIT:
+            if order.act is Act.MARKET or (ask <= order.hi if order.buy else bid >= order.lo):
+                _take_quote(book, order, index, touch, now_ns)
+            if order.ioc and order.stand is Stand.WORKING:
+                book.floor.cancel(order, now_ns, "ioc")
+        elif order.act is Act.MIDPRICE:
+            midprice.on_quote(book, order, index, row, now_ns)
+        elif order.act is Act.OPENING:
+            if row < book.tape.trades_from:
+                auctions.open_at(book, order, ask if order.buy else bid, now_ns)
+        else:
+            stops.on_quote(book, order, index, row, now_ns)
+    for order in tuple(book.buys):
+        if not ask <= order.hi:
+            break
+        if order.stand is Stand.WORKING:
+            _rest_on_quote(book, order, index, row, touch, now_ns)
+    for order in tuple(book.sells):
+        if not bid >= order.lo:
+            break
+        if order.stand is Stand.WORKING:
+            _rest_on_quote(book, order, index, row, touch, now_ns)
+
+
+def _rest_on_quote(
+    book: Book, order: WorkingOrder, index: int, row: int, touch: tuple[float, float, float, float], now_ns: int
+) -> None:
+    if order.taking:
+        fold(book, order, row)
+        if order.taking:
+            _take_quote(book, order, index, touch, now_ns)
+            order.taking = False
+            return
+    assert order.limit is not None
+    flags: tuple[str, ...] = ()
+    quantity = order.left
+    size = touch[3] if order.buy else touch[2]
+    if not book.rule.whole:
+        if size != size:
+            flags = ("unsized",)
+        else:
+            quantity = _from_quote(book, order, index, size)
+            if not quantity:
+                return
+            if quantity < order.left:
+                flags = ("capped",)
+    price = order.limit
+    if book.floor.at_touch:
+        price = book.instrument.price(touch[1] if order.buy else touch[0])
+    book.floor.fill(order, quantity, price, now_ns, maker=True, flags=flags)
+
+
+def on_trade(book: Book, index: int, row: int, now_ns: int) -> None:
+    """A print: stops look at it; resting limits are filled by what trades through them, or at them past the queue."""
+    tape = book.tape
+    trades = tape.trades
+    assert trades is not None
+    price, size = trades.price.item(index), trades.size.item(index)
+    room = _Room(book, size)
+    quoted = row > tape.quotes_from
+    book.floor.row = row + 1
+    for order in tuple(book.others):
+        if order.stand is not Stand.WORKING:
+            continue
+        if order.act is Act.MARKET or order.act is Act.LIMIT:
+            if quoted:
+                continue
+            if order.act is Act.MARKET or (price <= order.hi if order.buy else price >= order.lo):
+                room.take(order, price, now_ns)
+            if order.ioc and order.stand is Stand.WORKING:
+                book.floor.cancel(order, now_ns, "ioc")
+        elif order.act is Act.MIDPRICE:
+            midprice.on_trade(book, order, price, size, row, now_ns)
+        elif order.act is Act.OPENING:
+            auctions.open_at(book, order, price, now_ns)
+        else:
+            stops.on_trade(book, order, price, row, now_ns)
+    if quoted and not book.rule.prints:
+        return
+    for order in tuple(book.buys):
+        if not price <= order.hi:
+            break
+        if order.stand is Stand.WORKING:
+            _rest_on_trade(book, order, price, size, row, room, now_ns)
+    for order in tuple(book.sells):
+        if not price >= order.lo:
+            break
+        if order.stand is Stand.WORKING:
+            _rest_on_trade(book, order, price, size, row, room, now_ns)
+
+
+def _rest_on_trade(
+    book: Book, order: WorkingOrder, price: float, size: float, row: int, room: _Room, now_ns: int
+) -> None:
+    fold(book, order, row)
+    order.folded = row + 1  # this print is dealt with here
+    if order.taking:
+        order.taking = False
+        room.take(order, price, now_ns)
+        return
+    most = _INF
+    if not book.rule.touching:
+        if price < order.lo if order.buy else price > order.hi:
+            order.ahead = 0.0
+        else:
+            ahead = order.ahead
+            order.ahead, excess = _past_queue(ahead, size)
+            if not excess > 0:
+                book.floor.counts["queue_waits"] += 1
+                return
+            most = excess * book.floor.trade_share
+    assert order.limit is not None
+    limit = book.instrument.price(price) if book.floor.at_touch else order.limit
+    room.fill(order, most, limit, now_ns, maker=True)
+
+
+def _past_queue(ahead: float, size: float) -> tuple[float, float]:
+    """A print at our price: (what is ahead of us after it, what it leaves for us). An unknown size moves nothing."""
+    if size != size:
+        return ahead, 0.0
+    return max(0.0, ahead - size), max(0.0, size - ahead)
+
+
+class _Room:
+    """What one print leaves for our orders, all of them together."""
+
+    __slots__ = ("book", "left", "size")
+
+    def __init__(self, book: Book, size: float) -> None:
+        self.book = book
+        self.size = size
+        self.left = _INF if book.rule.whole or size != size else size * book.floor.trade_share
+
+    def take(self, order: WorkingOrder, price: float, now_ns: int) -> None:
+        """Fill a taker at the print's price: no quote is known."""
+        quantity = self.book.portion(order, self.left)
+        if quantity:
+            money = self.book.taker_price(order, price, quantity, self.size, _NAN)
+            self._fill(order, quantity, money, now_ns, maker=False)
+
+    def fill(self, order: WorkingOrder, most: float, price: Decimal, now_ns: int, *, maker: bool) -> None:
+        """Fill up to `most` at a price."""
+        quantity = self.book.portion(order, most if most < self.left else self.left)
+        if quantity:
+            self._fill(order, quantity, price, now_ns, maker=maker)
+
+    def _fill(self, order: WorkingOrder, quantity: Decimal, price: Decimal, now_ns: int, *, maker: bool) -> None:
+        flags: tuple[str, ...] = ()
+        if not self.book.rule.whole:
+            if self.size != self.size:
+                flags = ("unsized",)
+            elif quantity < order.left:
+                flags = ("capped",)
+        self.left -= float(quantity)
+        self.book.floor.fill(order, quantity, price, now_ns, maker=maker, flags=flags)
+
+
+# What changes silently
+
+
+def fold(book: Book, order: WorkingOrder, row: int) -> None:
+    """Bring an order's queue, its trail and whether it still takes up to a row: rows before it are behind us."""
+    start = order.folded
+    if row <= start:
+        return
+    if order.taking and book.seen_between(start, row):
+        order.taking = False
+    if order.act is Act.TRAIL:
+        order.extreme = stops.extreme_after(book, order, order.extreme, start, row)
+    elif order.act is Act.LIMIT and not book.rule.touching and order.ahead > 0:
+        order.ahead, waits = queue_after(book, order, order.ahead, start, row)
+        book.floor.counts["queue_waits"] += waits
+    order.folded = row
+
+
+def queue_after(book: Book, order: WorkingOrder, ahead: float, start: int, row: int) -> tuple[float, int]:
+    """Size ahead after the rows [start, row), none of which filled the order; and how many prints it waited for."""
+    tape = book.tape
+    waits = 0
+    at = start
+    trades = tape.trades
+    if trades is not None:
+        first, last = trades.first(start), trades.first(row)
+        prices = trades.price[first:last]
+        reached = np.flatnonzero(prices <= order.hi if order.buy else prices >= order.lo)
+        for found in reached.tolist():
+            index = first + found
+            here = trades.row(index)
+            if tape.shut and tape.halted(here):
+                continue
+            ahead = _displayed(book, order, ahead, at, here)
+            ahead, _ = _past_queue(ahead, trades.size.item(index))
+            waits += 1
+            at = here
+    return _displayed(book, order, ahead, at, row), waits
+
+
+def _displayed(book: Book, order: WorkingOrder, ahead: float, start: int, row: int) -> float:
+    """The queue is never longer than what is displayed at its price, and nothing where the touch is worse than it."""
+    quotes = book.tape.quotes
+    if quotes is None or ahead <= 0:
+        return ahead
+    first, last = quotes.first(start), quotes.first(row)
+    if first >= last:
+        return ahead
+    if order.buy:
+        prices, sizes = quotes.bid[first:last], quotes.bid_size[first:last]
+        if (prices < order.lo).any():
+            return 0.0
+        there = sizes[prices <= order.hi]
+    else:
+        prices, sizes = quotes.ask[first:last], quotes.ask_size[first:last]
+        if (prices > order.hi).any():
+            return 0.0
+        there = sizes[prices >= order.lo]
+    if len(there):
+        ahead = min(ahead, float(np.fmin.reduce(there, initial=_INF)))
+    return ahead
+
+
+# The search
+
+
+def scan(book: Book, start: int, stop: int) -> int:
+    """First row in [start, stop), all of them with ticks known, that produces an answer; `stop` if none does."""
+    tape = book.tape
+    quotes = tape.quotes
+    best = stop
+    buys, sells = book.buys, book.sells
+    if quotes is not None and (buys or sells):
+        first, last = quotes.first(start), quotes.first(stop)
+        share = 0.0 if book.rule.whole else book.floor.quote_share
+        if buys:
+            level, index = buys[0].hi, first
+            while (index := first_at_most(quotes.ask, level, index, last)) < last:
+                if not share or not _too_small(book, quotes.ask_size.item(index) * share):
+                    best, last = quotes.row(index), index
+                    break
+                index += 1
+        if sells:
+            level, index = sells[0].lo, first
+            while (index := first_at_least(quotes.bid, level, index, last)) < last:
+                if not share or not _too_small(book, quotes.bid_size.item(index) * share):
+                    best = quotes.row(index)
+                    break
+                index += 1
+    if tape.trades is not None and (buys or sells):
+        end = best if book.rule.prints else min(best, tape.quotes_from)
+        best = min(best, _scan_trades(book, start, end, best))
+    for order in book.others:
+        best = _scan_other(book, order, start, best)
+    return best
+
+
+def _too_small(book: Book, available: float) -> bool:
+    return available == available and not book.has_room(available)
+
+
+def _scan_trades(book: Book, start: int, stop: int, none: int) -> int:
+    """First print in [start, stop) that fills a resting order; `none` if there is none."""
+    trades = book.tape.trades
+    assert trades is not None
+    first, last = trades.first(start), trades.first(stop)
+    best = none
+    for side, find in ((book.buys, first_at_most), (book.sells, first_at_least)):
+        if not side:
+            continue
+        level = side[0].hi if side[0].buy else side[0].lo
+        queues: dict[int, tuple[float, int]] = {}
+        index = first
+        while (index := find(trades.price, level, index, last)) < last:
+            if _fills(book, side, index, queues):
+                best, last = trades.row(index), index
+                break
+            index += 1
+    return best
+
+
+def _fills(book: Book, side: list[WorkingOrder], index: int, queues: dict[int, tuple[float, int]]) -> bool:
+    """Say whether a print fills one of a side's orders; `queues` carries the queue of each from print to print."""
+    trades = book.tape.trades
+    assert trades is not None
+    price, size = trades.price.item(index), trades.size.item(index)
+    if book.rule.touching:
+        return True
+    share = book.floor.trade_share
+    row = trades.row(index)
+    for order in side:
+        if price > order.hi if order.buy else price < order.lo:
+            return False
+        if (price < order.lo if order.buy else price > order.hi) or order.taking:
+            if not _too_small(book, size * share):
+                return True
+            continue
+        ahead, at = queues.get(order.seq, (order.ahead, order.folded))
+        if at <= row:
+            ahead, _ = queue_after(book, order, ahead, at, row)
+            ahead, excess = _past_queue(ahead, size)
+            queues[order.seq] = (ahead, row + 1)
+            if excess > 0 and book.has_room(excess * share):
+                return True
+    return False
+
+
+def _scan_other(book: Book, order: WorkingOrder, start: int, stop: int) -> int:
+    if order.act is Act.STOP or order.act is Act.TRAIL:
+        return stops.scan(book, order, start, stop)
+    if order.act is Act.MIDPRICE:
+        return midprice.scan(book, order, start, stop)
+    if order.act is Act.OPENING:
+        return auctions.scan(book, order, start, stop)
+    return _scan_taker(book, order, start, stop)
+
+
+def _scan_taker(book: Book, order: WorkingOrder, start: int, stop: int) -> int:
+    """A market order, or one that lives for one row: the next row that offers something, or ends it."""
+    tape = book.tape
+    quotes, trades = tape.quotes, tape.trades
+    whole = book.rule.whole
+    if quotes is not None:
+        index, last = quotes.first(start), quotes.first(stop)
+        if order.ioc:
+            if index < last:
+                stop = quotes.row(index)
+        else:
+            prices = quotes.ask if order.buy else quotes.bid
+            sizes = quotes.ask_size if order.buy else quotes.bid_size
+            while (index := first_at_most(prices, _INF, index, last)) < last:
+                if whole or not _too_small(book, sizes.item(index) * book.floor.quote_share):
+                    stop = quotes.row(index)
+                    break
+                index += 1
+    if trades is not None:
+        index, last = trades.first(start), trades.first(min(stop, tape.quotes_from))
+        while index < last:
+            if order.ioc or whole or not _too_small(book, trades.size.item(index) * book.floor.trade_share):
+                return trades.row(index)
+            index += 1
+    return stop
