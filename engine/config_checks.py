@@ -9,18 +9,15 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from engine.errors import ConfigError
 from engine.settings import Limits, Settings
 from engine.tables import nearest, shown
-
-FILLS: Final = ("conservative", "same_event", "next_event", "next_open", "touch")
-RESTING_PRICES: Final = ("limit", "touch")
-SLIPPAGES: Final = ("none", "ticks", "bps", "half_spread", "square_root")
-STOP_TRIGGERS: Final = ("default", "last", "bid_ask")
+from engine.venue.rules import RESTING_PRICES, RULES, STOP_TRIGGERS
+from engine.venue.slippage import NAMES as SLIPPAGES
 
 # A problem: (dotted key, sentence).
 Problem = tuple[str, str]
@@ -143,7 +140,7 @@ def _venue(settings: Settings) -> Iterator[Problem]:
         yield from _ranged(f"venue.latency_ms.{name}", value, lambda ms: ms >= 0, "0 or more")
     for name, value in attrs.asdict(venue.participation).items():
         yield from _ranged(f"venue.participation.{name}", value, lambda part: 0 < part <= 1, "above 0 and at most 1")
-    yield from _one_of("venue.fills", venue.fills, FILLS)
+    yield from _one_of("venue.fills", venue.fills, tuple(RULES))
     yield from _one_of("venue.resting_price", venue.resting_price, RESTING_PRICES)
     yield from _one_of("venue.slippage", venue.slippage, SLIPPAGES)
     yield from _one_of("venue.stop_trigger", venue.stop_trigger, STOP_TRIGGERS)
