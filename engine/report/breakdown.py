@@ -10,7 +10,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from engine.report.drawdowns import largest_fall
-from engine.report.execution import notional, slippage, was_sent
+from engine.report.execution import Worth, notional, slippage, was_sent
 from engine.report.figures import cents
 from engine.report.trips import Trip, fees_of, trip_figures
 from engine.runtime.outcome import FillRow, Outcome
@@ -33,9 +33,9 @@ class _Part:
     fills: list[FillRow] = field(factory=list)
     trips: list[Trip] = field(factory=list)
 
-    def row(self, outcome: Outcome) -> dict[str, Any]:
+    def row(self, worth: Worth) -> dict[str, Any]:
         """Make the row both tables share; a figure that can't be computed is None."""
-        cost = slippage(self.fills, outcome.instruments)
+        cost = slippage(self.fills, worth)
         trips = trip_figures(self.trips)
         profit = None if self.unrealised is None else self.realised + self.unrealised - self.fees
         return {
@@ -60,7 +60,7 @@ class _Part:
 def _collect(outcome: Outcome, trips: Sequence[Trip], key: Callable[[str, int], Any]) -> dict[Any, _Part]:
     """Sort all of a run into parts; `key` names the part by strategy and conid."""
     parts: dict[Any, _Part] = defaultdict(_Part)
-    base = outcome.settings.account.base_currency
+    worth = Worth.of(outcome)
     owner: dict[str, Any] = {}
     for order_row in outcome.orders:
         ticket = order_row.order.ticket
@@ -71,16 +71,17 @@ def _collect(outcome: Outcome, trips: Sequence[Trip], key: Callable[[str, int], 
         part = parts[key(fill_row.strategy, fill_row.fill.conid)]
         part.fills.append(fill_row)
         part.realised += fill_row.realised
-        part.fees += fees_of(fill_row.fill, base)
-        part.traded += notional(fill_row, outcome.instruments)
+        part.fees += fees_of(fill_row.fill, worth.rates)
+        part.traded += notional(fill_row, worth)
     for position in outcome.positions:
         part = parts[key(position.strategy, position.conid)]
         part.held += position.quantity
         if position.mark is None and position.quantity:
             part.unrealised = None
         elif position.mark is not None and part.unrealised is not None:
-            multiplier = outcome.instruments[position.conid].multiplier
-            part.unrealised += position.quantity * position.mark * multiplier - position.cost
+            value = position.quantity * position.mark * worth.unit(position.conid)
+            rate = worth.rates[outcome.instruments[position.conid].currency]
+            part.unrealised += value - position.cost * rate
     for refusal in outcome.refusals:
         if refusal.coid in owner:
             parts[owner[refusal.coid]].refused += 1
@@ -100,7 +101,7 @@ def by_strategy(outcome: Outcome, trips: Sequence[Trip]) -> dict[str, dict[str, 
     names = [strategy.name for strategy in outcome.settings.strategies]
     rows: dict[str, dict[str, Any]] = {}
     for name in (*names, *sorted(set(parts) - set(names))):
-        row = parts[name].row(outcome)
+        row = parts[name].row(Worth.of(outcome))
         curve = outcome.equity.by_strategy.get(name)
         if curve is not None and len(curve):
             row["pnl"] = round(float(curve[-1]), 2)
@@ -123,5 +124,5 @@ def by_instrument(outcome: Outcome, trips: Sequence[Trip]) -> dict[str, dict[str
     for conid in sorted(parts, key=lambda conid: (outcome.instruments[conid].symbol, conid)):
         symbol = outcome.instruments[conid].symbol
         name = symbol if symbols.count(symbol) == 1 else f"{symbol} ({conid})"
-        rows[name] = {"conid": conid, **parts[conid].row(outcome), "quantity": float(parts[conid].held)}
+        rows[name] = {"conid": conid, **parts[conid].row(Worth.of(outcome)), "quantity": float(parts[conid].held)}
     return rows

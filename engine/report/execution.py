@@ -15,22 +15,38 @@ from engine.domain.instrument import Instrument
 from engine.domain.order import State
 from engine.report.days import Days, Floats, Ints
 from engine.report.figures import Figure, known, unknown
-from engine.runtime.outcome import FillRow, OrderRow, RefusalRow
+from engine.runtime.outcome import FillRow, OrderRow, Outcome, RefusalRow
 
 _ZERO: Final = Decimal(0)
 # States that do not show that an order left us.
 _AT_HOME: Final = frozenset({State.CREATED.value, State.REFUSED.value})
 
 
-def notional(row: FillRow, instruments: Mapping[int, Instrument]) -> Decimal:
+@frozen
+class Worth:
+    """What one unit at price 1 is worth in base currency: multiplier x the price of the instrument's currency."""
+
+    instruments: Mapping[int, Instrument]
+    rates: Mapping[str, Decimal]
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Worth:
+        """Take the run's instruments and its fixed rates."""
+        account = outcome.settings.account
+        return cls(outcome.instruments, {**account.fx_rates, account.base_currency: Decimal(1)})
+
+    def unit(self, conid: int) -> Decimal:
+        """Money in base currency of one unit of an instrument at price 1."""
+        instrument = self.instruments[conid]
+        return instrument.multiplier * self.rates[instrument.currency]
+
+
+def notional(row: FillRow, worth: Worth) -> Decimal:
     """Money that changed hands in a fill: |quantity x price| x multiplier, of a combo the sum over its legs."""
     fill = row.fill
     if fill.legs:
-        return sum(
-            (abs(leg.quantity * leg.price) * instruments[leg.conid].multiplier for leg in fill.legs),
-            _ZERO,
-        )
-    return abs(fill.quantity * fill.price) * instruments[fill.conid].multiplier
+        return sum((abs(leg.quantity * leg.price) * worth.unit(leg.conid) for leg in fill.legs), _ZERO)
+    return abs(fill.quantity * fill.price) * worth.unit(fill.conid)
 
 
 @frozen
@@ -61,7 +77,7 @@ class Slippage:
         return "no fill has a reference price" if self.unpriced else "there is no fill"
 
 
-def slippage(fills: Iterable[FillRow], instruments: Mapping[int, Instrument]) -> Slippage:
+def slippage(fills: Iterable[FillRow], worth: Worth) -> Slippage:
     """Sum (price - reference) x quantity x multiplier over buys and its negative over sells.
 
     The reference is the mid (or last) when the order was decided, so half the spread, delay and impact are all in it.
@@ -77,7 +93,7 @@ def slippage(fills: Iterable[FillRow], instruments: Mapping[int, Instrument]) ->
             unpriced += 1
             continue
         fill = row.fill
-        units = float(fill.quantity * instruments[fill.conid].multiplier)
+        units = float(fill.quantity * worth.unit(fill.conid))
         worse = float(fill.price) - reference
         costs.append((worse if fill.side == "BUY" else -worse) * units)
         bases.append(abs(reference) * units)

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from engine.report.charts import TIMELINE_ORDERS, chart_data, traded_first
 from engine.report.figures import plain
-from engine.report.markup import capped, definitions, embed, profit, section, table, tone_class
+from engine.report.markup import capped, definitions, definitions_wide, embed, profit, section, table, tone_class
+from engine.report.quality import SERIES_HEAD, facts, findings, series_rows
 from engine.report.statistics import Statistics
 from engine.report.trips import Trip
 from engine.report.wording import (
@@ -56,7 +57,7 @@ def page(outcome: Outcome, statistics: Statistics) -> str:
             _trips(outcome, statistics),
             _orders_and_costs(outcome, statistics),
             _facts("Assumptions", outcome.assumptions),
-            _facts("Data quality", quality_lines(plain(outcome.quality))),
+            _quality(outcome, statistics.zone),
             _facts("Run", [("hash", outcome.hash or DASH), *quality_lines(plain(outcome.manifest))], folded=True),
         )
         if part
@@ -110,7 +111,7 @@ def _tiles(outcome: Outcome, statistics: Statistics) -> str:
 
 def _alerts(outcome: Outcome, statistics: Statistics) -> str:
     alerts = [f"Strategy {name} was switched off: {why}" for name, why in outcome.off.items()]
-    alerts += findings(outcome)
+    alerts += [f"Data: {sentence}" for sentence in findings(outcome.quality)]
     alerts += statistics.notes
     if not alerts:
         return ""
@@ -119,22 +120,6 @@ def _alerts(outcome: Outcome, statistics: Statistics) -> str:
         + "".join(f"<li>{escape(alert)}</li>" for alert in alerts)
         + "</ul></div>"
     )
-
-
-def findings(outcome: Outcome) -> list[str]:
-    """Return the data-quality findings as sentences: an entry `findings`, be it a list or counts by name."""
-    seen = outcome.quality.get("findings")
-    if isinstance(seen, Mapping):
-        return [f"Data: {name} {text}" for name, text in quality_lines(plain(seen)) if text not in ("0", "none", DASH)]
-    if isinstance(seen, str):
-        return [f"Data: {seen}"] if seen else []
-    if isinstance(seen, Iterable):
-        return [f"Data: {item if isinstance(item, str) else _flat(item)}" for item in seen]
-    return []
-
-
-def _flat(item: object) -> str:
-    return ", ".join(f"{name} {text}".strip() for name, text in quality_lines(plain(item)))
 
 
 def _canvas(name: str, label: str) -> str:
@@ -311,14 +296,23 @@ def _orders_and_costs(outcome: Outcome, statistics: Statistics) -> str:
     return section("Orders, refusals and fees", f'<div class="groups">{"".join(blocks)}</div>')
 
 
+def _quality(outcome: Outcome, zone: str) -> str:
+    """Make the data-quality card: what is known of the recording, and a row for each instrument and kind."""
+    quality = outcome.quality
+    if not quality:
+        return ""
+    rows = [[escape(cell) for cell in row] for row in series_rows(quality, zone)]
+    shown = capped(min(ROWS, len(rows)), len(rows), "rows")
+    grid = table(SERIES_HEAD, rows[:ROWS], left=2, shown=shown) if rows else ""
+    return section("Data quality", definitions_wide(facts(quality)) + grid)
+
+
 def _facts(title: str, lines: Iterable[tuple[str, str]], *, folded: bool = False) -> str:
     """Make a list of names and values."""
     pairs = list(lines)
     if not pairs:
         return ""
-    rows = "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(v)}</dd></div>" for n, v in pairs[: ROWS * 4])
-    shown = capped(min(len(pairs), ROWS * 4), len(pairs), "lines")
-    inner = f'<dl class="facts">{rows}</dl>' + (f'<p class="soft small">{shown}</p>' if shown else "")
+    inner = definitions_wide(pairs)
     if folded:
         inner = f"<details><summary>Hash and manifest</summary>{inner}</details>"
     return section(title, inner, long=True)

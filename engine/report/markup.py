@@ -64,3 +64,10 @@ def definitions(lines: Iterable[Line]) -> str:
 def capped(shown: int, total: int, what: str) -> str:
     """Say how much of a long list is shown; nothing where it is all."""
     return f"{shown:,} of {total:,} {what} shown." if shown < total else ""
+
+
+def definitions_wide(pairs: Sequence[tuple[str, str]], limit: int = 240) -> str:
+    """Make a list of names and longer texts."""
+    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in pairs[:limit])
+    shown = capped(min(len(pairs), limit), len(pairs), "lines")
+    return f'<dl class="facts">{rows}</dl>' + (f'<p class="soft small">{shown}</p>' if shown else "")

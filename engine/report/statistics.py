@@ -17,6 +17,7 @@ from engine.report.breakdown import by_instrument, by_strategy
 from engine.report.days import NEW_YORK, Days, Floats, Ints, MonthRow, day_of_each, monthly_table, trading_days
 from engine.report.drawdowns import Drawdown, drawdowns, max_drawdown, worst
 from engine.report.execution import (
+    Worth,
     exposure_figures,
     fill_ratios,
     notional,
@@ -81,9 +82,10 @@ def work_out(outcome: Outcome, zone: str = NEW_YORK) -> Statistics:
     curve = outcome.equity
     days = trading_days(curve.ts_ns, curve.equity, float(outcome.deposit), zone)
     times, equity = curve_from_deposit(outcome)
-    trips, open_trips = round_trips(outcome.fills, outcome.settings.account.base_currency)
-    traded = sum((notional(row, outcome.instruments) for row in outcome.fills), _ZERO)
-    costs = slippage(outcome.fills, outcome.instruments)
+    worth = Worth.of(outcome)
+    trips, open_trips = round_trips(outcome.fills, worth.rates)
+    traded = sum((notional(row, worth) for row in outcome.fills), _ZERO)
+    costs = slippage(outcome.fills, worth)
     best, least = _extreme_days(days)
     return Statistics(
         zone=zone,
@@ -150,17 +152,14 @@ def _notes(outcome: Outcome, days: Days, unpriced: int) -> tuple[str, ...]:
         notes.append(f"CAGR and the ratios are yearly figures from {len(days)} trading days: read them with care.")
     if unpriced:
         notes.append(f"{unpriced:,} of {len(outcome.fills):,} fills have no reference price and are not in slippage.")
-    base = outcome.settings.account.base_currency
-    foreign = _foreign(outcome, base)
+    foreign = _foreign(outcome)
     if foreign:
-        notes.append(
-            f"Notional, slippage and fees by trade are sums in the instruments' currencies, {', '.join(foreign)} "
-            f"among them, not in {base}."
-        )
+        rates = ", ".join(f"{unit} at {outcome.settings.account.fx_rates[unit]}" for unit in foreign)
+        notes.append(f"Other currencies are counted at one fixed rate for the whole run: {rates}.")
     return tuple(notes)
 
 
-def _foreign(outcome: Outcome, base: str) -> Sequence[str]:
+def _foreign(outcome: Outcome) -> Sequence[str]:
     units = {outcome.instruments[row.fill.conid].currency for row in outcome.fills}
     units |= {unit for row in outcome.fills for _, _, unit in row.fill.fees}
-    return sorted(units - {base})
+    return sorted(units - {outcome.settings.account.base_currency})

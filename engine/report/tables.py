@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engine.report.execution import Worth
 from engine.report.trips import fees_of
 from engine.runtime.outcome import Outcome
 
@@ -40,7 +41,7 @@ def fills_table(outcome: Outcome) -> Any:
     """Return one row an execution, in the order they came; columns as in `docs/results.md`."""
     rows = outcome.fills
     fills = [row.fill for row in rows]
-    base = outcome.settings.account.base_currency
+    rates = Worth.of(outcome).rates
     return pa.table(
         {
             "ts": _times(fill.ts_ns for fill in fills),
@@ -52,7 +53,7 @@ def fills_table(outcome: Outcome) -> Any:
             "side": _text([str(fill.side) for fill in fills]),
             "quantity": _money(fill.quantity for fill in fills),
             "price": _money(fill.price for fill in fills),
-            "fees": _money(fees_of(fill, base) for fill in fills),
+            "fees": _money(fees_of(fill, rates) for fill in fills),
             "fee_lines": _text(
                 [json.dumps([[name, str(amount), unit] for name, amount, unit in fill.fees]) for fill in fills]
             ),

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from engine.report.days import Floats
 from engine.report.files import REPORT
-from engine.report.html import findings
 from engine.report.progress import Report, progress
+from engine.report.quality import findings
 from engine.report.statistics import Statistics, work_out
 from engine.report.wording import DASH, Line, day_line, groups, moment, money, number, percent, tone
 from engine.runtime.outcome import Outcome
@@ -95,7 +95,7 @@ def _headline(outcome: Outcome, statistics: Statistics) -> RenderableType:
 def _alarms(outcome: Outcome) -> list[RenderableType]:
     """Say loudly what was switched off and what is wrong with the data."""
     off = [Text(f"Strategy {name} was switched off: {why}") for name, why in outcome.off.items()]
-    data = [Text(sentence) for sentence in findings(outcome)]
+    data = [Text(sentence) for sentence in findings(outcome.quality)]
     cut = data[:8]
     if len(data) > len(cut):
         cut.append(Text(f"and {len(data) - len(cut):,} more, in the report"))

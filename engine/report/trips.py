@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -46,12 +46,15 @@ class _Open:
     fills: int = 0
 
 
-def fees_of(fill: Filled, currency: str) -> Decimal:
-    """Sum a fill's fee lines of one currency; others are left out (a run has no rates to convert them by)."""
-    return sum((amount for _, amount, unit in fill.fees if unit == currency), _ZERO)
+Rates = Mapping[str, Decimal]
 
 
-def round_trips(fills: Iterable[FillRow], currency: str) -> tuple[tuple[Trip, ...], int]:
+def fees_of(fill: Filled, rates: Rates) -> Decimal:
+    """Sum a fill's fee lines in base currency; `rates` is the price of one unit of each currency in it."""
+    return sum((amount * rates[unit] for _, amount, unit in fill.fees), _ZERO)
+
+
+def round_trips(fills: Iterable[FillRow], rates: Rates) -> tuple[tuple[Trip, ...], int]:
     """Cut fills into round trips, in the order of their end.
 
     A trip starts with the fill that leaves flat and ends with the one that comes back to it. A fill that turns long
@@ -60,7 +63,7 @@ def round_trips(fills: Iterable[FillRow], currency: str) -> tuple[tuple[Trip, ..
 
     Args:
         fills: In order of time.
-        currency: The base currency, in which fees are summed.
+        rates: Price of one unit of each currency in base currency.
 
     Returns: The closed trips, and how many are still open.
     """
@@ -69,7 +72,7 @@ def round_trips(fills: Iterable[FillRow], currency: str) -> tuple[tuple[Trip, ..
     for row in fills:
         fill = row.fill
         key = (row.strategy, fill.conid)
-        fees = fees_of(fill, currency)
+        fees = fees_of(fill, rates)
         signed = fill.quantity if fill.side == "BUY" else -fill.quantity
         trip = under_way.get(key)
         if trip is None:

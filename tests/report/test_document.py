@@ -160,13 +160,14 @@ def test_a_reader_is_warned_of_short_runs_other_money_and_missing_references() -
     assert notes[0].startswith("CAGR and the ratios are yearly figures from 2 trading days")
     assert notes[1].startswith("1 of 3 fills have no reference price")
     foreign = work_out(outcome(fills=two_days().fills, settings=settings(account=_euros())))
-    assert "USD among them, not in EUR" in foreign.notes[-1]
+    assert foreign.notes[-1] == "Other currencies are counted at one fixed rate for the whole run: USD at 0.5."
+    assert foreign.by_instrument["AAPL"]["fees"] == 1.5
 
 
 def _euros() -> Any:
     from engine.settings import AccountSettings
 
-    return AccountSettings(base_currency="EUR")
+    return AccountSettings(base_currency="EUR", fx_rates={"USD": Decimal("0.5")})
 
 
 def test_symbols_that_occur_twice_are_told_apart() -> None:

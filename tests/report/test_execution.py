@@ -12,6 +12,7 @@ from engine.domain.facts import LegExecution
 from engine.domain.order import State
 from engine.report.days import Days
 from engine.report.execution import (
+    Worth,
     exposure_figures,
     fill_ratios,
     notional,
@@ -25,7 +26,7 @@ from engine.report.execution import (
 from engine.runtime.outcome import FillRow, RefusalRow
 from tests.report.outcomes import AAPL, FUTURE, fill, order
 
-BOTH = {1: AAPL, 2: FUTURE}
+BOTH = Worth({1: AAPL, 2: FUTURE}, {"USD": Decimal(1)})
 
 
 def test_slippage_is_a_cost_on_either_side() -> None:
@@ -120,3 +121,9 @@ def test_exposure_of_one_moment_or_of_no_equity_is_unknown() -> None:
     )
     assert broke["exposure_mean"].why == "equity was at or below zero"
     assert broke["time_in_market"].value == 1.0
+
+
+def test_other_currencies_are_counted_at_their_rate() -> None:
+    worth = Worth({1: AAPL, 2: FUTURE}, {"USD": Decimal("0.9"), "EUR": Decimal(1)})
+    assert notional(fill("BUY", 1, "100", conid=2), worth) == 100 * 50 * Decimal("0.9")
+    assert slippage([fill("BUY", 10, "11", reference=10.0)], worth).cost == pytest.approx(9.0)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from engine.domain.instrument import Instrument
 from engine.domain.order import State
 from engine.report.charts import FILL_MARKS, TIMELINE_ORDERS, chart_data
-from engine.report.html import findings, page
+from engine.report.html import page
 from engine.report.markup import embed
+from engine.report.quality import facts, findings, series_rows
 from engine.report.statistics import work_out
 from engine.runtime.outcome import IndicatorSeries, Outcome, PriceSeries, RefusalRow
 from tests.report.outcomes import at, big, fill, order, outcome, settings
@@ -213,14 +214,42 @@ def test_fills_are_drawn_where_they_happened() -> None:
     ("quality", "sentences"),
     [
         ({}, []),
-        ({"findings": ["a gap"]}, ["Data: a gap"]),
-        ({"findings": "a gap"}, ["Data: a gap"]),
-        ({"findings": {"gaps": 2, "crossed": 0}}, ["Data: gaps 2"]),
-        ({"findings": [{"kind": "gap", "rows": 2}]}, ["Data: kind gap, rows 2"]),
+        ({"findings": ["a gap"]}, ["a gap"]),
+        ({"findings": "a gap"}, ["a gap"]),
+        ({"findings": {"gaps": 2, "crossed": 0}}, ["gaps 2"]),
+        ({"findings": {"gaps": 0}}, []),
+        ({"findings": [{"kind": "gap", "rows": 2}]}, ["kind gap, rows 2"]),
+        ({"series": [{"symbol": "IBM", "kind": "quotes", "findings": {"gaps": 2}}]}, ["IBM quotes: gaps 2"]),
+        ({"problems": ("torn.arrow: cut short",), "findings": {"unreadable": 1}}, ["torn.arrow: cut short"]),
     ],
 )
 def test_findings_in_any_shape_are_said(quality: dict[str, Any], sentences: list[str]) -> None:
-    assert findings(outcome(quality=quality)) == sentences
+    assert findings(quality) == sentences
+
+
+def test_a_recordings_quality_is_a_table() -> None:
+    quality = {
+        "name": "demo",
+        "generated": True,
+        "series": [
+            {
+                "symbol": "IBM",
+                "kind": "quotes",
+                "rows": 41_929,
+                "first_ns": at("2024-03-05 09:30"),
+                "last_ns": at("2024-03-07 16:00"),
+                "findings": {"gaps": 1},
+                "notes": {"one-sided": 7},
+                "gaps": [{"start_ns": 0, "end_ns": 90 * 10**9}],
+            }
+        ],
+        "problems": [],
+        "findings": {"gaps": 1},
+    }
+    (row,) = series_rows(quality, "America/New_York")
+    when = ["2024-03-05 09:30", "2024-03-07 16:00"]
+    assert row == ["IBM", "quotes", "41,929", *when, "1 min 30 s", "gaps 1", "one-sided 7"]
+    assert facts(quality) == [("name", "demo"), ("generated", "True")]
 
 
 def test_the_static_parts_are_beside_the_code() -> None:

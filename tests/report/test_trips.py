@@ -12,6 +12,8 @@ from engine.report.trips import NO_TRIPS, Trip, round_trips, trip_figures
 from engine.runtime.outcome import FillRow
 from tests.report.outcomes import fill
 
+RATES = {"USD": Decimal(1)}
+
 
 def trip(net: str, held_s: int = 0) -> Trip:
     return Trip(
@@ -34,7 +36,7 @@ def test_from_flat_to_flat_is_one_trip() -> None:
         fill("SELL", 150, "9", ts_ns=4, realised="-225"),
         fill("SELL", 10, "9", ts_ns=5),
     ]
-    trips, still_open = round_trips(fills, "USD")
+    trips, still_open = round_trips(fills, RATES)
     (only,) = trips
     assert (only.opened_ns, only.closed_ns, only.quantity, only.fills) == (1, 4, Decimal(200), 4)
     assert (only.realised, only.fees, only.net) == (Decimal(-150), Decimal(4), Decimal(-154))
@@ -47,7 +49,7 @@ def test_a_fill_through_zero_ends_one_trip_and_starts_the_next() -> None:
         fill("SELL", 400, "12", ts_ns=2, fee="4", realised="200"),
         fill("BUY", 300, "11", ts_ns=3, fee="2", realised="300"),
     ]
-    (long, short), still_open = round_trips(fills, "USD")
+    (long, short), still_open = round_trips(fills, RATES)
     assert (long.quantity, long.realised, long.fees) == (Decimal(100), Decimal(200), Decimal(2))
     assert (short.quantity, short.realised, short.fees) == (Decimal(-300), Decimal(300), Decimal(5))
     assert (short.opened_ns, short.closed_ns, still_open) == (2, 3, 0)
@@ -55,12 +57,12 @@ def test_a_fill_through_zero_ends_one_trip_and_starts_the_next() -> None:
 
 def test_strategies_and_instruments_are_apart() -> None:
     fills = [fill("BUY", 1, "10"), fill("SELL", 1, "10", strategy="two"), fill("SELL", 1, "10", conid=2)]
-    assert round_trips(fills, "USD") == ((), 3)
+    assert round_trips(fills, RATES) == ((), 3)
 
 
-def test_fees_of_another_currency_are_left_out() -> None:
-    trips, _ = round_trips([fill("BUY", 1, "10"), fill("SELL", 1, "10")], "EUR")
-    assert trips[0].fees == 0
+def test_fees_of_another_currency_are_converted() -> None:
+    trips, _ = round_trips([fill("BUY", 1, "10"), fill("SELL", 1, "10")], {"EUR": Decimal(1), "USD": Decimal("0.9")})
+    assert trips[0].fees == Decimal("1.8")
 
 
 @st.composite
@@ -90,7 +92,7 @@ def test_trips_end_where_a_plain_count_is_flat_or_turns(fills: list[FillRow]) ->
         if before and (after == 0 or (after > 0) != (before > 0)):
             ends.append((row.strategy, row.fill.ts_ns))
         held[row.strategy] = after
-    trips, still_open = round_trips(fills, "USD")
+    trips, still_open = round_trips(fills, RATES)
     assert [(trip.strategy, trip.closed_ns) for trip in trips] == ends
     assert still_open == sum(1 for quantity in held.values() if quantity)
 
@@ -106,7 +108,7 @@ def test_money_is_in_one_trip_or_in_an_open_one(fills: list[FillRow]) -> None:
         for name, quantity in held.items()
         if quantity
     ]
-    trips, still_open = round_trips(fills + closing, "USD")
+    trips, still_open = round_trips(fills + closing, RATES)
     assert still_open == 0
     everything = fills + closing
     assert sum(trip.realised for trip in trips) == sum(row.realised for row in everything)
