@@ -17,6 +17,7 @@ from engine.report.statistics import Statistics
 from engine.report.trips import Trip
 from engine.report.wording import (
     DASH,
+    MINUS,
     Line,
     day_line,
     duration,
@@ -221,11 +222,16 @@ def _parts(title: str, what: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
             percent(row["win_rate"]),
             number(row["profit_factor"]),
             money(row["traded"]),
-            money(row["max_drawdown"]) if drawdown else f"{row['quantity']:,g}",
+            money(row["max_drawdown"]) if drawdown else _units(row["quantity"]),
         ]
         for name, row in list(rows.items())[:ROWS]
     ]
     return section(title, table(head, cells, shown=capped(len(cells), len(rows), "rows")))
+
+
+def _units(quantity: float) -> str:
+    """Write a quantity without needless zeros, with a true minus sign."""
+    return f"{quantity:,.12g}".replace("-", MINUS)
 
 
 def _falls(statistics: Statistics) -> str:
@@ -264,7 +270,7 @@ def _trip_row(outcome: Outcome, zone: str, trip: Trip) -> list[str]:
         moment(trip.opened_ns, zone, seconds=True),
         moment(trip.closed_ns, zone, seconds=True),
         duration((trip.closed_ns - trip.opened_ns) / 1e9),
-        f"{trip.quantity:,f}",
+        _units(float(trip.quantity)),
         money(float(trip.realised), sign=True),
         money(float(trip.fees)),
         profit(float(trip.net)),

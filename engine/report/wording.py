@@ -157,6 +157,9 @@ def groups(statistics: Statistics) -> list[tuple[str, list[Line]]]:
             figure = statistics.figures[name]
             text, good = _written(figure, kind)
             lines.append(Line(label, text, good, figure.why))
+        # A reason that several figures in a row share is said once, under the last of them.
+        after = [*(line.why for line in lines[1:]), ""]
+        lines = [line._replace(why="") if line.why == why else line for line, why in zip(lines, after, strict=True)]
         made.append((title, lines))
     made[2][1].insert(0, Line("Closed", f"{len(statistics.trips):,}"))
     if statistics.open_trips:
