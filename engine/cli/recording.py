@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from engine.cli.lazy import LazyGroup
+from engine.cli.options import json_option
 
 if TYPE_CHECKING:
     from engine.recording.importing import Summary
+    from engine.recording.quality import Quality
 
 _UNITS: Final = ["ns", "us", "ms", "s", "iso"]
 
@@ -105,3 +108,34 @@ def _said(summary: Summary) -> list[str]:
     days = f"{summary.days[0]} to {summary.days[-1]}" if summary.days else "no day"
     lines.append(f"{summary.out}: {days}")
     return lines
+
+
+@click.command()
+@_folder
+@json_option
+def info(folder: Path, as_json: bool) -> None:
+    """Show what the recording DIR holds, with its data quality."""
+    _examine(folder, as_json)
+
+
+@click.command()
+@_folder
+@json_option
+def verify(folder: Path, as_json: bool) -> int:
+    """Check the recording DIR: 0 clean, 1 findings, 2 not a recording."""
+    return 0 if _examine(folder, as_json).clean else 1
+
+
+def _examine(folder: Path, as_json: bool) -> Quality:
+    from engine.recording.quality import examine
+
+    quality = examine(folder)
+    if as_json:
+        click.echo(json.dumps(quality.as_dict(), indent=2, allow_nan=False))
+    else:
+        from rich.console import Console
+
+        from engine.recording.page import show
+
+        show(quality, Console())
+    return quality
