@@ -163,7 +163,7 @@ class Recording:
     ) -> Iterator[Chunk]:
         order = sorted((kind for kind in self.files if kinds is None or kind in kinds), key=lambda kind: RANK[kind])
         least = min(chunk_rows, _PIECE_ROWS)
-        streams = [_pieces(self.blocks(kind, start_ns, end_ns, conids, adjust), least) for kind in order]
+        streams = [pieces(self.blocks(kind, start_ns, end_ns, conids, adjust), least) for kind in order]
         before = _Before(frozenset(self.instruments) if conids is None else conids & self.instruments.keys())
         waiting: list[list[Block | None]] = []
         rows = 0
@@ -243,7 +243,7 @@ def open_recording(path: Path) -> Recording:
     )
 
 
-def _pieces(blocks: Iterator[Block], least: int) -> Iterator[Block]:
+def pieces(blocks: Iterator[Block], least: int) -> Iterator[Block]:
     """Put small blocks together until they have at least `least` rows; larger ones pass as they are."""
     waiting: list[Block] = []
     rows = 0

@@ -1,0 +1,390 @@
+"""What is odd about a recording: gaps, order, duplicates, crossed and one-sided quotes, outliers, halts, missing days.
+
+One pass with flat memory. It never refuses a row that the reader would refuse: here that is a finding.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from attrs import asdict, define, field, frozen
+from numpy.typing import NDArray
+
+from engine.calendars import sessions
+from engine.domain.market import COLUMNS, Kind, Trading
+from engine.domain.moments import NS_PER_S
+from engine.domain.sessions import Sessions
+from engine.errors import ConfigError, RecordingError
+from engine.recording.blocks import Segment
+from engine.recording.layout import Block
+from engine.recording.reader import Recording, open_recording, pieces
+
+# A gap is longer than GAP_TIMES the 99th percentile of an instrument's own silences, and than GAP_LEAST_S.
+GAP_TIMES: Final = 6.0
+GAP_LEAST_S: Final = 60.0
+# An outlier lies OUTLIER_TIMES the middle distance from the median of its neighbours away, and OUTLIER_LEAST of it.
+OUTLIER_TIMES: Final = 20.0
+OUTLIER_LEAST: Final = 0.02
+_NEIGHBOURS: Final = 11
+_PIECE_ROWS: Final = 16_384
+_KEPT: Final = 20  # longest gaps, first places of a finding
+_BINS: Final = 256  # silences by length: 8 bins a doubling from a microsecond up
+_DEPTH: Final = 8
+
+
+@frozen(kw_only=True)
+class Gap:
+    """A silence inside a session."""
+
+    start_ns: int
+    end_ns: int
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasts."""
+        return (self.end_ns - self.start_ns) / NS_PER_S
+
+
+@frozen(kw_only=True)
+class SeriesQuality:
+    """One instrument's rows of one kind. `findings` counts by name what is wrong; `notes` what is merely worth knowing.
+
+    `gap_limit_s` is the silence above which a gap counts (None: nothing inside a session to judge by), and `gaps` are
+    the longest of them; a silence in a halt is none.
+    """
+
+    kind: str
+    conid: int
+    symbol: str
+    rows: int
+    first_ns: int
+    last_ns: int
+    findings: Mapping[str, int]
+    notes: Mapping[str, int]
+    gap_limit_s: float | None
+    gaps: tuple[Gap, ...] = ()
+    missing_days: tuple[str, ...] = ()
+    halts: tuple[Gap, ...] = ()
+
+
+@frozen(kw_only=True)
+class Quality:
+    """The data-quality page as values. `problems` are sentences on files that could not be read to their end."""
+
+    path: Path
+    name: str
+    source: str
+    time_zone: str
+    licence: str
+    generated: bool
+    rows: Mapping[str, int]
+    series: tuple[SeriesQuality, ...]
+    problems: tuple[str, ...] = ()
+    unsealed: int = 0
+
+    @property
+    def findings(self) -> dict[str, int]:
+        """Everything found, by name, in the order of the names."""
+        total: dict[str, int] = {}
+        for one in self.series:
+            for name, count in one.findings.items():
+                total[name] = total.get(name, 0) + count
+        if self.problems:
+            total["unreadable"] = len(self.problems)
+        return dict(sorted(total.items()))
+
+    @property
+    def clean(self) -> bool:
+        """Nothing found."""
+        return not self.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values, for JSON."""
+        return {**asdict(self), "path": str(self.path), "findings": self.findings, "clean": self.clean}
+
+
+@define(eq=False)
+class _Series:
+    """What is counted of one instrument and kind while its rows go by."""
+
+    kind: Kind
+    conid: int
+    hours: Sessions
+    rows: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    findings: dict[str, int] = field(factory=dict)
+    notes: dict[str, int] = field(factory=dict)
+    silences: NDArray[np.int64] = field(factory=lambda: np.zeros(_BINS, np.int64))
+    longest: list[tuple[int, int]] = field(factory=list)
+    days: set[int] = field(factory=set)
+    tail: Block | None = None
+    halted_ns: int | None = None
+    halts: list[Gap] = field(factory=list)
+    span_ns: int = 0
+
+    def find(self, name: str, count: Any) -> None:
+        if count:
+            self.findings[name] = self.findings.get(name, 0) + int(count)
+
+    def note(self, name: str, count: Any) -> None:
+        if count:
+            self.notes[name] = self.notes.get(name, 0) + int(count)
+
+    def take(self, block: Block) -> None:
+        """Count this instrument's rows of a block."""
+        if self.tail is not None:
+            joined = {name: np.concatenate([self.tail[name], block[name]]) for name in block}
+            seen = len(self.tail["ts_ns"])
+        else:
+            joined, seen = block, 0
+            self.first_ns = int(block["ts_ns"][0])
+        self.rows += len(block["ts_ns"])
+        self.last_ns = max(self.last_ns, int(block["ts_ns"].max()))
+        self._times(joined["ts_ns"][max(seen - 1, 0) :])
+        self._repeats(joined, seen)
+        match self.kind:
+            case Kind.QUOTES:
+                self._quotes(block)
+                price = (joined["bid"] + joined["ask"]) * 0.5
+            case Kind.TRADES:
+                self.find("bad price", (~(block["price"] > 0) | np.isinf(block["price"])).sum())
+                self.note("zero size", (block["size"] == 0).sum())
+                self.note("sampled", block["sampled"].sum())
+                price = joined["price"]
+            case Kind.BARS:
+                self._bars(block)
+                price = joined["close"]
+            case Kind.STATUS:
+                self._status(block)
+                price = np.empty(0)
+        if len(price):
+            self._outliers(price, seen)
+        self.tail = {name: column[-_NEIGHBOURS:] for name, column in joined.items()}
+
+    def _times(self, ts_ns: NDArray[np.int64]) -> None:
+        steps = np.diff(ts_ns)
+        self.find("time goes back", (steps < 0).sum())
+        self.note("equal stamps", (steps == 0).sum())
+        self.days.update(np.unique(ts_ns // (86_400 * NS_PER_S)).tolist())
+        inside = self._same_session(ts_ns)
+        steps = steps[inside]
+        if not len(steps):
+            return
+        bins = np.clip(np.log2(np.maximum(steps / 1000.0, 1.0)) * _DEPTH, 0, _BINS - 1).astype(np.int64)
+        self.silences += np.bincount(bins, minlength=_BINS)
+        starts = ts_ns[:-1][inside]
+        for i in np.argsort(-steps, kind="stable")[:_KEPT].tolist():
+            entry = (int(steps[i]), int(starts[i]))
+            if len(self.longest) < _KEPT:
+                heapq.heappush(self.longest, entry)
+            elif entry > self.longest[0]:
+                heapq.heapreplace(self.longest, entry)
+
+    def _same_session(self, ts_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """For each step, whether both its ends lie in one regular session."""
+        if self.hours.always:
+            return np.ones(max(len(ts_ns) - 1, 0), bool)
+        opens = np.array(self.hours.opens_ns, np.int64)
+        closes = np.array(self.hours.closes_ns, np.int64)
+        number = np.searchsorted(opens, ts_ns, side="right") - 1
+        # A bar is known at its end, so the last one stands on the close itself.
+        inside = (number >= 0) & (ts_ns <= closes[np.maximum(number, 0)])
+        return np.asarray((number[1:] == number[:-1]) & inside[1:] & inside[:-1])
+
+    def _repeats(self, joined: Block, seen: int) -> None:
+        start = max(seen - 1, 0)
+        same = np.ones(max(len(joined["ts_ns"]) - start - 1, 0), bool)
+        for name, code in COLUMNS[self.kind]:
+            column = joined[name][start:]
+            equal = column[1:] == column[:-1]
+            if code == "f8":
+                equal |= np.isnan(column[1:]) & np.isnan(column[:-1])
+            same &= equal
+        # Two prints of one size and price at one time are two trades more often than one said twice.
+        (self.note if self.kind is Kind.TRADES else self.find)("duplicates", same.sum())
+
+    def _quotes(self, block: Block) -> None:
+        bid, ask = block["bid"], block["ask"]
+        self.find("crossed", (bid > ask).sum())
+        self.note("locked", (bid == ask).sum())
+        self.note("one-sided", (np.isnan(bid) != np.isnan(ask)).sum())
+        self.note("no side", (np.isnan(bid) & np.isnan(ask)).sum())
+        self.find("zero price", ((bid == 0) | (ask == 0)).sum())
+        self.find("bad price", ((bid < 0) | (ask < 0) | np.isinf(bid) | np.isinf(ask)).sum())
+        self.note("zero size", ((block["bid_size"] == 0) | (block["ask_size"] == 0)).sum())
+
+    def _bars(self, block: Block) -> None:
+        opened, high, low, close = (block[name] for name in ("open", "high", "low", "close"))
+        prices = np.column_stack([opened, high, low, close])
+        self.find("bad price", (~(prices > 0) | np.isinf(prices)).any(axis=1).sum())
+        outside = (high < np.maximum(opened, close)) | (low > np.minimum(opened, close))
+        self.find("bar contradicts itself", outside.sum())
+        self.note("zero volume", (block["volume"] == 0).sum())
+        self.note("incomplete", (~block["complete"]).sum())
+        self.span_ns = int(block["span_ns"].max(initial=self.span_ns))
+
+    def _status(self, block: Block) -> None:
+        for ts_ns, state in zip(block["ts_ns"].tolist(), block["trading"].tolist(), strict=True):
+            if state == Trading.HALTED and self.halted_ns is None:
+                self.halted_ns = ts_ns
+            elif state != Trading.HALTED and self.halted_ns is not None:
+                self.halts.append(Gap(start_ns=self.halted_ns, end_ns=ts_ns))
+                self.halted_ns = None
+
+    def _outliers(self, price: NDArray[np.float64], seen: int) -> None:
+        """Count prices far from the median of the rows about them, in the distances usual in this block."""
+        price = price[np.isfinite(price)]
+        if len(price) < _NEIGHBOURS:
+            return
+        windows = np.lib.stride_tricks.sliding_window_view(price, _NEIGHBOURS)
+        middle = np.partition(windows, _NEIGHBOURS // 2, axis=1)[:, _NEIGHBOURS // 2]
+        away = np.abs(price[_NEIGHBOURS // 2 : len(price) - _NEIGHBOURS // 2] - middle)
+        usual = float(np.mean(away))
+        # A row has its turn once: those in the last half window come with the next block.
+        fresh = away if seen == 0 else away[min(seen, _NEIGHBOURS) - _NEIGHBOURS + 1 if seen < _NEIGHBOURS else 1 :]
+        levels = middle if seen == 0 else middle[len(middle) - len(fresh) :]
+        self.find("outliers", (fresh > np.maximum(OUTLIER_TIMES * usual, OUTLIER_LEAST * levels)).sum())
+
+    def done(self, symbol: str, halts: tuple[Gap, ...] = ()) -> SeriesQuality:
+        """The finished figures; `halts` are this instrument's."""
+        limit_s = self._gap_limit_s()
+        least_ns = np.inf if limit_s is None else limit_s * NS_PER_S
+        long = [
+            Gap(start_ns=start, end_ns=start + length) for length, start in sorted(self.longest) if length > least_ns
+        ]
+        gaps = sorted(
+            (gap for gap in long if not any(h.start_ns < gap.end_ns and gap.start_ns < h.end_ns for h in halts)),
+            key=lambda gap: gap.start_ns,
+        )
+        self.find("gaps", len(gaps))
+        missing = self._missing_days()
+        self.find("missing days", len(missing))
+        self.note("halts", len(self.halts) + (self.halted_ns is not None))
+        return SeriesQuality(
+            kind=self.kind,
+            conid=self.conid,
+            symbol=symbol,
+            rows=self.rows,
+            first_ns=self.first_ns,
+            last_ns=self.last_ns,
+            findings=dict(sorted(self.findings.items())),
+            notes=dict(sorted(self.notes.items())),
+            gap_limit_s=limit_s,
+            gaps=tuple(gaps),
+            missing_days=missing,
+            halts=tuple(self.halts),
+        )
+
+    def _gap_limit_s(self) -> float | None:
+        total = int(self.silences.sum())
+        if self.kind is Kind.STATUS or total == 0:
+            return None
+        usual = int(np.searchsorted(np.cumsum(self.silences), 0.99 * total))
+        usual_s = 2.0 ** ((usual + 1) / _DEPTH) * 1e-6
+        return max(GAP_LEAST_S, GAP_TIMES * float(usual_s), 1.5 * self.span_ns / NS_PER_S)
+
+    def _missing_days(self) -> tuple[str, ...]:
+        if self.kind is Kind.STATUS or self.hours.always:
+            return ()
+        day_ns = 86_400 * NS_PER_S
+        late = self.span_ns >= day_ns  # a daily bar is stamped at its end, which is the next day
+        missing = []
+        for opened, closed in zip(self.hours.opens_ns, self.hours.closes_ns, strict=True):
+            if self.first_ns <= opened and closed <= self.last_ns:
+                days = {opened // day_ns, closed // day_ns} | ({closed // day_ns + 1} if late else set())
+                if not days & self.days:
+                    missing.append(str(np.datetime64(opened // day_ns, "D")))
+        return tuple(missing)
+
+
+def examine(path: Path) -> Quality:
+    """Read a whole recording and say what is odd about it.
+
+    Raises: RecordingError if it is no recording at all; a file that breaks off is a finding.
+    """
+    recording = open_recording(path)
+    problems: list[str] = []
+    series: list[SeriesQuality] = []
+    hours = _hours(recording, problems)
+    unsealed = 0
+    halts: dict[int, tuple[Gap, ...]] = {}
+    for kind in (Kind.STATUS, Kind.QUOTES, Kind.TRADES, Kind.BARS):  # halts first: they explain silences
+        kept: dict[int, _Series] = {}
+        for source in recording.files.get(kind, ()):
+            unsealed += source.file.part > 0
+            if isinstance(source, Segment) and source.torn:
+                problems.append(f"{source.file.path}: the segment breaks off, its open batch is lost")
+        for block in pieces(_readable(recording, kind, problems), _PIECE_ROWS):
+            _split(recording, kind, block, kept, hours, problems)
+        for conid in sorted(kept):
+            made = kept[conid].done(recording.instruments[conid].symbol, halts.get(conid, ()))
+            series.append(made)
+            if kind is Kind.STATUS:
+                halts[conid] = made.halts
+    head = recording.head
+    return Quality(
+        path=path,
+        name=head.name,
+        source=head.source,
+        time_zone=head.time_zone,
+        licence=head.licence,
+        generated=head.generated,
+        rows={str(kind): count for kind, count in recording.rows.items()},
+        series=tuple(series),
+        problems=tuple(problems),
+        unsealed=unsealed,
+    )
+
+
+def _readable(recording: Recording, kind: Kind, problems: list[str]) -> Iterator[Block]:
+    """Unchecked blocks of a kind; a file that breaks off adds a problem and the next one follows."""
+    for source in recording.files.get(kind, ()):
+        try:
+            for _, block in source.blocks():
+                yield block
+        except RecordingError as exc:
+            problems.append(str(exc))
+
+
+def _split(
+    recording: Recording,
+    kind: Kind,
+    block: Block,
+    kept: dict[int, _Series],
+    hours: Mapping[int, Sessions],
+    problems: list[str],
+) -> None:
+    conids = np.unique(block["conid"]).tolist()
+    for conid in conids:
+        if conid not in recording.instruments:
+            sentence = f"{recording.path / kind}: conid {conid} is not among the recording's instruments"
+            if sentence not in problems:
+                problems.append(sentence)
+            continue
+        rows = block
+        if len(conids) > 1:
+            wanted = block["conid"] == conid
+            rows = {name: column[wanted] for name, column in block.items()}
+        if conid not in kept:
+            kept[conid] = _Series(kind=kind, conid=conid, hours=hours[conid])
+        kept[conid].take(rows)
+
+
+def _hours(recording: Recording, problems: list[str]) -> dict[int, Sessions]:
+    made: dict[str, Sessions] = {}
+    if not any(recording.rows.values()):
+        return {conid: Sessions.round_the_clock() for conid in recording.instruments}
+    first, last = recording.span()
+    for instrument in recording.instruments.values():
+        if instrument.calendar not in made:
+            try:
+                made[instrument.calendar] = sessions(instrument.calendar, first, last)
+            except ConfigError as exc:
+                problems.append(f"{recording.path}: {exc}")
+                made[instrument.calendar] = Sessions.round_the_clock()
+    return {conid: made[instrument.calendar] for conid, instrument in recording.instruments.items()}
