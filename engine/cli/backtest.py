@@ -42,7 +42,11 @@ def backtest(
 
     shown = not no_progress and sys.stderr.isatty()
     with progress(Console(stderr=True), enabled=shown) as report:
-        outcome, folder = app.backtest(settings, out, progress=report if shown else None)
+
+        def advance(rows: int, ts_ns: int, equity: float) -> None:
+            report(rows, 0, ts_ns, equity)  # how many rows are to come is not known before they are filtered
+
+        outcome, folder = app.backtest(settings, out, progress=advance if shown else None)
     if as_json:
         click.echo((folder / RESULT).read_text(encoding="utf-8"), nl=False)
     else:
