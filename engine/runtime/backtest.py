@@ -158,9 +158,8 @@ class Backtest:
     def run(self, rows: Iterator[Chunk]) -> None:
         """Replay the recording to its end."""
         wishes = self.host.start(self.span_ns[0])
-        if wishes:
-            by_conid = {conid: self.sessions[i.calendar] for conid, i in self.instruments.items()}
-            rows = with_bars(rows, wishes, by_conid)
+        by_conid = {conid: self.sessions[i.calendar] for conid, i in self.instruments.items()}
+        rows = with_bars(rows, wishes, by_conid)
         market = Market(rows, self.venue, window=self.settings.replay.window, on_chunk=self._chunk_done)
         first = market.open()
         if first is None:
