@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from engine.report.drawdowns import largest_fall
 from engine.report.execution import Worth, notional, slippage, was_sent
 from engine.report.figures import cents
 from engine.report.trips import Trip, fees_of, trip_figures
-from engine.runtime.outcome import FillRow, Outcome
+from engine.runtime.outcome import FillRow, Outcome, Position
 
 _ZERO: Final = Decimal(0)
 
@@ -57,51 +57,74 @@ class _Part:
         }
 
 
-def _collect(outcome: Outcome, trips: Sequence[Trip], key: Callable[[str, int], Any]) -> dict[Any, _Part]:
-    """Sort all of a run into parts; `key` names the part by strategy and conid."""
-    parts: dict[Any, _Part] = defaultdict(_Part)
-    worth = Worth.of(outcome)
-    owner: dict[str, Any] = {}
-    for order_row in outcome.orders:
-        ticket = order_row.order.ticket
-        mine = owner[ticket.coid] = key(ticket.strategy, ticket.conid)
-        parts[mine].orders += 1
-        parts[mine].sent += was_sent(order_row)
-    for fill_row in outcome.fills:
-        part = parts[key(fill_row.strategy, fill_row.fill.conid)]
-        part.fills.append(fill_row)
-        part.realised += fill_row.realised
-        part.fees += fees_of(fill_row.fill, worth.rates)
-        part.traded += notional(fill_row, worth)
-    for position in outcome.positions:
-        part = parts[key(position.strategy, position.conid)]
-        part.held += position.quantity
-        if position.mark is None and position.quantity:
-            part.unrealised = None
-        elif position.mark is not None and part.unrealised is not None:
-            value = position.quantity * position.mark * worth.unit(position.conid)
-            rate = worth.rates[outcome.instruments[position.conid].currency]
-            part.unrealised += value - position.cost * rate
-    for refusal in outcome.refusals:
-        if refusal.coid in owner:
-            parts[owner[refusal.coid]].refused += 1
-    for trip in trips:
-        parts[key(trip.strategy, trip.conid)].trips.append(trip)
-    return parts
+@define
+class Parts:
+    """A run sorted into parts by strategy name and by conid, in one pass."""
+
+    worth: Worth
+    by_strategy: dict[str, _Part] = field(factory=lambda: defaultdict(_Part))
+    by_conid: dict[int, _Part] = field(factory=lambda: defaultdict(_Part))
+
+    @classmethod
+    def of(cls, outcome: Outcome, trips: Sequence[Trip]) -> Parts:
+        """Sort a run and its closed round trips."""
+        parts = cls(Worth.of(outcome))
+        conids: dict[str, int] = {}
+        for order_row in outcome.orders:
+            ticket = order_row.order.ticket
+            conids[ticket.coid] = ticket.conid
+            sent = was_sent(order_row)
+            for part in parts.both(ticket.strategy, ticket.conid):
+                part.orders += 1
+                part.sent += sent
+        for fill_row in outcome.fills:
+            parts.add_fill(fill_row)
+        for position in outcome.positions:
+            parts.add_position(position, outcome.instruments[position.conid].currency)
+        for refusal in outcome.refusals:
+            parts.by_strategy[refusal.strategy].refused += 1
+            if refusal.coid in conids:
+                parts.by_conid[conids[refusal.coid]].refused += 1
+        for trip in trips:
+            for part in parts.both(trip.strategy, trip.conid):
+                part.trips.append(trip)
+        return parts
+
+    def both(self, strategy: str, conid: int) -> tuple[_Part, _Part]:
+        """Return the two parts that something belongs to."""
+        return self.by_strategy[strategy], self.by_conid[conid]
+
+    def add_fill(self, row: FillRow) -> None:
+        """Book one execution."""
+        fees, traded = fees_of(row.fill, self.worth.rates), notional(row, self.worth)
+        for part in self.both(row.strategy, row.fill.conid):
+            part.fills.append(row)
+            part.realised += row.realised
+            part.fees += fees
+            part.traded += traded
+
+    def add_position(self, position: Position, currency: str) -> None:
+        """Book what is held at the end; without a mark its profit is unknown."""
+        gain: Decimal | None = _ZERO
+        if position.mark is not None:
+            value = position.quantity * position.mark * self.worth.unit(position.conid)
+            gain = value - position.cost * self.worth.rates[currency]
+        elif position.quantity:
+            gain = None
+        for part in self.both(position.strategy, position.conid):
+            part.held += position.quantity
+            part.unrealised = None if gain is None or part.unrealised is None else part.unrealised + gain
 
 
-def by_strategy(outcome: Outcome, trips: Sequence[Trip]) -> dict[str, dict[str, Any]]:
+def by_strategy(outcome: Outcome, parts: Parts) -> dict[str, dict[str, Any]]:
     """Return one row a strategy, in config order.
 
     `pnl` is the end of its profit curve (fees taken off), `max_drawdown` that curve's largest fall in money.
     """
-    parts = _collect(outcome, trips, lambda strategy, _: strategy)
-    for name in (strategy.name for strategy in outcome.settings.strategies):
-        parts[name].refused = sum(1 for refusal in outcome.refusals if refusal.strategy == name)
     names = [strategy.name for strategy in outcome.settings.strategies]
     rows: dict[str, dict[str, Any]] = {}
-    for name in (*names, *sorted(set(parts) - set(names))):
-        row = parts[name].row(Worth.of(outcome))
+    for name in (*names, *sorted(set(parts.by_strategy) - set(names))):
+        row = parts.by_strategy[name].row(parts.worth)
         curve = outcome.equity.by_strategy.get(name)
         if curve is not None and len(curve):
             row["pnl"] = round(float(curve[-1]), 2)
@@ -113,16 +136,16 @@ def by_strategy(outcome: Outcome, trips: Sequence[Trip]) -> dict[str, dict[str, 
     return rows
 
 
-def by_instrument(outcome: Outcome, trips: Sequence[Trip]) -> dict[str, dict[str, Any]]:
+def by_instrument(outcome: Outcome, parts: Parts) -> dict[str, dict[str, Any]]:
     """Return one row an instrument that was ordered, traded or held, by symbol; one that occurs twice gets its conid.
 
     `quantity` is what is held at the end, all strategies together.
     """
-    parts = _collect(outcome, trips, lambda _, conid: conid)
-    symbols = [outcome.instruments[conid].symbol for conid in parts]
+    found = parts.by_conid
+    symbols = [outcome.instruments[conid].symbol for conid in found]
     rows: dict[str, dict[str, Any]] = {}
-    for conid in sorted(parts, key=lambda conid: (outcome.instruments[conid].symbol, conid)):
+    for conid in sorted(found, key=lambda conid: (outcome.instruments[conid].symbol, conid)):
         symbol = outcome.instruments[conid].symbol
         name = symbol if symbols.count(symbol) == 1 else f"{symbol} ({conid})"
-        rows[name] = {"conid": conid, **parts[conid].row(Worth.of(outcome)), "quantity": float(parts[conid].held)}
+        rows[name] = {"conid": conid, **found[conid].row(parts.worth), "quantity": float(found[conid].held)}
     return rows

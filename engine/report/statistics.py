@@ -13,14 +13,13 @@ import numpy as np
 from attrs import frozen
 
 from engine.report import ratios
-from engine.report.breakdown import by_instrument, by_strategy
+from engine.report.breakdown import Parts, by_instrument, by_strategy
 from engine.report.days import NEW_YORK, Days, Floats, Ints, MonthRow, day_of_each, monthly_table, trading_days
 from engine.report.drawdowns import Drawdown, drawdowns, max_drawdown, worst
 from engine.report.execution import (
     Worth,
     exposure_figures,
     fill_ratios,
-    notional,
     order_tally,
     refusals_by_code,
     slippage,
@@ -84,7 +83,8 @@ def work_out(outcome: Outcome, zone: str = NEW_YORK) -> Statistics:
     times, equity = curve_from_deposit(outcome)
     worth = Worth.of(outcome)
     trips, open_trips = round_trips(outcome.fills, worth.rates)
-    traded = sum((notional(row, worth) for row in outcome.fills), _ZERO)
+    parts = Parts.of(outcome, trips)
+    traded = sum((part.traded for part in parts.by_strategy.values()), _ZERO)
     costs = slippage(outcome.fills, worth)
     best, least = _extreme_days(days)
     return Statistics(
@@ -110,8 +110,8 @@ def work_out(outcome: Outcome, zone: str = NEW_YORK) -> Statistics:
         orders_by_state=order_tally(outcome.orders),
         refusals=refusals_by_code(outcome.refusals),
         venue_refusals=venue_refusals_by_code(outcome.orders, outcome.refusals),
-        by_strategy=by_strategy(outcome, trips),
-        by_instrument=by_instrument(outcome, trips),
+        by_strategy=by_strategy(outcome, parts),
+        by_instrument=by_instrument(outcome, parts),
         notes=_notes(outcome, days, costs.unpriced),
     )
 

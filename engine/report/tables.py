@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,7 +24,17 @@ _WIDE: Final = Context(prec=38, rounding=ROUND_HALF_EVEN)
 
 def _money(values: Iterable[Decimal | None]) -> Any:
     """Make a decimal column, 12 places, half to even."""
-    return pa.array([None if v is None else v.quantize(_PLACES, context=_WIDE) for v in values], MONEY)
+    column = list(values)
+    try:
+        return pa.array(column, MONEY)
+    except pa.ArrowInvalid:  # a value has more places, which is rare
+        return pa.array([None if v is None else v.quantize(_PLACES, context=_WIDE) for v in column], MONEY)
+
+
+def _json(values: Iterable[Any]) -> Any:
+    """Make a text column of JSON."""
+    encode = msgspec.json.encode
+    return pa.array([encode(value).decode() for value in values], pa.string())
 
 
 def _text(values: Iterable[str | None]) -> Any:
@@ -54,16 +64,12 @@ def fills_table(outcome: Outcome) -> Any:
             "quantity": _money(fill.quantity for fill in fills),
             "price": _money(fill.price for fill in fills),
             "fees": _money(fees_of(fill, rates) for fill in fills),
-            "fee_lines": _text(
-                [json.dumps([[name, str(amount), unit] for name, amount, unit in fill.fees]) for fill in fills]
-            ),
+            "fee_lines": _json(fill.fees for fill in fills),
             "realised": _money(row.realised for row in rows),
             "reference": pa.array([row.reference for row in rows], pa.float64()),
             "liquidity": _text([fill.liquidity for fill in fills]),
             "flags": _text([",".join(fill.flags) for fill in fills]),
-            "legs": _text(
-                [json.dumps([[leg.conid, str(leg.quantity), str(leg.price)] for leg in fill.legs]) for fill in fills]
-            ),
+            "legs": _json([(leg.conid, leg.quantity, leg.price) for leg in fill.legs] for fill in fills),
         }
     )
 
@@ -100,7 +106,7 @@ def orders_table(outcome: Outcome) -> Any:
             "reference": pa.array([row.reference for row in rows], pa.float64()),
             "code": _text([order.code for order in orders]),
             "reason": _text([order.reason for order in orders]),
-            "history": _text([json.dumps(row.history) for row in rows]),
+            "history": _json(row.history for row in rows),
         }
     )
 

@@ -167,7 +167,7 @@
     const rough = (high - low) / Math.max(2, height / 44), size = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 2.5, 5, 10].map((n) => n * size).find((s) => s >= rough);
     const ticks = [];
-    for (let i = Math.ceil(low / step); i * step <= high; i++) ticks.push(i * step);
+    for (let i = Math.ceil(low / step); i * step <= high; i++) ticks.push(i * step + 0); // + 0: never a minus zero
     return { ticks, places: Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (step / size === 2.5 ? 1 : 0)) };
   }
 
@@ -387,7 +387,8 @@
       for (const value of ticks) {
         const y = Math.round(panel.y(value)) + .5;
         this.line(LEFT, y, this.width - RIGHT, y);
-        ctx.fillText(value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places }), LEFT - 6, y);
+        const text = value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+        ctx.fillText(text.replace("-", "−"), LEFT - 6, y);
       }
       ctx.save();
       ctx.beginPath();
