@@ -18,7 +18,6 @@ from attrs import define, field, frozen
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
-from engine.domain.messages import BarWish
 from engine.domain.sessions import Sessions
 from engine.errors import ConfigError
 from engine.feed.bars import with_bars

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def chunks_of(events: Sequence[MarketEvent], cuts: Sequence[int]) -> Iterator[Ch
     """The events in chunks, cut before the given places."""
     ordered = in_order(events)
     edges = sorted({0, len(ordered), *(cut for cut in cuts if 0 < cut < len(ordered))})
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         yield chunk_of(ordered[start:stop])
 
 

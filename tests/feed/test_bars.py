@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_recorded_bars_of_another_length_are_left_out() -> None:
     [({}, True), ({"complete": False}, False), ({"span_ns": 2 * M}, False)],
     ids=["sound", "incomplete", "reaches back"],
 )
-def test_a_bar_is_as_sound_as_its_parts(changed: dict[str, int], complete: bool) -> None:
+def test_a_bar_is_as_sound_as_its_parts(changed: dict[str, Any], complete: bool) -> None:
     first = [Bar(DAY + i * 2 * M, 1, 2 * M, 1.0, 1.0, 1.0, 1.0, 1.0) for i in (1, 2)]
     part = Bar(DAY + 6 * M, 1, 2 * M, 1.0, 1.0, 1.0, 1.0, 1.0, changed.get("complete", True))
     rest = [Bar(DAY + i * 2 * M, 1, 2 * M, 1.0, 1.0, 1.0, 1.0, 1.0) for i in (4, 5)]
@@ -159,7 +160,7 @@ def test_the_first_bar(first_ns: int, sessions: Sessions, complete: bool) -> Non
 
 
 def test_any_row_of_the_instrument_shows_that_it_was_recorded() -> None:
-    late = [trade(OPEN + 4 * M, 1.0), trade(OPEN + 6 * M, 1.0)]
+    late: list[MarketEvent] = [trade(OPEN + 4 * M, 1.0), trade(OPEN + 6 * M, 1.0)]
     assert built(late, wish(5 * M), sessions=NEW_YORK)[0].complete is False
     assert built([quote(OPEN, 1.0, 2.0), *late], wish(5 * M), sessions=NEW_YORK)[0].complete is True
     other = [quote(OPEN, 1.0, 2.0, conid=2), *late]
