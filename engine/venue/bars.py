@@ -261,6 +261,8 @@ def _entry_bar(book: Book, entry: WorkingOrder, turn: _Turn, now_ns: int, *, lim
     """
     bar = turn.bar
     for child in _granted(book):
+        if child.stand is not Stand.WORKING:
+            continue  # its sibling was filled just now
         if child.act in _STOPS:
             if child.act is Act.TRAIL and entry.limit is not None:
                 child.extreme = float(entry.limit)

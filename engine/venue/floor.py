@@ -115,6 +115,8 @@ class Floor:
 
     def cancel(self, order: WorkingOrder, now_ns: int, reason: str) -> None:
         """Take an order off and say so, with the children that waited for it."""
+        if order.stand is Stand.DONE:
+            return  # a chain of groups has come round to it
         self.end(order, "cancelled")
         self.answers.append(Cancelled(coid=order.ticket.coid, ts_ns=now_ns + self.heard_ns, reason=reason))
         if order.entry_of is not None:
@@ -123,6 +125,7 @@ class Floor:
     def end(self, order: WorkingOrder, how: str) -> None:
         """An order is over: no list holds it any more."""
         if order.stand is Stand.WORKING and order.act is not Act.CLOSING:
+            order.book.catch_up(order, self.row)
             order.book.drop(order)
         order.stand = Stand.DONE
         coid = order.ticket.coid

@@ -81,6 +81,7 @@ def _resize(floor: Floor, bracket: Bracket, child: WorkingOrder, now_ns: int) ->
             floor.granted.append(child)
             floor.on_live(child, now_ns)
     elif child.stand is Stand.WORKING and not child.left:
+        child.book.catch_up(child, floor.row)
         child.book.drop(child)
         child.stand = Stand.SPENT
 

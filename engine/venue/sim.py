@@ -253,7 +253,6 @@ class SimVenue:
         else:
             late = commands.locked(order, now_ns) if order.alarm_ns else None
             if late is None:
-                order.book.catch_up(order, self._row)
                 floor.cancel(order, now_ns, "request")
                 return
             no = late
@@ -419,7 +418,6 @@ class SimVenue:
             opens = hours.opens_ns(order, now_ns)
             self._set_alarm(order, opens if order.stand is Stand.WAITING else hours.closes_ns(order, opens))
         else:
-            book.catch_up(order, row)
             floor.cancel(order, now_ns, tif.lower())
 
 

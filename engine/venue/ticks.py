@@ -246,7 +246,8 @@ def _rest_on_trade(
             ahead = order.ahead
             order.ahead, excess = _past_queue(ahead, size)
             if not excess > 0:
-                book.floor.counts["queue_waits"] += 1
+                if ahead > 0:
+                    book.floor.counts["queue_waits"] += 1
                 return
             most = excess * book.floor.trade_share
     assert order.limit is not None
@@ -329,6 +330,8 @@ def queue_after(book: Book, order: WorkingOrder, ahead: float, start: int, row: 
             if tape.shut and tape.halted(here):
                 continue
             ahead = _displayed(book, order, ahead, at, here)
+            if ahead <= 0:
+                break
             ahead, _ = _past_queue(ahead, trades.size.item(index))
             waits += 1
             at = here
