@@ -121,8 +121,8 @@ def import_files(
     found = find_sources(list(sources), form)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}.importing-", dir=out.parent))
+    stage = Stage(work / "staged", reading.kind)
     try:
-        stage = Stage(work / "staged", reading.kind)
         states: dict[tuple[int, bool], Nbbo | PairedBest] = {}
         summaries = []
         for source in found:
@@ -157,6 +157,7 @@ def import_files(
         days = assemble(out, work / "new", stage, _head(out, old, known, reading, found))
         install(work / "new", out)
     finally:
+        stage.close()
         shutil.rmtree(work, ignore_errors=True)
     return Summary(
         out=out,

@@ -56,8 +56,7 @@ class Stage:
 
     def end(self) -> None:
         """No more rows of this source."""
-        self._stream.close()
-        self._raw.close()
+        self.close()
         self.conids = {conid for _, conid in self._spans}
         for (day, conid), (first, last) in self._spans.items():
             self.days.add(day)
@@ -65,6 +64,13 @@ class Stage:
         if self._spans:
             first, last = min(low for low, _ in self._spans.values()), max(high for _, high in self._spans.values())
             self.files.append((first, last, Segment(kind=self.kind, file=DayFile("", 1, self._path))))
+
+    def close(self) -> None:
+        """Close the open segment, also after a failure."""
+        if self._raw is not None:
+            self._stream.close()
+            self._raw.close()
+            self._raw = None
 
     def lanes(self) -> list[list[Segment]]:
         """The segments as few sequences in time as can be, so that a year of daily files is one stream to merge."""
