@@ -171,7 +171,7 @@ def day_line(label: str, day: DayResult | None) -> Line:
     """Make the line of the best or worst day."""
     if day is None:
         return Line(label, DASH, 0, "there is no trading day")
-    return Line(label, f"{day.date}  {money(day.pnl, sign=True)}", tone(day.pnl))
+    return Line(f"{label}, {day.date}", money(day.pnl, sign=True), tone(day.pnl))
 
 
 def quality_lines(quality: object, path: str = "") -> list[tuple[str, str]]:
