@@ -168,12 +168,12 @@ def _dotted(key: str, place: str) -> list[str]:
     """Split a dotted key as TOML does, quotes included."""
     steps = []
     try:
-        at: Any = tomllib.loads(f"{key} = 0") if not re.search(r"[\n=]", key) else None
+        at: Any = {} if re.search(r"[\n=]", key) else tomllib.loads(f"{key} = 0")
     except tomllib.TOMLDecodeError:
-        at = None
-    if at is None:
-        raise ConfigError(f"{key!r} is no dotted key", place=place)
+        at = {}
     while isinstance(at, dict):
+        if not at:  # nothing, a comment or a table's head
+            raise ConfigError(f"{key!r} is no dotted key", place=place)
         (step,) = at
         steps.append(step)
         at = at[step]

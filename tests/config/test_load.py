@@ -228,6 +228,8 @@ def test_set_reads_values_as_toml_or_takes_them_as_texts(folder: Path) -> None:
     [
         ("seed", "--set seed: must be written KEY=VALUE"),
         ("=5", "--set =5: '' is no dotted key"),
+        ("#=5", "--set #=5: '#' is no dotted key"),
+        ("[seed]#=5", "--set [seed]#=5: '[seed]#' is no dotted key"),
         ("a b=5", "--set a b=5: 'a b' is no dotted key"),
         ("strategy.emma.use=x", "--set strategy.emma.use=x: there is no strategy 'emma'; did you mean ema?"),
         ("strategy.2.use=x", "--set strategy.2.use=x: there is no strategy '2'; known: ema, mine"),
