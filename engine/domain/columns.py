@@ -99,8 +99,8 @@ def _plain(value: Any) -> Any:
 class Chunk:
     """Rows of a recording between two moments, with what was last known before the first of them.
 
-    `ts_ns` has the time of each row in merged order. `built` are bars that the feed made of ticks: strategies see them, a
-    venue does not match on them. `quotes_before` and so on map a conid to its newest event before row 0 (given by
+    `ts_ns` has the time of each row in merged order. `built` are bars that the feed made of ticks: strategies see them,
+    a venue does not match on them. `quotes_before` and so on map a conid to its newest event before row 0 (given by
     whoever makes the chunk, so that looking back never needs an older chunk).
     """
 
@@ -122,7 +122,8 @@ class Chunk:
     def times(self) -> list[int]:
         """`ts_ns` as plain ints, made once."""
         if self._times is None:
-            self._times = self.ts_ns.tolist()
+            alone = next(iter(self.kinds.values())) if len(self.kinds) == 1 and self.built is None else None
+            self._times = self.ts_ns.tolist() if alone is None else alone.lists[0]
         return self._times
 
     def quote(self, conid: int, row: int) -> Quote | None:
@@ -131,6 +132,25 @@ class Chunk:
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
             return columns.event(index)  # type: ignore[return-value]  # quotes make quotes
         return self.quotes_before.get(conid)
+
+    def price(self, conid: int, row: int) -> tuple[float, int] | None:
+        """The price in force just before a row and when it was said: the middle of the quote, or the last trade, or the
+        last bar's close; None if there is none."""
+        columns = self.kinds.get(Kind.QUOTES)
+        if columns is not None and (index := columns.last_before(conid, row)) >= 0:
+            lists = columns.lists
+            mid = (lists[2][index] + lists[3][index]) * 0.5
+            if mid == mid:  # a side that is absent is NaN, and so is the middle
+                return mid, lists[0][index]
+        else:
+            quote = self.quotes_before.get(conid)
+            if quote is not None and quote.mid == quote.mid:
+                return quote.mid, quote.ts_ns
+        trade = self.trade(conid, row)
+        if trade is not None:
+            return trade.price, trade.ts_ns
+        bar = self.bar(conid, row)
+        return None if bar is None else (bar.close, bar.ts_ns)
 
     def trade(self, conid: int, row: int) -> Trade | None:
         """The last trade before a row."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from attrs import field, frozen
@@ -24,6 +25,11 @@ class SecType(StrEnum):
     COMBO = "BAG"
 
 
+def _is_number(value: object) -> bool:
+    """A finite `Decimal`; a float would make money inexact without a word."""
+    return isinstance(value, Decimal) and value.is_finite()
+
+
 @frozen
 class PriceTick:
     """From the price `above` on (inclusive), prices are multiples of `tick`."""
@@ -32,7 +38,7 @@ class PriceTick:
     tick: Decimal
 
     def __attrs_post_init__(self) -> None:
-        if not (self.above.is_finite() and self.tick.is_finite() and self.tick > 0):
+        if not (_is_number(self.above) and _is_number(self.tick) and self.tick > 0):
             raise ValueError(f"a price tick needs a level and a tick above zero, not {self.above} and {self.tick}")
 
 
@@ -77,12 +83,18 @@ class Instrument:
     def __attrs_post_init__(self) -> None:
         if not self.price_ticks:
             raise ValueError(f"{self.symbol} has no price tick")
-        if list(self.price_ticks) != sorted(self.price_ticks, key=lambda step: step.above):
-            raise ValueError(f"{self.symbol}: price ticks must go from the lowest level up")
-        if not (self.multiplier > 0 and self.size_increment > 0):
-            raise ValueError(f"{self.symbol}: multiplier and size increment must be above zero")
+        for lower, upper in pairwise(self.price_ticks):
+            if upper.above <= lower.above:
+                raise ValueError(f"{self.symbol}: price ticks must go from the lowest level up")
+            if upper.above % lower.tick or upper.above % upper.tick:  # else rounding could cross a level off its tick
+                raise ValueError(f"{self.symbol}: the level {upper.above} is no multiple of the ticks beside it")
+        for money in (self.multiplier, self.size_increment):
+            if not (_is_number(money) and money > 0):
+                raise ValueError(f"{self.symbol}: multiplier and size increment must be above zero, in Decimal")
         if (self.sec_type is SecType.COMBO) != bool(self.legs):
             raise ValueError(f"{self.symbol}: legs and the security type BAG belong together")
+        if len({leg.conid for leg in self.legs}) != len(self.legs):
+            raise ValueError(f"{self.symbol}: one instrument stands in two legs; their ratios belong in one")
 
     def tick_at(self, price: Decimal) -> Decimal:
         """Return the tick at a price level (of a negative price, that of its size)."""
@@ -103,7 +115,10 @@ class Instrument:
         """
         ticks = self.price_ticks
         if len(ticks) == 1:
-            number = round(value / float(ticks[0].tick))  # raises on NaN and infinity
+            try:
+                number = round(value / float(ticks[0].tick))
+            except (ValueError, OverflowError):  # NaN, infinity
+                raise ValueError(f"{value} is no price") from None
             known = self._decimals.get(number)
             if known is None:
                 known = number * ticks[0].tick
@@ -118,4 +133,7 @@ class Instrument:
 
     def on_tick(self, price: Decimal) -> bool:
         """Say whether a ticket price lies on the tick table."""
-        return price % self.tick_at(price) == 0
+        try:
+            return price % self.tick_at(price) == 0
+        except InvalidOperation:  # so large that the tick is below its last digit
+            return False

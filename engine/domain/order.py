@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from engine.domain.facts import (
     Accepted,
     AnswerMissing,
-    Cancelled,
     CancelAsked,
+    Cancelled,
     CancelRefused,
     Filled,
     Modified,
@@ -92,10 +92,10 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 _S = State
-_ALIVE = (_S.WORKING, _S.PENDING_MODIFY, _S.PENDING_CANCEL)
 
-# The whole life of an order. A pair that is missing here is illegal. A fill that completes the quantity leads to FILLED
-# from anywhere; the row says where one leads that does not.
+# The whole life of an order. A pair that is missing here is illegal. What the rows don't say: a fill that completes the
+# quantity leads to FILLED from anywhere, and so does the end of a modification or of the order that finds it complete;
+# where a row says WORKING or PENDING_SUBMIT and a modification is still unanswered, the order is PENDING_MODIFY.
 NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.CREATED, Sent): _S.SENT,
     (_S.CREATED, Refused): _S.REFUSED,
@@ -125,6 +125,7 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.PENDING_SUBMIT, Filled): _S.WORKING,
     (_S.PENDING_SUBMIT, Cancelled): _S.CANCELLED,
     (_S.PENDING_SUBMIT, CancelAsked): _S.PENDING_CANCEL,
+    (_S.PENDING_SUBMIT, CancelRefused): _S.PENDING_SUBMIT,  # asked while it was in doubt
     (_S.PENDING_SUBMIT, ModifyAsked): _S.PENDING_MODIFY,
     (_S.PENDING_SUBMIT, AnswerMissing): _S.IN_DOUBT,
     (_S.WORKING, Pending): _S.WORKING,  # late: it works already
@@ -135,7 +136,8 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.WORKING, CancelAsked): _S.PENDING_CANCEL,
     (_S.WORKING, CancelRefused): _S.WORKING,  # the answer to a cancel that a later state has overtaken
     (_S.WORKING, ModifyAsked): _S.PENDING_MODIFY,
-    (_S.WORKING, Modified): _S.WORKING,
+    (_S.WORKING, Modified): _S.WORKING,  # said twice
+    (_S.WORKING, ModifyRefused): _S.WORKING,
     (_S.WORKING, AnswerMissing): _S.IN_DOUBT,
     (_S.PENDING_MODIFY, Pending): _S.PENDING_MODIFY,
     (_S.PENDING_MODIFY, Accepted): _S.PENDING_MODIFY,
@@ -145,6 +147,7 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.PENDING_MODIFY, Cancelled): _S.CANCELLED,
     (_S.PENDING_MODIFY, Refused): _S.REFUSED,
     (_S.PENDING_MODIFY, CancelAsked): _S.PENDING_CANCEL,
+    (_S.PENDING_MODIFY, CancelRefused): _S.PENDING_MODIFY,  # the answer to a cancel from before
     (_S.PENDING_MODIFY, AnswerMissing): _S.IN_DOUBT,
     (_S.PENDING_CANCEL, Pending): _S.PENDING_CANCEL,
     (_S.PENDING_CANCEL, Accepted): _S.PENDING_CANCEL,  # the acceptance that our cancel overtook
@@ -156,6 +159,7 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.PENDING_CANCEL, CancelAsked): _S.PENDING_CANCEL,  # a cancel is repeated until the order is seen dead
     (_S.PENDING_CANCEL, CancelRefused): _S.WORKING,
     (_S.PENDING_CANCEL, AnswerMissing): _S.PENDING_CANCEL,
+    (_S.PENDING_CANCEL, ProvedAbsent): _S.LOST,  # it was the placement whose answer was missing
     # The end. Late news changes no end but a lost one; late money counts all the same.
     (_S.FILLED, Filled): _S.FILLED,  # more than we asked for: an over-fill, reported by the books
     (_S.FILLED, Pending): _S.FILLED,
@@ -165,6 +169,7 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.FILLED, CancelRefused): _S.FILLED,
     (_S.FILLED, Cancelled): _S.FILLED,  # the rest of an order whose fills we heard first
     (_S.FILLED, AnswerMissing): _S.FILLED,
+    (_S.FILLED, ProvedAbsent): _S.FILLED,  # the end came while we asked
     (_S.CANCELLED, Filled): _S.CANCELLED,  # matched before our cancel arrived
     (_S.CANCELLED, Pending): _S.CANCELLED,
     (_S.CANCELLED, Accepted): _S.CANCELLED,
@@ -172,15 +177,25 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.CANCELLED, ModifyRefused): _S.CANCELLED,
     (_S.CANCELLED, Cancelled): _S.CANCELLED,
     (_S.CANCELLED, CancelRefused): _S.CANCELLED,
+    (_S.CANCELLED, Refused): _S.CANCELLED,  # turned down after a part had filled, and said twice
     (_S.CANCELLED, AnswerMissing): _S.CANCELLED,
+    (_S.CANCELLED, ProvedAbsent): _S.CANCELLED,
     (_S.REFUSED, Filled): _S.CANCELLED,  # it had lived after all; what is left of it is dead
     (_S.REFUSED, Refused): _S.REFUSED,
     (_S.REFUSED, Cancelled): _S.REFUSED,
+    (_S.REFUSED, CancelRefused): _S.REFUSED,  # our cancel met an order that had been turned down
+    (_S.REFUSED, ModifyRefused): _S.REFUSED,
+    (_S.REFUSED, AnswerMissing): _S.REFUSED,
+    (_S.REFUSED, ProvedAbsent): _S.REFUSED,
     (_S.LOST, Pending): _S.PENDING_SUBMIT,  # it turns up after all: adopted, so that it can be cancelled
     (_S.LOST, Accepted): _S.WORKING,
+    (_S.LOST, Modified): _S.WORKING,
     (_S.LOST, Filled): _S.WORKING,
     (_S.LOST, Cancelled): _S.CANCELLED,
     (_S.LOST, Refused): _S.REFUSED,
+    (_S.LOST, CancelRefused): _S.LOST,  # "no such order": nothing new
+    (_S.LOST, ModifyRefused): _S.LOST,
+    (_S.LOST, AnswerMissing): _S.LOST,
     (_S.LOST, ProvedAbsent): _S.LOST,
 }
 
@@ -191,44 +206,68 @@ def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = Non
     Args:
         wanted: With `ModifyAsked`, the full ticket that was sent.
 
-    Raises: IllegalTransition, and changes nothing, if it can't be.
+    Raises: IllegalTransition, and changes nothing, if it can't be; ValueError for a `ModifyAsked` without `wanted`.
     """
     kind = type(event)
     state = NEXT.get((order.state, kind))
     if state is None:
         raise IllegalTransition(coid=order.ticket.coid, status=order.state, event=kind.__name__)
-    if kind is Filled:
-        return _with_fill(order, event, state)  # type: ignore[arg-type]  # `kind is` narrows nothing for mypy
     match event:
-        case Accepted(venue_id=venue_id) | Pending(venue_id=venue_id):
-            return replace(order, state=state, venue_id=venue_id or order.venue_id, updated_ns=event.ts_ns)
-        case Refused(code=code, reason=reason):
-            return replace(order, state=state, code=code, reason=reason, updated_ns=event.ts_ns)
-        case Cancelled(reason=reason):
-            ended = state is State.CANCELLED and order.state is not State.CANCELLED
-            said = reason if ended else order.reason
-            return replace(order, state=state, reason=said, wanted=None, updated_ns=event.ts_ns)
-        case ModifyAsked():
-            return replace(order, state=state, wanted=wanted, updated_ns=event.ts_ns)
-        case Modified():
-            return _with_ticket(order, event.ts_ns, state)
-        case ModifyRefused(code=code, reason=reason):
-            return replace(order, state=state, wanted=None, code=code, reason=reason, updated_ns=event.ts_ns)
-        case CancelRefused(code=code, reason=reason):
-            return replace(order, state=state, code=code, reason=reason, updated_ns=event.ts_ns)
-        case Sent() | CancelAsked() | AnswerMissing() | ProvedAbsent():
-            return replace(order, state=state, updated_ns=event.ts_ns)
         case Filled():
             return _with_fill(order, event, state)
+        case Sent() | CancelAsked() | AnswerMissing():
+            return replace(order, state=state, updated_ns=event.ts_ns)
+        case Accepted(venue_id=venue_id) | Pending(venue_id=venue_id):
+            known = venue_id or order.venue_id
+            return replace(order, state=_unanswered(order, state), venue_id=known, updated_ns=event.ts_ns)
+        case Cancelled(reason=reason):
+            return _ended(order, state, event.ts_ns, reason=reason)
+        case Refused(code=code, reason=reason):
+            # Whatever is said first, the fill or the no: what has filled was no refused order.
+            return _ended(order, _S.CANCELLED if order.filled else state, event.ts_ns, code=code, reason=reason)
+        case ProvedAbsent():
+            return _ended(order, state, event.ts_ns)
+        case ModifyAsked():
+            if wanted is None:
+                raise ValueError(f"order {order.ticket.coid}: a modification needs the full ticket that is wanted")
+            return replace(order, state=state, wanted=wanted, updated_ns=event.ts_ns)
+        case Modified():
+            return _with_ticket(order, order.wanted or order.ticket, event.ts_ns, state)
+        case ModifyRefused(code=code, reason=reason):
+            kept = _with_ticket(order, order.ticket, event.ts_ns, state)
+            return kept if order.state in CLOSED else replace(kept, code=code, reason=reason)
+        case CancelRefused(code=code, reason=reason):
+            if order.state in CLOSED:  # how it ended stays said
+                return replace(order, state=state, updated_ns=event.ts_ns)
+            return replace(order, state=_unanswered(order, state), code=code, reason=reason, updated_ns=event.ts_ns)
         case _:
             assert_never(event)
 
 
-def _with_ticket(order: Order, ts_ns: int, state: State) -> Order:
-    """Put the wanted ticket in force; one that asks for no more than is filled is thereby done."""
-    ticket = order.ticket if order.wanted is None else order.wanted
+def _unanswered(order: Order, state: State) -> State:
+    """The state of a living order: while a modification is unanswered, no other may be sent."""
+    if order.wanted is not None and (state is _S.WORKING or state is _S.PENDING_SUBMIT):
+        return _S.PENDING_MODIFY
+    return state
+
+
+def _ended(order: Order, state: State, ts_ns: int, *, code: str = "", reason: str = "") -> Order:
+    """Close an order, or hear again that it is closed: the first word on how it ended stays."""
+    if state is order.state:
+        return replace(order, updated_ns=ts_ns)
+    if order.filled >= order.ticket.quantity:  # all there was; a larger ticket never came into force
+        return replace(order, state=_S.FILLED, wanted=None, updated_ns=ts_ns)
+    # A lost order may turn up, and then its modification may be in force.
+    wanted = order.wanted if state is _S.LOST else None
+    return replace(
+        order, state=state, wanted=wanted, code=code or order.code, reason=reason or order.reason, updated_ns=ts_ns
+    )
+
+
+def _with_ticket(order: Order, ticket: OrderTicket, ts_ns: int, state: State) -> Order:
+    """End a modification with this ticket in force; one that asks for no more than is filled is thereby done."""
     if state not in CLOSED and order.filled >= ticket.quantity:
-        state = State.FILLED
+        state = _S.FILLED
     return replace(order, state=state, ticket=ticket, wanted=None, updated_ns=ts_ns)
 
 
@@ -236,13 +275,19 @@ def _with_fill(order: Order, fill: Filled, state: State) -> Order:
     if fill.exec_id in order.fills:
         return order  # said again after a reconnect
     filled = order.filled + fill.quantity
-    ticket = order.ticket
-    due = ticket.quantity if order.wanted is None else max(ticket.quantity, order.wanted.quantity)
+    wanted = order.wanted
+    due = order.ticket.quantity
+    if wanted is not None and wanted.quantity > due:
+        due = wanted.quantity
     if filled >= due:
-        state = State.FILLED
+        state = _S.FILLED
+        wanted = None
+    else:
+        state = _unanswered(order, state)
     return replace(
         order,
         state=state,
+        wanted=wanted,
         filled=filled,
         paid=order.paid + fill.quantity * fill.price,
         fills=(*order.fills, fill.exec_id),

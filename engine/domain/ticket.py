@@ -67,12 +67,12 @@ _NEEDS_LIMIT: Final = frozenset(
 _NEEDS_STOP: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _TRAILS: Final = frozenset({OrderType.TRAIL, OrderType.TRAIL_LIMIT})
 _MAY_LIMIT: Final = _NEEDS_LIMIT | {OrderType.MIDPRICE}
+_MAY_STOP: Final = _NEEDS_STOP | _TRAILS
 _ZERO: Final = Decimal(0)
+_HUNDRED: Final = Decimal(100)
 
 # What a modification may change; everything else of a ticket is fixed for life.
-MODIFIABLE: Final = frozenset(
-    {"quantity", "limit_price", "stop_price", "trail", "limit_offset", "tif", "outside_rth"}
-)
+MODIFIABLE: Final = frozenset({"quantity", "limit_price", "stop_price", "trail", "limit_offset", "tif", "outside_rth"})
 
 
 class BadTicket(ValueError):
@@ -109,6 +109,15 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
     tag: str = ""
 
     def __post_init__(self) -> None:
+        # Sides and types are compared by identity everywhere: the text "BUY" would pass for a sale.
+        if (
+            self.side.__class__ is not Side
+            or self.order_type.__class__ is not OrderType
+            or self.tif.__class__ is not Tif
+        ):
+            raise BadTicket(f"order {self.coid}: side, order type and tif must be of their enums")
+        if self.parent is not None and self.parent == self.coid:
+            raise BadTicket(f"order {self.coid}: it can't be its own parent")
         quantity = self.quantity
         if quantity.__class__ is not Decimal or not quantity.is_finite() or quantity <= _ZERO:
             raise BadTicket(f"order {self.coid}: quantity must be a Decimal above zero, not {quantity!r}")
@@ -130,13 +139,18 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
         for name, value in (("stop price", self.stop_price), ("limit offset", self.limit_offset)):
             if value is not None and (value.__class__ is not Decimal or not value.is_finite()):
                 raise BadTicket(f"order {self.coid}: {name} must be a finite Decimal, not {value!r}")
-        if kind in _NEEDS_STOP and self.stop_price is None:
-            raise BadTicket(f"order {self.coid}: {kind} needs a stop price")
+        if self.stop_price is None:
+            if kind in _NEEDS_STOP:
+                raise BadTicket(f"order {self.coid}: {kind} needs a stop price")
+        elif kind not in _MAY_STOP:
+            raise BadTicket(f"order {self.coid}: {kind} takes no stop price")
         trail = self.trail
         if (kind in _TRAILS) != (trail is not None):
             raise BadTicket(f"order {self.coid}: a trail belongs to TRAIL and TRAILLMT, and they need one")
         if trail is not None and (trail.__class__ is not Decimal or not trail.is_finite() or trail <= _ZERO):
             raise BadTicket(f"order {self.coid}: trail must be a Decimal above zero, not {trail!r}")
+        if trail is not None and self.trail_unit is TrailUnit.PERCENT and trail >= _HUNDRED:
+            raise BadTicket(f"order {self.coid}: a trail of {trail} percent is the whole price")
         if (kind is OrderType.TRAIL_LIMIT) != (self.limit_offset is not None):
             raise BadTicket(f"order {self.coid}: a limit offset belongs to TRAILLMT, and it needs one")
 
