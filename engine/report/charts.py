@@ -22,6 +22,9 @@ ALL_POINTS: Final = 26_000  # of all price lines together, and of all indicators
 FILL_MARKS: Final = 6_000
 TIMELINE_ORDERS: Final = 2_000
 HISTORY_STEPS: Final = 24
+PRICE_CHARTS: Final = 24
+INDICATOR_LINES: Final = 60
+STRATEGY_LINES: Final = 40
 _NIGHT_NS: Final = 60 * NS_PER_MINUTE
 
 
@@ -34,7 +37,7 @@ def chart_data(outcome: Outcome, statistics: Statistics) -> dict[str, Any]:
     names = list(dict.fromkeys([s.name for s in outcome.settings.strategies] + [row.strategy for row in outcome.fills]))
     index = {name: at for at, name in enumerate(names)}
     times, equity = curve_from_deposit(outcome)
-    curves = outcome.equity.by_strategy
+    curves = dict(list(outcome.equity.by_strategy.items())[:STRATEGY_LINES])
     per_curve = _share(LINE_POINTS * 3, len(curves))
     return {
         "zone": statistics.zone,
@@ -47,19 +50,34 @@ def chart_data(outcome: Outcome, statistics: Statistics) -> dict[str, Any]:
             {"name": name, **_line(outcome.equity.ts_ns, curve, per_curve)} for name, curve in curves.items()
         ],
         "prices": _prices(outcome, index),
-        "loose": [_indicator(line, _share(ALL_POINTS, len(outcome.indicators))) for line in _loose(outcome)],
+        "loose": [_indicator(line, _share(ALL_POINTS, len(_indicators(outcome)))) for line in loose(outcome)],
         "timeline": _timeline(outcome, index),
     }
 
 
-def traded_first(outcome: Outcome) -> list[PriceSeries]:
-    """Return the price lines, those with most fills first, then by symbol."""
+def charted(outcome: Outcome) -> list[PriceSeries]:
+    """Return the price lines to be drawn: those with most fills first, then by symbol, at most `PRICE_CHARTS`."""
     tally: dict[int, int] = defaultdict(int)
     for row in outcome.fills:
         for conid in {row.fill.conid, *(leg.conid for leg in row.fill.legs)}:
             tally[conid] += 1
     instruments = outcome.instruments
-    return sorted(outcome.prices, key=lambda line: (-tally[line.conid], instruments[line.conid].symbol, line.conid))
+    ranked = sorted(outcome.prices, key=lambda line: (-tally[line.conid], instruments[line.conid].symbol, line.conid))
+    return ranked[:PRICE_CHARTS]
+
+
+def loose(outcome: Outcome) -> list[IndicatorSeries]:
+    """Return the indicators that belong to no instrument with a price."""
+    priced = {line.conid for line in outcome.prices}
+    return [line for line in _indicators(outcome) if line.conid not in priced]
+
+
+def _indicators(outcome: Outcome) -> list[IndicatorSeries]:
+    """Return the indicators to be drawn: those of charted instruments and of none, at most `INDICATOR_LINES`."""
+    drawn = {line.conid for line in charted(outcome)}
+    priced = {line.conid for line in outcome.prices}
+    wanted = [line for line in outcome.indicators if line.conid in drawn or line.conid not in priced]
+    return wanted[:INDICATOR_LINES]
 
 
 def _share(total: int, parts: int) -> int:
@@ -89,11 +107,6 @@ def _line(ts_ns: Ints, values: Floats, limit: int) -> dict[str, Any]:
     return {**_steps(ts_ns[chosen]), "v": _digits(values[chosen])}
 
 
-def _loose(outcome: Outcome) -> list[IndicatorSeries]:
-    drawn = {line.conid for line in outcome.prices}
-    return [line for line in outcome.indicators if line.conid not in drawn]
-
-
 def _indicator(line: IndicatorSeries, limit: int) -> dict[str, Any]:
     return {"name": f"{line.strategy} {line.name}", **_line(line.ts_ns, line.value, limit)}
 
@@ -111,13 +124,14 @@ def _on_price(line: IndicatorSeries, price: Floats) -> bool:
 
 
 def _prices(outcome: Outcome, index: dict[str, int]) -> list[dict[str, Any]]:
-    lines = traded_first(outcome)
+    lines = charted(outcome)
+    indicators = _indicators(outcome)
     limit = _share(ALL_POINTS, len(lines))
-    indicator_limit = _share(ALL_POINTS, len(outcome.indicators))
+    indicator_limit = _share(ALL_POINTS, len(indicators))
     marks = _share_of_marks(outcome)
     made = []
     for line in lines:
-        mine = [other for other in outcome.indicators if other.conid == line.conid]
+        mine = [other for other in indicators if other.conid == line.conid]
         over = [_on_price(other, line.price) for other in mine]
         made.append(
             {
@@ -195,4 +209,4 @@ def _life(row: OrderRow, outcome: Outcome, index: dict[str, int], states: dict[s
     }
 
 
-__all__ = ["FILL_MARKS", "TIMELINE_ORDERS", "chart_data", "traded_first"]
+__all__ = ["FILL_MARKS", "TIMELINE_ORDERS", "chart_data", "charted", "loose"]

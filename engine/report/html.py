@@ -9,7 +9,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any, Final
 
-from engine.report.charts import TIMELINE_ORDERS, chart_data, traded_first
+from engine.report.charts import TIMELINE_ORDERS, chart_data, charted, loose
 from engine.report.figures import plain
 from engine.report.markup import capped, definitions, definitions_wide, embed, profit, section, table, tone_class
 from engine.report.quality import SERIES_HEAD, facts, findings, series_rows
@@ -32,7 +32,6 @@ from engine.report.wording import (
 from engine.runtime.outcome import Outcome
 
 ROWS: Final = 60  # of any table
-CHARTS: Final = 24  # price charts
 _OPEN_CHARTS: Final = 6
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -154,18 +153,18 @@ def _figures(statistics: Statistics) -> str:
 
 
 def _price_charts(outcome: Outcome) -> str:
-    lines = traded_first(outcome)
+    lines = charted(outcome)
     if not lines and not outcome.indicators:
         return ""
     charts = []
-    for at, line in enumerate(lines[:CHARTS]):
+    for at, line in enumerate(lines):
         symbol = outcome.instruments[line.conid].symbol
         charts.append(f"<h3>{escape(symbol)}</h3>{_canvas(f'price-{at}', f'Price of {symbol} with trades')}")
-    if any(line.conid not in {price.conid for price in lines} for line in outcome.indicators):
+    if loose(outcome):
         charts.append(f"<h3>Indicators</h3>{_canvas('loose', 'Indicators')}")
     first, rest = "".join(charts[:_OPEN_CHARTS]), "".join(charts[_OPEN_CHARTS:])
     folded = f"<details><summary>{len(charts) - _OPEN_CHARTS} more</summary>{rest}</details>" if rest else ""
-    note = capped(min(CHARTS, len(lines)), len(lines), "instruments")
+    note = capped(len(lines), len(outcome.prices), "instruments")
     return section("Prices, trades and indicators", f'{first}{folded}<p class="soft small">{note}</p>', long=True)
 
 

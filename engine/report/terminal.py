@@ -19,11 +19,12 @@ from engine.report.files import REPORT
 from engine.report.progress import Report, progress
 from engine.report.quality import findings
 from engine.report.statistics import Statistics, work_out
-from engine.report.wording import DASH, Line, day_line, groups, moment, money, number, percent, tone
+from engine.report.wording import DASH, MINUS, Line, day_line, groups, moment, money, number, percent, tone
 from engine.runtime.outcome import Outcome
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _TONES: Final = {1: "green", -1: "red", 0: ""}
+_PLAIN: Final = str.maketrans({DASH: "-", MINUS: "-", "…": "~", **{bar: str(at) for at, bar in enumerate(_BARS)}})
 _WIDE: Final = 110
 _FOUR: Final = 132
 _ROWS: Final = 20
@@ -57,7 +58,13 @@ def show(outcome: Outcome, out_dir: Path, console: Console, statistics: Statisti
         Text.assemble(("Report  ", "dim"), (str(out_dir / REPORT), "bold"), overflow="fold"),
         Text.assemble(("Hash    ", "dim"), outcome.hash or DASH, overflow="fold"),
     ]
-    console.print(Group(*parts), highlight=False, soft_wrap=False)
+    if console.encoding.lower().startswith("utf"):
+        console.print(Group(*parts), highlight=False)
+        return
+    with console.capture() as page:
+        console.print(Group(*parts), highlight=False)
+    text = page.get().translate(_PLAIN)
+    console.file.write(text.encode(console.encoding, "replace").decode(console.encoding))
 
 
 def sparkline(values: Floats, width: int) -> str:

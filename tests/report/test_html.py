@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from engine.domain.instrument import Instrument
 from engine.domain.order import State
-from engine.report.charts import FILL_MARKS, TIMELINE_ORDERS, chart_data
+from engine.report.charts import FILL_MARKS, INDICATOR_LINES, PRICE_CHARTS, TIMELINE_ORDERS, chart_data
 from engine.report.html import page
 from engine.report.markup import embed
 from engine.report.quality import facts, findings, series_rows
@@ -154,6 +154,18 @@ def test_a_long_run_stays_a_small_page() -> None:
     assert sum(len(line["fills"]["dt"]) for line in data["prices"]) <= FILL_MARKS
     assert sum(line["fills"]["of"] for line in data["prices"]) == len(run.fills)
     assert f"{TIMELINE_ORDERS:,} of 20,000 orders shown." in " ".join(reader.text)
+
+
+def test_many_instruments_are_capped_and_said() -> None:
+    reader, text = read(big(["2024-03-04"], [f"S{i:03d}" for i in range(120)], 2_000))
+    assert len(text.encode()) < 2_000_000
+    data = json.loads(reader.data)
+    assert len(data["prices"]) == PRICE_CHARTS
+    lines = len(data["loose"]) + sum(len(one["over"]) + len(one["below"]) for one in data["prices"])
+    assert lines <= INDICATOR_LINES
+    words = " ".join(reader.text)
+    assert f"{PRICE_CHARTS} of 120 instruments shown." in words
+    assert "60 of 120 rows shown." in words
 
 
 def test_a_run_without_anything_is_still_a_page() -> None:

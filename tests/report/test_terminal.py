@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,17 @@ def test_months_have_a_row_each_when_narrow_and_a_column_each_when_wide() -> Non
     assert any(line.startswith("Feb ") for line in shown(run, 80))
     (wide,) = [line for line in shown(run, 140) if line.startswith("2024 ")]
     assert wide.count(DASH) == 10
+
+
+def test_a_terminal_without_unicode_gets_plain_signs() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    show(big(DAYS, ["AAPL"], 300), Path("runs/demo"), Console(file=stream, width=80, color_system=None))
+    stream.flush()
+    text = raw.getvalue().decode("ascii")
+    assert "runs/demo/report.html" in text
+    assert re.search(r"\s-\d+\.\d\d%", text)
+    assert re.search(r"^[0-7]{78}$", text, re.MULTILINE)
 
 
 def test_a_sparkline_goes_from_low_to_high() -> None:
