@@ -58,7 +58,11 @@ def _names(settings: Settings) -> Iterator[Problem]:
 
 def _recording(settings: Settings) -> Iterator[Problem]:
     recording = settings.recording
-    if not recording.path.is_dir():
+    try:
+        there = recording.path.is_dir()
+    except OSError:  # a name that no file system takes
+        there = False
+    if not there:
         yield "recording.path", f"there is no such folder: {recording.path}"
     moments = {}
     for key in ("start", "end", "warm_up_until"):

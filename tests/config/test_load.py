@@ -103,6 +103,7 @@ WRONG = [
     ('path = "data"', "", "run.toml: recording.path: missing; it is required"),
     ('path = "data"', "path = 5", "run.toml: recording.path: must be a text in quotes, not 5"),
     ('path = "data"', 'path = "dta"', "run.toml: recording.path: there is no such folder: dta"),
+    ('path = "data"', f'path = "{"x" * 300}"', "run.toml: recording.path: there is no such folder: xxx"),
     (
         "start = 2024-08-08",
         'start = "8 Aug"',
