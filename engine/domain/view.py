@@ -23,6 +23,9 @@ class MarketView(Protocol):
     def status(self, conid: int) -> Status | None:
         """The last change of status."""
 
+    def price(self, conid: int) -> tuple[float, int] | None:
+        """The price in force and when it was said: the quote's middle, or the last trade, or the last bar's close."""
+
 
 class ChunkView:
     """The rows of a chunk before `row`, and what came before them. One owner moves it on with `at`."""
@@ -54,3 +57,7 @@ class ChunkView:
     def status(self, conid: int) -> Status | None:
         """The last change of status."""
         return self._chunk.status(conid, self._row)
+
+    def price(self, conid: int) -> tuple[float, int] | None:
+        """The price in force and when it was said."""
+        return self._chunk.price(conid, self._row)

@@ -14,11 +14,10 @@ from typing import Final
 from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
-from engine.risk.exposure import Exposure, MarketNow, key_of
-from engine.risk.limits import Bounds
+from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.limits import LEVELS, Bounds
 
 Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
-LEVELS: Final = ("the account", "the strategy", "the instrument")
 _AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 
 
@@ -51,8 +50,9 @@ def tick_and_lot(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     if not bounds.tick_and_lot:
         return None
     instrument = exposure.instrument
+    only = exposure.only_tick
     for price in (ticket.limit_price, ticket.stop_price):
-        if price is not None and not instrument.on_tick(price):
+        if price is not None and price % (only or instrument.tick_at(price)):
             tick = instrument.tick_at(price)
             return Refusal("TICK", str(tick), str(price), f"{price} is no multiple of the tick {tick}")
     lot = instrument.size_increment
@@ -92,8 +92,16 @@ def order_notional(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
     price = market.price
     if price is None:
         return Refusal("NO_PRICE", "a price", "none", f"no price of {exposure.instrument.symbol} is known")
+    rough = abs(price)
+    limit_price, stop_price = ticket.limit_price, ticket.stop_price
+    if limit_price is not None:
+        rough = max(rough, abs(float(limit_price)))
+    if stop_price is not None:
+        rough = max(rough, abs(float(stop_price)))
+    if float(ticket.quantity) * rough * exposure.unit_value < bounds.notional_clear:
+        return None  # far enough below for a float to say so; the exact figure only where it is close
     worst = abs(exposure.instrument.price(price))
-    for own in (ticket.limit_price, ticket.stop_price):
+    for own in (limit_price, stop_price):
         if own is not None and abs(own) > worst:
             worst = abs(own)
     value = ticket.quantity * worst * exposure.instrument.multiplier * exposure.rate
@@ -148,8 +156,8 @@ def _too_far(value: Decimal, limit: Decimal, level: str) -> Refusal:
 
 def open_orders(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """OPEN_ORDERS: how many orders are open, this one included, by level."""
-    for tally, limit, level in zip(exposure.tallies, bounds.open_orders_max, LEVELS, strict=True):
-        if limit is not None and tally.open >= limit:
+    for tally, limit, level in exposure.open_levels:
+        if tally.open >= limit:
             sentence = f"{level} has {tally.open} open orders, and {limit} are allowed"
             return Refusal("OPEN_ORDERS", str(limit), str(tally.open + 1), sentence)
     return None
@@ -157,8 +165,8 @@ def open_orders(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
 
 def order_rate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """RATE: new orders within any minute, by level. Refused, never queued: a late order is another order."""
-    for tally, limit, level in zip(exposure.tallies, bounds.orders_per_minute_max, LEVELS, strict=True):
-        if limit is not None and tally.in_last(NS_PER_MINUTE, market.now_ns) >= limit:
+    for tally, limit, level in exposure.rate_levels:
+        if tally.in_last(NS_PER_MINUTE, market.now_ns) >= limit:
             sentence = f"{level} has sent {limit} orders within a minute, as many as are allowed"
             return Refusal("RATE", f"{limit}/min", f"{limit + 1}/min", sentence)
     return None
@@ -169,11 +177,10 @@ def duplicate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds
 
     An earlier one whose cancellation we have asked for does not count.
     """
-    window_ns = bounds.duplicate_window_ns
-    earlier = exposure.duplicates.earlier(key_of(ticket), market.now_ns, window_ns)
+    earlier = exposure.earlier(ticket, market.now_ns)
     if earlier is None:
         return None
-    window_s = window_ns / NS_PER_S
+    window_s = bounds.duplicate_window_ns / NS_PER_S
     sentence = f"identical to order {earlier}, which is open or was sent within {window_s:g} s"
     return Refusal("DUPLICATE", f"{window_s:g} s", earlier, sentence)
 

@@ -20,9 +20,6 @@ from engine.domain.ticket import OrderTicket, Side
 from engine.risk.limits import Bounds
 
 _ZERO: Final = Decimal(0)
-_RECENT_MAX: Final = 4096
-
-Key = tuple[object, ...]
 
 
 class MarketNow(Struct, frozen=True):
@@ -70,73 +67,77 @@ class Tally:
 
 
 @define(eq=False)
+class Reserved:
+    """An open order as it counts: `counted` units on its side; one that we have asked to cancel is `cancelling`."""
+
+    exposure: Exposure
+    ticket: OrderTicket
+    counted: Decimal
+    cancelling: bool = False
+
+
+Level = tuple[Tally, int, str]  # a tally, its limit, and whose it is
+
+
+@define(eq=False)
 class Exposure:
-    """What the checks need to know of one strategy in one instrument; levels are (account, strategy, instrument)."""
+    """What the checks need to know of one strategy in one instrument.
+
+    `units` are those of the account and of the strategy, in this instrument; `open_levels` and `rate_levels` are the
+    tallies that have a limit; `open` has the strategy's open orders here, `lately` its tickets of the duplicate window.
+    """
 
     strategy: str
     instrument: Instrument
     sessions: Sessions
     bounds: Bounds
     rate: Decimal  # of the instrument's currency in base currency
-    units: tuple[Units, Units]  # of the account and of the strategy, in this instrument
-    tallies: tuple[Tally, Tally, Tally]
-    duplicates: Duplicates
+    units: tuple[Units, Units]
+    tallies: tuple[Tally, Tally, Tally]  # account, strategy, instrument
     warm_up_until_ns: int
-
-
-@define(eq=False)
-class Reserved:
-    """An open order as it counts."""
-
-    exposure: Exposure
-    ticket: OrderTicket
-    counted: Decimal  # units counted on its side
-    cancelling: bool = False
-
-
-@define(eq=False)
-class Duplicates:
-    """The newest order of each kind of ticket."""
-
-    newest: dict[Key, tuple[str, int]] = field(factory=dict)
+    open_levels: tuple[Level, ...] = ()
+    rate_levels: tuple[Level, ...] = ()
     open: dict[str, Reserved] = field(factory=dict)
+    lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
+    unit_value: float = field(init=False)  # base currency per unit at price 1
+    only_tick: Decimal | None = field(init=False)
 
-    def note(self, key: Key, coid: str, now_ns: int, window_ns: int) -> None:
-        """Remember a ticket that was approved."""
-        newest = self.newest
-        if len(newest) >= _RECENT_MAX:
-            kept = {k: v for k, v in newest.items() if v[0] in self.open or now_ns - v[1] < window_ns}
-            self.newest = newest = kept
-        newest[key] = (coid, now_ns)
+    def __attrs_post_init__(self) -> None:
+        self.unit_value = float(self.instrument.multiplier * self.rate)
+        ticks = self.instrument.price_ticks
+        self.only_tick = ticks[0].tick if len(ticks) == 1 else None
 
-    def forget(self, key: Key, coid: str) -> None:
-        """An order whose cancellation was asked for no longer stands in the way."""
-        if self.newest.get(key, ("", 0))[0] == coid:
-            del self.newest[key]
-
-    def earlier(self, key: Key, now_ns: int, window_ns: int) -> str | None:
-        """Return the coid of an identical order that is open or was sent within the window."""
-        found = self.newest.get(key)
-        if found is None:
-            return None
-        coid, sent_ns = found
-        if coid in self.open or now_ns - sent_ns < window_ns:
-            return coid
+    def earlier(self, ticket: OrderTicket, now_ns: int) -> str | None:
+        """The coid of an identical order that is open, unless we have asked to cancel it, or was sent lately."""
+        for entry in self.open.values():
+            if not entry.cancelling and same_order(entry.ticket, ticket):
+                return entry.ticket.coid
+        lately = self.lately
+        floor = now_ns - self.bounds.duplicate_window_ns
+        while lately and lately[0][0] <= floor:
+            lately.popleft()
+        for _, sent in lately:
+            if same_order(sent, ticket):
+                return sent.coid
         return None
 
+    def forget(self, coid: str) -> None:
+        """An order whose cancellation was asked for no longer stands in a twin's way."""
+        if self.lately:
+            self.lately = deque(entry for entry in self.lately if entry[1].coid != coid)
 
-def key_of(ticket: OrderTicket) -> Key:
-    """What makes two tickets the same order twice."""
+
+def same_order(one: OrderTicket, other: OrderTicket) -> bool:
+    """Say whether two tickets are the same order twice."""
     return (
-        ticket.strategy,
-        ticket.conid,
-        ticket.side,
-        ticket.quantity,
-        ticket.order_type,
-        ticket.limit_price,
-        ticket.stop_price,
-        ticket.parent,
-        ticket.tag,
+        one.side is other.side
+        and one.limit_price == other.limit_price
+        and one.quantity == other.quantity
+        and one.order_type is other.order_type
+        and one.stop_price == other.stop_price
+        and one.trail == other.trail
+        and one.parent == other.parent
+        and one.tag == other.tag
     )
 
 

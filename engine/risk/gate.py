@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from engine.domain.facts import Accepted, CancelAsked, CancelRefused, Pending
 from engine.domain.instrument import Instrument
 from engine.domain.market import Trading
 from engine.domain.messages import (
@@ -25,11 +26,12 @@ from engine.domain.sessions import Sessions
 from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
 from engine.domain.view import MarketView
 from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
-from engine.risk.exposure import Duplicates, Exposure, MarketNow, Reserved, Tally, Units, key_of, worst_remaining
-from engine.risk.limits import resolve
+from engine.risk.exposure import Exposure, Level, MarketNow, Reserved, Tally, Units, worst_remaining
+from engine.risk.limits import LEVELS, resolve
 from engine.settings import RiskSettings
 
 _ZERO: Final = Decimal(0)
+_COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
 
 
 class Gate:
@@ -59,8 +61,7 @@ class Gate:
         self._account_tally = Tally()
         self._strategy_tallies: dict[str, Tally] = {}
         self._instrument_tallies: dict[int, Tally] = {}
-        self._duplicates = Duplicates()
-        self._open = self._duplicates.open
+        self._open: dict[str, Reserved] = {}
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
 
     def judge(self, intent: Intent, view: Callable[[], MarketView], now_ns: int) -> Verdict:
@@ -73,25 +74,23 @@ class Gate:
         reserved = self._open.get(intent.coid)
         if reserved is not None and not reserved.cancelling:
             reserved.cancelling = True
-            self._duplicates.forget(key_of(reserved.ticket), intent.coid)
+            reserved.exposure.forget(intent.coid)
         return Approved(intent)
 
     def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:
         """Fold what became of orders and positions."""
-        reserved = self._open
         for update in updates:
             order = update.order
-            entry = reserved.get(order.ticket.coid)
+            entry = self._open.get(order.ticket.coid)
             if order.state in CLOSED:
                 if entry is not None:
                     self._release(entry)
-                    del reserved[order.ticket.coid]
-            elif entry is not None:
-                entry.ticket = order.ticket
-                if entry.counted or order.wanted is not None:
-                    self._count(entry, worst_remaining(order))
-            else:  # an order that was lost, or one of another session, is alive after all
+            elif entry is None:  # an order that was lost, or one of another session, is alive after all
                 self._reserve(order.ticket, self.exposure(order.ticket.strategy, order.ticket.conid))
+            elif update.event.__class__ not in _COUNTS_THE_SAME:
+                entry.ticket = order.ticket
+                if entry.ticket.parent is None:
+                    self._count(entry, worst_remaining(order))
         for now in positions:
             exposure = self.exposure(now.strategy, now.conid)
             exposure.units[0].position = now.account_quantity
@@ -102,20 +101,23 @@ class Gate:
         found = self._exposures.get((strategy, conid))
         if found is None:
             instrument = self._instruments[conid]
+            bounds = resolve(self._settings, strategy=strategy, symbol=instrument.symbol)
+            tallies = (
+                self._account_tally,
+                self._strategy_tallies.setdefault(strategy, Tally()),
+                self._instrument_tallies.setdefault(conid, Tally()),
+            )
             found = self._exposures[strategy, conid] = Exposure(
                 strategy=strategy,
                 instrument=instrument,
                 sessions=self._sessions[instrument.calendar],
-                bounds=resolve(self._settings, strategy=strategy, symbol=instrument.symbol),
+                bounds=bounds,
                 rate=self._rates[instrument.currency],
                 units=(self._account_units.setdefault(conid, Units()), Units()),
-                tallies=(
-                    self._account_tally,
-                    self._strategy_tallies.setdefault(strategy, Tally()),
-                    self._instrument_tallies.setdefault(conid, Tally()),
-                ),
-                duplicates=self._duplicates,
+                tallies=tallies,
                 warm_up_until_ns=self._warm_up_until_ns,
+                open_levels=_levels(tallies, bounds.open_orders_max),
+                rate_levels=_levels(tallies, bounds.orders_per_minute_max),
             )
         return found
 
@@ -138,19 +140,19 @@ class Gate:
             passed.append(self._reserve(ticket, exposure))
             if market.price is not None:
                 self.references[ticket.coid] = market.price
-            for tally in exposure.tallies:
+            for tally, _, _ in exposure.rate_levels:
                 tally.sent_ns.append(now_ns)
         for entry in passed:
-            ticket = entry.ticket
-            self._duplicates.note(key_of(ticket), ticket.coid, now_ns, entry.exposure.bounds.duplicate_window_ns)
+            exposure = entry.exposure
+            if exposure.bounds.duplicate_window_ns:
+                exposure.lately.append((now_ns, entry.ticket))
         return Approved(intent)
 
     def _take_back(self, passed: Sequence[Reserved], denied: Denied) -> Denied:
         """A group is refused as a whole: what its earlier tickets had reserved is free again."""
         for entry in passed:
             self._release(entry)
-            del self._open[entry.ticket.coid]
-            for tally in entry.exposure.tallies:
+            for tally, _, _ in entry.exposure.rate_levels:
                 tally.sent_ns.pop()
         return denied
 
@@ -176,8 +178,8 @@ class Gate:
     # --- counting -----------------------------------------------------------------------------------------------
 
     def _reserve(self, ticket: OrderTicket, exposure: Exposure) -> Reserved:
-        entry = Reserved(exposure, ticket, _ZERO)
-        self._open[ticket.coid] = entry
+        coid = ticket.coid
+        entry = self._open[coid] = exposure.open[coid] = Reserved(exposure, ticket, _ZERO)
         for tally in exposure.tallies:
             tally.open += 1
         if ticket.parent is None:
@@ -186,6 +188,8 @@ class Gate:
 
     def _release(self, entry: Reserved) -> None:
         self._count(entry, _ZERO)
+        coid = entry.ticket.coid
+        del self._open[coid], entry.exposure.open[coid]
         for tally in entry.exposure.tallies:
             tally.open -= 1
 
@@ -195,12 +199,13 @@ class Gate:
         if not more:
             return
         entry.counted = counted
+        account, strategy = entry.exposure.units
         if entry.ticket.side is Side.BUY:
-            for units in entry.exposure.units:
-                units.buys += more
+            account.buys += more
+            strategy.buys += more
         else:
-            for units in entry.exposure.units:
-                units.sells += more
+            account.sells += more
+            strategy.sells += more
 
 
 def _first(checks: Sequence[Check], ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Refusal | None:
@@ -215,35 +220,23 @@ def market_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketN
     """Work out the price that orders in an instrument are judged by; of a combo, from its legs' prices."""
     if instrument.legs:
         return _combo_now(instrument, view, now_ns)
-    price, since_ns = _price_of(instrument.conid, view)
-    return MarketNow(now_ns, price, since_ns, _halted(instrument.conid, view))
+    conid = instrument.conid
+    known = view.price(conid)
+    if known is None:
+        return MarketNow(now_ns, None, 0, _halted(conid, view))
+    return MarketNow(now_ns, known[0], known[1], _halted(conid, view))
 
 
 def _combo_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketNow:
     net, oldest, halted = 0.0, now_ns, False
     for leg in instrument.legs:
-        price, since_ns = _price_of(leg.conid, view)
-        if price is None:
+        known = view.price(leg.conid)
+        if known is None:
             return MarketNow(now_ns, None, 0, False)
-        net += leg.ratio * price
-        oldest = min(oldest, since_ns)
+        net += leg.ratio * known[0]
+        oldest = min(oldest, known[1])
         halted = halted or _halted(leg.conid, view)
     return MarketNow(now_ns, net, oldest, halted)
-
-
-def _price_of(conid: int, view: MarketView) -> tuple[float | None, int]:
-    quote = view.quote(conid)
-    if quote is not None:
-        mid = (quote.bid + quote.ask) * 0.5
-        if mid == mid:  # a side that is absent is NaN, and so is the middle
-            return mid, quote.ts_ns
-    trade = view.trade(conid)
-    if trade is not None:
-        return trade.price, trade.ts_ns
-    bar = view.bar(conid)
-    if bar is not None:
-        return bar.close, bar.ts_ns
-    return None, 0
 
 
 def _halted(conid: int, view: MarketView) -> bool:
@@ -254,3 +247,11 @@ def _halted(conid: int, view: MarketView) -> bool:
 def _unknown_instrument(ticket: OrderTicket) -> Refusal:
     sentence = f"no instrument has the conid {ticket.conid}"
     return Refusal("NO_INSTRUMENT", "a known instrument", str(ticket.conid), sentence)
+
+
+def _levels(
+    tallies: tuple[Tally, Tally, Tally], limits: tuple[int | None, int | None, int | None]
+) -> tuple[Level, ...]:
+    return tuple(
+        (tally, limit, name) for tally, limit, name in zip(tallies, limits, LEVELS, strict=True) if limit is not None
+    )

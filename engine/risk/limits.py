@@ -22,6 +22,7 @@ DEFAULTS: Final = Limits(
     session_hours=True,
     tick_and_lot=True,
 )
+LEVELS: Final = ("the account", "the strategy", "the instrument")
 _NONE: Final = Limits()
 _NS: Final = 1_000_000_000
 
@@ -35,6 +36,7 @@ class Bounds:
 
     quantity_max: Decimal
     notional_max: Decimal
+    notional_clear: float  # below this a notional worked out in float is surely below the limit
     collar: float
     position_max: tuple[Decimal | None, Decimal | None, Decimal | None]
     open_orders_max: tuple[int | None, int | None, int | None]
@@ -71,6 +73,7 @@ def resolve(settings: RiskSettings, *, strategy: str, symbol: str) -> Bounds:
     return Bounds(
         quantity_max=least("order_quantity_max"),
         notional_max=least("order_notional_max"),
+        notional_clear=float(least("order_notional_max")) * 0.999,
         collar=float(least("price_collar_pct")) / 100.0,
         position_max=each("position_max"),
         open_orders_max=each("open_orders_max"),
