@@ -51,11 +51,14 @@ def profit(value: float | None) -> str:
     return toned(value, money(value, sign=True))
 
 
+def _why(reason: str) -> str:
+    return f'<dd class="why">{escape(reason)}</dd>' if reason else ""
+
+
 def definitions(lines: Iterable[Line]) -> str:
     """Make a list of labels and figures, the reason under one that is unknown."""
     rows = "".join(
-        f"<div><dt>{escape(line.label)}</dt><dd{tone_class(line.tone)}>{escape(line.text)}"
-        f"{f'<small>{escape(line.why)}</small>' if line.why else ''}</dd></div>"
+        f"<div><dt>{escape(line.label)}</dt><dd{tone_class(line.tone)}>{escape(line.text)}</dd>{_why(line.why)}</div>"
         for line in lines
     )
     return f"<dl>{rows}</dl>"
