@@ -40,6 +40,7 @@ from engine.domain.order import CLOSED, NEXT, Order, State, advance
 from engine.domain.ticket import amend
 from engine.errors import IllegalTransition, InvariantBroken
 
+_SENT = NEXT[State.CREATED, Sent]  # a new order is made in the state that sending leads to
 JournalRow = tuple[int, str, str, Any]  # time, kind of fact, coid (or strategy), what
 
 
@@ -75,9 +76,11 @@ class OrderManager:
                 if answer.exec_id in self._executions:
                     continue  # exactly once, however often it is said
                 self._executions.add(answer.exec_id)
-            update = self._advance(order, answer)
-            if update is not None:
-                updates.append(update)
+            try:
+                updates.append(self._advance(order, answer))
+            except IllegalTransition as error:
+                self.frozen[coid] = str(error)
+                facts.append((answer.ts_ns, "illegal", coid, str(error)))
         return updates
 
     def act(self, verdicts: Sequence[Verdict], now_ns: int) -> tuple[list[Request], list[Update]]:
@@ -90,13 +93,12 @@ class OrderManager:
                 continue
             assert isinstance(verdict, Approved)
             intent = verdict.intent
-            match intent:
-                case Place():
-                    self._place(intent, now_ns, requests)
-                case Cancel():
-                    self._cancel(intent, now_ns, requests, updates)
-                case Modify():
-                    self._modify(intent, now_ns, requests, updates)
+            if isinstance(intent, Place):
+                self._place(intent, now_ns, requests)
+            elif isinstance(intent, Cancel):
+                self._cancel(intent, now_ns, requests, updates)
+            else:
+                self._modify(intent, now_ns, requests, updates)
         return requests, updates
 
     # --- commands -----------------------------------------------------------------------------------------------
@@ -107,8 +109,8 @@ class OrderManager:
             coid = ticket.coid
             if coid in self._book:
                 raise InvariantBroken(f"the client order id {coid} was given twice")
-            self._book[coid] = advance(Order(ticket=ticket, created_ns=now_ns), Sent(coid=coid, ts_ns=now_ns))
-            self.histories[coid] = [(now_ns, State.SENT, "Sent")]
+            self._book[coid] = Order(ticket=ticket, state=_SENT, created_ns=now_ns, updated_ns=now_ns)
+            self.histories[coid] = [(now_ns, _SENT, "Sent")]
         requests.append(PlaceRequest(intent.tickets))
 
     def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
@@ -117,27 +119,27 @@ class OrderManager:
         if order is None or order.state in CLOSED:
             return  # it has ended meanwhile, and the strategy has been told
         self.facts.append((now_ns, "cancel", coid, None))
-        update = self._advance(order, CancelAsked(coid=coid, ts_ns=now_ns))
-        if update is not None:
-            updates.append(update)
+        updates.append(self._advance(order, CancelAsked(coid=coid, ts_ns=now_ns)))
         requests.append(CancelRequest(coid))
 
     def _modify(self, intent: Modify, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
         coid = intent.coid
         order = self._book[coid]
-        if (order.state, ModifyAsked) not in NEXT:
-            reason = f"an order that is {order.state} can't be modified"
-            updates.append(Update(order, ModifyRefused(coid=coid, ts_ns=now_ns, code="STATE", reason=reason)))
-            return
         ticket = amend(order.ticket, intent.changes)
-        if ticket.quantity <= order.filled:
-            reason = f"{order.filled} of it are filled already"
-            updates.append(Update(order, ModifyRefused(coid=coid, ts_ns=now_ns, code="FILLED", reason=reason)))
+        refusal: tuple[str, str] | None = None
+        if coid in self.frozen:
+            refusal = "FROZEN", f"{self.frozen[coid]}; until that is cleared up it can only be cancelled"
+        elif (order.state, ModifyAsked) not in NEXT:
+            refusal = "STATE", f"an order that is {order.state} can't be modified"
+        elif ticket.quantity <= order.filled:
+            refusal = "FILLED", f"{order.filled} of it are filled already"
+        if refusal is not None:
+            self.facts.append((now_ns, "not_modified", coid, refusal))
+            no = ModifyRefused(coid=coid, ts_ns=now_ns, code=refusal[0], reason=refusal[1])
+            updates.append(Update(order, no))
             return
         self.facts.append((now_ns, "modify", coid, ticket))
-        update = self._advance(order, ModifyAsked(coid=coid, ts_ns=now_ns), wanted=ticket)
-        if update is not None:
-            updates.append(update)
+        updates.append(self._advance(order, ModifyAsked(coid=coid, ts_ns=now_ns), wanted=ticket))
         requests.append(ModifyRequest(ticket))
 
     def _deny(self, verdict: Denied, now_ns: int, updates: list[Update]) -> None:
@@ -147,12 +149,13 @@ class OrderManager:
                 for ticket in tickets:
                     coid = ticket.coid
                     self.facts.append((now_ns, "denied", coid, (ticket, refusal)))
-                    said = Refused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
-                    order = advance(Order(ticket=ticket, created_ns=now_ns), said)
-                    self._book[coid] = order
-                    self.histories[coid] = [(now_ns, order.state, f"Refused {refusal.code}")]
                     self.denials.append((now_ns, ticket.strategy, coid, refusal))
-                    updates.append(Update(order, said))
+                    said = Refused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
+                    order = self._book.get(coid)
+                    if order is None:
+                        order = self._book[coid] = advance(Order(ticket=ticket, created_ns=now_ns), said)
+                        self.histories[coid] = [(now_ns, order.state, f"Refused {refusal.code}")]
+                    updates.append(Update(order, said))  # of an id used twice: the order that has it stays as it is
             case Modify(coid=coid, strategy=strategy):
                 self.denials.append((now_ns, strategy, coid, refusal))
                 self.facts.append((now_ns, "denied", coid, (intent, refusal)))
@@ -168,14 +171,9 @@ class OrderManager:
                     kept = CancelRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
                     updates.append(Update(known, kept))
 
-    def _advance(self, order: Order, event: OrderEvent, **more: Any) -> Update | None:
-        try:
-            after = advance(order, event, **more)
-        except IllegalTransition as error:
-            self.frozen[error.coid] = str(error)
-            self.facts.append((event.ts_ns, "illegal", error.coid, str(error)))
-            return None
-        coid = after.ticket.coid
+    def _advance(self, order: Order, event: OrderEvent, **more: Any) -> Update:
+        after = advance(order, event, **more)
+        coid = event.coid
         self._book[coid] = after
-        self.histories[coid].append((event.ts_ns, after.state, type(event).__name__))
+        self.histories[coid].append((event.ts_ns, after.state, event.__class__.__name__))
         return Update(after, event)
