@@ -6,6 +6,7 @@ Times are milliseconds UTC as a start and steps, which keeps the page small; val
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -57,13 +58,20 @@ def chart_data(outcome: Outcome, statistics: Statistics) -> dict[str, Any]:
 
 def charted(outcome: Outcome) -> list[PriceSeries]:
     """Return the price lines to be drawn: those with most fills first, then by symbol, at most `PRICE_CHARTS`."""
-    tally: dict[int, int] = defaultdict(int)
-    for row in outcome.fills:
-        for conid in {row.fill.conid, *(leg.conid for leg in row.fill.legs)}:
-            tally[conid] += 1
+    tally = _fills_by_conid(outcome)
     instruments = outcome.instruments
     ranked = sorted(outcome.prices, key=lambda line: (-tally[line.conid], instruments[line.conid].symbol, line.conid))
     return ranked[:PRICE_CHARTS]
+
+
+def _fills_by_conid(outcome: Outcome) -> dict[int, int]:
+    """Count the marks of each instrument: its own fills and the legs of combos."""
+    tally: dict[int, int] = defaultdict(int)
+    for row in outcome.fills:
+        tally[row.fill.conid] += 1
+        for leg in row.fill.legs:
+            tally[leg.conid] += 1
+    return tally
 
 
 def loose(outcome: Outcome) -> list[IndicatorSeries]:
@@ -128,7 +136,8 @@ def _prices(outcome: Outcome, index: dict[str, int]) -> list[dict[str, Any]]:
     indicators = _indicators(outcome)
     limit = _share(ALL_POINTS, len(lines))
     indicator_limit = _share(ALL_POINTS, len(indicators))
-    marks = _share_of_marks(outcome)
+    tally = _fills_by_conid(outcome)
+    marks = fair_share((tally[line.conid] for line in lines), FILL_MARKS)
     made = []
     for line in lines:
         mine = [other for other in indicators if other.conid == line.conid]
@@ -146,11 +155,18 @@ def _prices(outcome: Outcome, index: dict[str, int]) -> list[dict[str, Any]]:
     return made
 
 
-def _share_of_marks(outcome: Outcome) -> float:
-    return min(1.0, FILL_MARKS / max(1, len(outcome.fills)))
+def fair_share(counts: Iterable[int], total: int) -> int:
+    """Find the most that each may have so that all together have at most `total`; who has fewer keeps all of his."""
+    left, waiting = total, sorted(counts)
+    for place, count in enumerate(waiting):
+        share = left // (len(waiting) - place)
+        if count > share:
+            return share
+        left -= count
+    return total
 
 
-def _marks(outcome: Outcome, conid: int, share: float, index: dict[str, int]) -> dict[str, Any]:
+def _marks(outcome: Outcome, conid: int, limit: int, index: dict[str, int]) -> dict[str, Any]:
     """Return an instrument's fills as columns, a combo's legs among them; evenly thinned when there are many."""
     found: list[tuple[int, float, float, int, str, float]] = []
     for row in outcome.fills:
@@ -161,7 +177,7 @@ def _marks(outcome: Outcome, conid: int, share: float, index: dict[str, int]) ->
         for leg in fill.legs:
             if leg.conid == conid:
                 found.append((fill.ts_ns, float(leg.price), float(leg.quantity), index[row.strategy], fill.coid, 0.0))
-    chosen = [found[at] for at in spread(len(found), max(2, int(len(found) * share))).tolist()]
+    chosen = [found[at] for at in spread(len(found), limit).tolist()]
     columns: list[tuple[Any, ...]] = list(zip(*chosen, strict=True)) if chosen else [()] * 6
     return {
         **_steps(np.array(columns[0], np.int64)),

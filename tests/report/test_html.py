@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from engine.domain.instrument import Instrument
 from engine.domain.order import State
-from engine.report.charts import FILL_MARKS, INDICATOR_LINES, PRICE_CHARTS, TIMELINE_ORDERS, chart_data
+from engine.report.charts import FILL_MARKS, INDICATOR_LINES, PRICE_CHARTS, TIMELINE_ORDERS, chart_data, fair_share
 from engine.report.html import page
 from engine.report.markup import embed
 from engine.report.quality import facts, findings, series_rows
@@ -220,6 +220,14 @@ def test_fills_are_drawn_where_they_happened() -> None:
     marks = chart_data(run, work_out(run))["prices"][0]["fills"]
     assert (marks["t0"], marks["dt"]) == (start // 10**6, [0, 700])
     assert (marks["price"], marks["size"], marks["realised"]) == ([10.01, 10.49], [5.0, -5.0], [0.0, 2.4])
+
+
+@given(st.lists(st.integers(0, 50), max_size=12), st.integers(0, 200))
+def test_a_fair_share_fits_and_could_not_be_larger(counts: list[int], total: int) -> None:
+    share = fair_share(counts, total)
+    assert sum(min(count, share) for count in counts) <= total
+    if sum(counts) > total:
+        assert sum(min(count, share + 1) for count in counts) > total
 
 
 @pytest.mark.parametrize(

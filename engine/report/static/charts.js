@@ -425,7 +425,9 @@
     }
     drawMarks(panel) {
       const { ctx } = this, marks = panel.marks, end = lower(marks.u, view.to + 1e-6, Number);
-      const first = lower(marks.u, view.from, Number), size = end - first > 800 ? 3 : end - first > 200 ? 4 : 5.5;
+      const first = lower(marks.u, view.from, Number), many = end - first > 600;
+      const size = end - first > 2000 ? 1.8 : many ? 2.6 : end - first > 200 ? 4 : 5.5;
+      ctx.globalAlpha = many ? .6 : 1; // so that the price can still be seen below
       ctx.lineWidth = .8;
       ctx.strokeStyle = this.colour("--card");
       for (const bought of [true, false]) {
@@ -439,9 +441,10 @@
           ctx.lineTo(x + size, y + way * size * 1.7);
           ctx.closePath();
           ctx.fill();
-          ctx.stroke();
+          if (!many) ctx.stroke();
         }
       }
+      ctx.globalAlpha = 1;
     }
     nearestMark(pointer) {
       let best = null, least = 12;
