@@ -234,22 +234,22 @@ def _rest_on_trade(
 ) -> None:
     fold(book, order, row)
     order.folded = row + 1  # this print is dealt with here
+    through = price < order.lo if order.buy else price > order.hi
+    if through:
+        order.ahead = 0.0
     if order.taking:
         order.taking = False
         room.take(order, price, now_ns)
         return
     most = _INF
-    if not book.rule.touching:
-        if price < order.lo if order.buy else price > order.hi:
-            order.ahead = 0.0
-        else:
-            ahead = order.ahead
-            order.ahead, excess = _past_queue(ahead, size)
-            if not excess > 0:
-                if ahead > 0:
-                    book.floor.counts["queue_waits"] += 1
-                return
-            most = excess * book.floor.trade_share
+    if not book.rule.touching and not through:
+        ahead = order.ahead
+        order.ahead, excess = _past_queue(ahead, size)
+        if not excess > 0:
+            if ahead > 0:
+                book.floor.counts["queue_waits"] += 1
+            return
+        most = excess * book.floor.trade_share
     assert order.limit is not None
     limit = book.instrument.price(price) if book.floor.at_touch else order.limit
     room.fill(order, most, limit, now_ns, maker=True)
@@ -330,6 +330,9 @@ def queue_after(book: Book, order: WorkingOrder, ahead: float, start: int, row: 
             if tape.shut and tape.halted(here):
                 continue
             ahead = _displayed(book, order, ahead, at, here)
+            price = trades.price.item(index)
+            if price < order.lo if order.buy else price > order.hi:
+                ahead = 0.0  # through us, too small to fill one increment: whoever stood before us is gone
             if ahead <= 0:
                 break
             ahead, _ = _past_queue(ahead, trades.size.item(index))
@@ -431,7 +434,7 @@ def _fills(book: Book, side: list[WorkingOrder], index: int, queues: dict[int, t
     for order in side:
         if price > order.hi if order.buy else price < order.lo:
             return False
-        if (price < order.lo if order.buy else price > order.hi) or order.taking:
+        if (price < order.lo if order.buy else price > order.hi) or book.takes(order, row):
             if not _too_small(book, size * share):
                 return True
             continue

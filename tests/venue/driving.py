@@ -35,7 +35,14 @@ def trade(ts: int, price: float, size: float = 100, conid: int = 1) -> Trade:
 
 
 def bar(
-    ts: int, opened: float, high: float, low: float, close: float, volume: float = 100_000, span: int = 60, conid: int = 1
+    ts: int,
+    opened: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float = 100_000,
+    span: int = 60,
+    conid: int = 1,
 ) -> Bar:
     return Bar(ts, conid, span, opened, high, low, close, volume)
 
@@ -90,7 +97,9 @@ def venue_of(
     )
 
 
-def ticket(coid: str, side: str = "BUY", quantity: int | str = 100, limit: str | None = None, **more: Any) -> OrderTicket:
+def ticket(
+    coid: str, side: str = "BUY", quantity: int | str = 100, limit: str | None = None, **more: Any
+) -> OrderTicket:
     """A ticket; LMT if it has a limit, else MKT, unless `order_type` says otherwise. Numbers may be texts."""
     more.setdefault("order_type", OrderType.MARKET if limit is None else OrderType.LIMIT)
     for name in ("stop_price", "trail", "limit_offset"):

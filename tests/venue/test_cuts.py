@@ -66,16 +66,16 @@ def commands(random: Random, rows: int) -> dict[int, list[Request]]:
             request = cancel(random.choice(known).coid)
         elif known and what < 0.4:
             old = random.choice(known)
-            limit = None if old.limit_price is None else str(old.limit_price + random.choice((0, 0, 1)) * Decimal("0.01"))
+            limit = (
+                None if old.limit_price is None else str(old.limit_price + random.choice((0, 0, 1)) * Decimal("0.01"))
+            )
             request = modify(_again(old, limit, random.choice((50, 100, 300))))
         else:
             one = _ticket(random, f"o{number}")
             known.append(one)
             children = []
             if random.random() < 0.3 and one.conid != 3:
-                children = [
-                    _ticket(random, f"o{number}{leg}", parent=one.coid, conid=one.conid) for leg in range(2)
-                ]
+                children = [_ticket(random, f"o{number}{leg}", parent=one.coid, conid=one.conid) for leg in range(2)]
                 known += children
             request = place(one, *children)
         actions.setdefault(random.randrange(rows), []).append(request)
@@ -98,7 +98,9 @@ def _ticket(random: Random, coid: str, **more: Any) -> Any:
     if conid == 3:
         kind, level = random.choice((OrderType.MARKET, OrderType.LIMIT)), f"{random.randint(-5, 5) / 100:.2f}"
     more["order_type"] = kind
-    more["tif"] = random.choice((Tif.GTC, Tif.DAY, Tif.IOC, Tif.OPG) if kind in (OrderType.MARKET, OrderType.LIMIT) else (Tif.GTC, Tif.DAY))
+    more["tif"] = random.choice(
+        (Tif.GTC, Tif.DAY, Tif.IOC, Tif.OPG) if kind in (OrderType.MARKET, OrderType.LIMIT) else (Tif.GTC, Tif.DAY)
+    )
     if kind in (OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE):
         more["tif"] = Tif.DAY
     if kind in (OrderType.STOP, OrderType.STOP_LIMIT):
