@@ -55,7 +55,7 @@ SIZES: Final[dict[Kind, tuple[str, ...]]] = {
 }
 
 
-@frozen(order=True)
+@frozen
 class DayFile:
     """One file of one kind and day. `part` is 0 for the sealed file, else the segment's number."""
 
@@ -109,7 +109,7 @@ def day_files(root: Path, kind: Kind) -> list[DayFile]:
         except ValueError:
             raise RecordingError(f"{match[1]} is no date", place=str(path)) from None
         found.append(DayFile(match[1], int(match[2] or 0), path))
-    return sorted(found)
+    return sorted(found, key=lambda file: (file.day, file.part))
 
 
 def check_schema(schema: pa.Schema, kind: Kind, path: Path) -> None:

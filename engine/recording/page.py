@@ -94,6 +94,10 @@ def _details(quality: Quality, zone: ZoneInfo) -> list[Text]:
         lines.append(Text(f"and {len(quality.problems) - _SHOWN} more files", style="red"))
     for one in quality.series:
         label = f"{one.symbol} {one.kind}"
+        for name, first_ns in one.found_ns.items():
+            line = Text(f"{label}: {_counted({name: one.findings[name]})}", style="yellow")
+            several = "the first " if one.findings[name] > 1 else ""
+            lines.append(line.append(f", {several}at {_time(first_ns, zone)}", style="default"))
         lines += _spans(f"{label}: gap", one.gaps, zone, "yellow")
         lines += _spans(f"{label}: halt", one.halts, zone, "cyan")
         if one.missing_days:

@@ -31,6 +31,7 @@ OUTLIER_TIMES: Final = 20.0
 OUTLIER_LEAST: Final = 0.02
 _NEIGHBOURS: Final = 11
 _PIECE_ROWS: Final = 16_384
+_DAY_NS: Final = 86_400 * NS_PER_S
 _KEPT: Final = 20  # longest gaps, first places of a finding
 _BINS: Final = 256  # silences by length: 8 bins a doubling from a microsecond up
 _DEPTH: Final = 8
@@ -53,8 +54,9 @@ class Gap:
 class SeriesQuality:
     """One instrument's rows of one kind. `findings` counts by name what is wrong; `notes` what is merely worth knowing.
 
-    `gap_limit_s` is the silence above which a gap counts (None: nothing inside a session to judge by), and `gaps` are
-    the longest of them; a silence in a halt is none.
+    `found_ns` has the time of the first row of each finding that has rows. `gap_limit_s` is the silence above which
+    a gap counts (None: nothing inside a session to judge by), and `gaps` are the longest of them; a silence in a halt
+    is none.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class SeriesQuality:
     last_ns: int
     findings: Mapping[str, int]
     notes: Mapping[str, int]
+    found_ns: Mapping[str, int]
     gap_limit_s: float | None
     gaps: tuple[Gap, ...] = ()
     missing_days: tuple[str, ...] = ()
@@ -118,18 +121,23 @@ class _Series:
     first_ns: int = 0
     last_ns: int = 0
     findings: dict[str, int] = field(factory=dict)
+    found_ns: dict[str, int] = field(factory=dict)
     notes: dict[str, int] = field(factory=dict)
     silences: NDArray[np.int64] = field(factory=lambda: np.zeros(_BINS, np.int64))
     longest: list[tuple[int, int]] = field(factory=list)
     days: set[int] = field(factory=set)
     tail: Block | None = None
+    prices: NDArray[np.float64] = field(factory=lambda: np.empty(0))
+    times: NDArray[np.int64] = field(factory=lambda: np.empty(0, np.int64))
     halted_ns: int | None = None
     halts: list[Gap] = field(factory=list)
     span_ns: int = 0
 
-    def find(self, name: str, count: Any) -> None:
-        if count:
-            self.findings[name] = self.findings.get(name, 0) + int(count)
+    def find(self, name: str, rows: NDArray[np.bool_], ts_ns: NDArray[np.int64]) -> None:
+        """Count the rows of a finding and keep the time of the first."""
+        if count := int(rows.sum()):
+            self.findings[name] = self.findings.get(name, 0) + count
+            self.found_ns.setdefault(name, int(ts_ns[np.argmax(rows)]))
 
     def note(self, name: str, count: Any) -> None:
         if count:
@@ -145,32 +153,32 @@ class _Series:
             self.first_ns = int(block["ts_ns"][0])
         self.rows += len(block["ts_ns"])
         self.last_ns = max(self.last_ns, int(block["ts_ns"].max()))
+        # A bar belongs to the day of its middle: a daily one is stamped at its end, in the next day perhaps.
+        middles = block["ts_ns"] - block["span_ns"] // 2 if self.kind is Kind.BARS else block["ts_ns"]
+        self.days.update(np.unique(middles // _DAY_NS).tolist())
         self._times(joined["ts_ns"][max(seen - 1, 0) :])
         self._repeats(joined, seen)
+        ts_ns = block["ts_ns"]
         match self.kind:
             case Kind.QUOTES:
                 self._quotes(block)
-                price = (joined["bid"] + joined["ask"]) * 0.5
+                self._outliers((block["bid"] + block["ask"]) * 0.5, ts_ns)
             case Kind.TRADES:
-                self.find("bad price", (~(block["price"] > 0) | np.isinf(block["price"])).sum())
+                self.find("bad price", ~(block["price"] > 0) | np.isinf(block["price"]), ts_ns)
                 self.note("zero size", (block["size"] == 0).sum())
                 self.note("sampled", block["sampled"].sum())
-                price = joined["price"]
+                self._outliers(block["price"], ts_ns)
             case Kind.BARS:
                 self._bars(block)
-                price = joined["close"]
+                self._outliers(block["close"], ts_ns)
             case Kind.STATUS:
                 self._status(block)
-                price = np.empty(0)
-        if len(price):
-            self._outliers(price, seen)
-        self.tail = {name: column[-_NEIGHBOURS:] for name, column in joined.items()}
+        self.tail = {name: column[-1:] for name, column in joined.items()}
 
     def _times(self, ts_ns: NDArray[np.int64]) -> None:
         steps = np.diff(ts_ns)
-        self.find("time goes back", (steps < 0).sum())
+        self.find("time goes back", steps < 0, ts_ns[1:])
         self.note("equal stamps", (steps == 0).sum())
-        self.days.update(np.unique(ts_ns // (86_400 * NS_PER_S)).tolist())
         inside = self._same_session(ts_ns)
         steps = steps[inside]
         if not len(steps):
@@ -206,24 +214,27 @@ class _Series:
                 equal |= np.isnan(column[1:]) & np.isnan(column[:-1])
             same &= equal
         # Two prints of one size and price at one time are two trades more often than one said twice.
-        (self.note if self.kind is Kind.TRADES else self.find)("duplicates", same.sum())
+        if self.kind is Kind.TRADES:
+            self.note("duplicates", same.sum())
+        else:
+            self.find("duplicates", same, joined["ts_ns"][start + 1 :])
 
     def _quotes(self, block: Block) -> None:
-        bid, ask = block["bid"], block["ask"]
-        self.find("crossed", (bid > ask).sum())
+        bid, ask, ts_ns = block["bid"], block["ask"], block["ts_ns"]
+        self.find("crossed", bid > ask, ts_ns)
         self.note("locked", (bid == ask).sum())
         self.note("one-sided", (np.isnan(bid) != np.isnan(ask)).sum())
         self.note("no side", (np.isnan(bid) & np.isnan(ask)).sum())
-        self.find("zero price", ((bid == 0) | (ask == 0)).sum())
-        self.find("bad price", ((bid < 0) | (ask < 0) | np.isinf(bid) | np.isinf(ask)).sum())
+        self.find("zero price", (bid == 0) | (ask == 0), ts_ns)
+        self.find("bad price", (bid < 0) | (ask < 0) | np.isinf(bid) | np.isinf(ask), ts_ns)
         self.note("zero size", ((block["bid_size"] == 0) | (block["ask_size"] == 0)).sum())
 
     def _bars(self, block: Block) -> None:
         opened, high, low, close = (block[name] for name in ("open", "high", "low", "close"))
         prices = np.column_stack([opened, high, low, close])
-        self.find("bad price", (~(prices > 0) | np.isinf(prices)).any(axis=1).sum())
+        self.find("bad price", (~(prices > 0) | np.isinf(prices)).any(axis=1), block["ts_ns"])
         outside = (high < np.maximum(opened, close)) | (low > np.minimum(opened, close))
-        self.find("bar contradicts itself", outside.sum())
+        self.find("bar contradicts itself", outside, block["ts_ns"])
         self.note("zero volume", (block["volume"] == 0).sum())
         self.note("incomplete", (~block["complete"]).sum())
         self.span_ns = int(block["span_ns"].max(initial=self.span_ns))
@@ -236,19 +247,22 @@ class _Series:
                 self.halts.append(Gap(start_ns=self.halted_ns, end_ns=ts_ns))
                 self.halted_ns = None
 
-    def _outliers(self, price: NDArray[np.float64], seen: int) -> None:
-        """Count prices far from the median of the rows about them, in the distances usual in this block."""
-        price = price[np.isfinite(price)]
-        if len(price) < _NEIGHBOURS:
-            return
-        windows = np.lib.stride_tricks.sliding_window_view(price, _NEIGHBOURS)
-        middle = np.partition(windows, _NEIGHBOURS // 2, axis=1)[:, _NEIGHBOURS // 2]
-        away = np.abs(price[_NEIGHBOURS // 2 : len(price) - _NEIGHBOURS // 2] - middle)
-        usual = float(np.mean(away))
-        # A row has its turn once: those in the last half window come with the next block.
-        fresh = away if seen == 0 else away[min(seen, _NEIGHBOURS) - _NEIGHBOURS + 1 if seen < _NEIGHBOURS else 1 :]
-        levels = middle if seen == 0 else middle[len(middle) - len(fresh) :]
-        self.find("outliers", (fresh > np.maximum(OUTLIER_TIMES * usual, OUTLIER_LEAST * levels)).sum())
+    def _outliers(self, price: NDArray[np.float64], ts_ns: NDArray[np.int64]) -> None:
+        """Count prices far from the median of the rows about them, in the distances usual in this block.
+
+        The last ten prices wait for the next block, so that every row but the first and last five has its turn once.
+        """
+        there = np.isfinite(price)
+        price = np.concatenate([self.prices, price[there]])
+        times = np.concatenate([self.times, ts_ns[there]])
+        if len(price) >= _NEIGHBOURS:
+            half = _NEIGHBOURS // 2
+            windows = np.lib.stride_tricks.sliding_window_view(price, _NEIGHBOURS)
+            middle = np.partition(windows, half, axis=1)[:, half]
+            away = np.abs(price[half:-half] - middle)
+            limits = np.maximum(OUTLIER_TIMES * float(np.mean(away)), OUTLIER_LEAST * np.abs(middle))
+            self.find("outliers", away > limits, times[half:-half])
+        self.prices, self.times = price[1 - _NEIGHBOURS :], times[1 - _NEIGHBOURS :]
 
     def done(self, symbol: str, halts: tuple[Gap, ...] = ()) -> SeriesQuality:
         """The finished figures; `halts` are this instrument's."""
@@ -261,9 +275,11 @@ class _Series:
             (gap for gap in long if not any(h.start_ns < gap.end_ns and gap.start_ns < h.end_ns for h in halts)),
             key=lambda gap: gap.start_ns,
         )
-        self.find("gaps", len(gaps))
+        if gaps:
+            self.findings["gaps"] = len(gaps)
         missing = self._missing_days()
-        self.find("missing days", len(missing))
+        if missing:
+            self.findings["missing days"] = len(missing)
         self.note("halts", len(self.halts) + (self.halted_ns is not None))
         return SeriesQuality(
             kind=self.kind,
@@ -273,6 +289,7 @@ class _Series:
             first_ns=self.first_ns,
             last_ns=self.last_ns,
             findings=dict(sorted(self.findings.items())),
+            found_ns=dict(sorted(self.found_ns.items())),
             notes=dict(sorted(self.notes.items())),
             gap_limit_s=limit_s,
             gaps=tuple(gaps),
@@ -291,14 +308,12 @@ class _Series:
     def _missing_days(self) -> tuple[str, ...]:
         if self.kind is Kind.STATUS or self.hours.always:
             return ()
-        day_ns = 86_400 * NS_PER_S
-        late = self.span_ns >= day_ns  # a daily bar is stamped at its end, which is the next day
         missing = []
         for opened, closed in zip(self.hours.opens_ns, self.hours.closes_ns, strict=True):
             if self.first_ns <= opened and closed <= self.last_ns:
-                days = {opened // day_ns, closed // day_ns} | ({closed // day_ns + 1} if late else set())
+                days = {opened // _DAY_NS, closed // _DAY_NS}
                 if not days & self.days:
-                    missing.append(str(np.datetime64(opened // day_ns, "D")))
+                    missing.append(str(np.datetime64(closed // _DAY_NS, "D")))
         return tuple(missing)
 
 

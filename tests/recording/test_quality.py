@@ -76,6 +76,7 @@ def test_a_strange_quote_is_counted_once(
     (one,) = examine(record(tmp_path, rows)).series
     assert dict(one.findings) == findings
     assert dict(one.notes) == notes
+    assert dict(one.found_ns) == dict.fromkeys(findings, rows[1000][0])
 
 
 @pytest.mark.parametrize("place", [0, 4, 5, 6, 49, 50, 51, 99, 100, 101, 2334])
@@ -153,6 +154,14 @@ def test_bars_and_trades(tmp_path: Path) -> None:
     assert dict(one.notes) == {"duplicates": 1, "equal stamps": 1}
 
 
+def test_a_daily_bar_stands_for_the_day_before_its_end(tmp_path: Path) -> None:
+    # Midnight to midnight New York, stamped at the end; 2024-01-04 is left out, 6 and 7 are a weekend.
+    midnight = DAY_NS + 5 * 60 * NS_PER_MINUTE
+    bars = [(midnight + (n + 1) * NS_PER_DAY, 11, NS_PER_DAY, 1.0, 1.0, 1.0, 1.0, 1.0, True) for n in (0, 1, 3, 6)]
+    (one,) = examine(record(tmp_path, bars, Kind.BARS)).series
+    assert one.missing_days == ("2024-01-04",)
+
+
 def test_a_torn_segment_is_a_finding(tmp_path: Path) -> None:
     record(tmp_path, session()[:100])
     path = next((tmp_path / "quotes").glob("*.arrows"))
@@ -173,7 +182,7 @@ def test_the_page_fits_and_says_what_was_found(tmp_path: Path) -> None:
     for width in (80, 140):
         text = page(found, width)
         assert max(map(len, text.splitlines())) <= width
-        for part in ("AAA", "1 crossed", "1 gap", "no rows on 2024-01-03, 2024-01-04", "Findings:"):
+        for part in ("AAA", "1 crossed", "1 gap", "no rows on 2024-01-03, 2024-01-04", "Findings:", "at 2024-01-02 1"):
             assert part in text
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["findings"] == {
         "crossed": 1,
