@@ -123,7 +123,7 @@ class RowMaker:
         if self.unit is None:
             self.unit = self.reading.unit or guess_unit(str(column[0].as_py()).strip(), self.start_ns is not None)
         try:
-            ts_ns = to_ns(column, self.unit, self.reading.zone, self.start_ns or 0)
+            ts_ns = to_ns(column, self.unit, self.reading.zone, self.start_ns)
         except (pa.ArrowException, OverflowError, ValueError):
             row = first + self._first_bad_stamp(column)
             text = column[row - first].as_py()
@@ -140,7 +140,7 @@ class RowMaker:
     def _first_bad_stamp(self, column: Any) -> int:
         for row in range(len(column)):
             try:
-                to_ns(column.slice(row, 1), self.unit or "ns", self.reading.zone, self.start_ns or 0)
+                to_ns(column.slice(row, 1), self.unit or "ns", self.reading.zone, self.start_ns)
             except (pa.ArrowException, OverflowError, ValueError):
                 return row
         return 0

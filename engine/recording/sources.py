@@ -82,7 +82,11 @@ def find_sources(paths: list[Path], form: str | None) -> list[Source]:
             continue
         try:
             with zipfile.ZipFile(path) as archive:
-                members = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+                members = sorted(
+                    info.filename
+                    for info in archive.infolist()
+                    if not info.is_dir() and not info.filename.startswith("__MACOSX/")  # macOS adds these to a zip
+                )
         except (*_TORN, OSError) as exc:
             raise RecordingError(f"is no whole zip archive ({exc})", place=str(path)) from exc
         if not members:

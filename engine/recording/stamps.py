@@ -90,8 +90,10 @@ def guess_unit(first: str, dated: bool) -> str:
     return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
 
 
-def to_ns(column: Any, unit: str, zone: ZoneInfo, start_ns: int) -> NDArray[np.int64]:
-    """A column of stamps (Arrow text, number or timestamp) as nanoseconds UTC; `start_ns` is added to numbers.
+def to_ns(column: Any, unit: str, zone: ZoneInfo, start_ns: int | None) -> NDArray[np.int64]:
+    """A column of stamps (Arrow text, number or timestamp) as nanoseconds UTC.
+
+    With `start_ns` (a local midnight) numbers and texts like 09:30:00.25 count from it.
 
     Raises: pa.ArrowInvalid if a value is no stamp in this unit.
     """
@@ -100,6 +102,10 @@ def to_ns(column: Any, unit: str, zone: ZoneInfo, start_ns: int) -> NDArray[np.i
         return numbers if column.type.tz else from_local(numbers, zone)
     if pa.types.is_date(column.type):
         return from_local(_ints(column.cast(pa.timestamp("ns")).cast(pa.int64())), zone)
+    if unit == "iso" and start_ns is not None:
+        whole = pc.binary_join_element_wise("1970-01-01", column.cast(pa.string()), " ")
+        return start_ns + _ints(whole.cast(pa.timestamp("ns")).cast(pa.int64()))
+    start_ns = start_ns or 0
     if unit == "iso":
         texts = pc.replace_substring_regex(column.cast(pa.string()), _COMPACT, r"\1-\2-\3")
         if len(texts) and _OFFSET.search(texts[0].as_py() or ""):

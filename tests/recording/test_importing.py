@@ -237,12 +237,22 @@ def test_every_unit_of_stamps(tmp_path: Path, stamp: str, unit: str | None) -> N
     assert rows_in(tmp_path / "out", Kind.TRADES)[0].ts_ns == 1_709_908_200 * 10**9 + fraction
 
 
+def test_times_of_day_count_from_the_date(tmp_path: Path) -> None:
+    path = put(tmp_path, "abc_20240308.csv", "time,price,size\n09:30:00.25,1,1\n15:59:59,1,1\n")
+    import_files([path], tmp_path / "out", kind="trades", tz=NEW_YORK, date_from="from-name")
+    assert [e.ts_ns for e in rows_in(tmp_path / "out", Kind.TRADES)] == [
+        int(datetime.fromisoformat("2024-03-08T14:30:00+00:00").timestamp()) * 10**9 + 250_000_000,
+        int(datetime.fromisoformat("2024-03-08T20:59:59+00:00").timestamp()) * 10**9,
+    ]
+
+
 def test_gz_zip_and_parquet_say_the_same_as_csv(tmp_path: Path) -> None:
     text = "ts,symbol,price,size\n1709908200000000000,AAA,1.5,10\n1709908200000000000,BBB,2.5,20\n"
     put(tmp_path, "t.csv", text)
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(text.encode()))
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr("inside.csv", text)
+        archive.writestr("__MACOSX/._inside.csv", "not data")
     table = pa.table({"ts": [1709908200 * 10**9] * 2, "symbol": ["AAA", "BBB"], "price": [1.5, 2.5], "size": [10, 20]})
     pq.write_table(table, tmp_path / "t.parquet")
     pq.write_table(table.set_column(0, "ts", table["ts"].cast(pa.timestamp("ns", "UTC"))), tmp_path / "stamped.parquet")
