@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from engine.calendars import sessions
 from engine.domain.instrument import Instrument
 from engine.domain.sessions import Sessions
-from engine.errors import ConfigError
+from engine.errors import ConfigError, InputError
 from engine.journal.run import RunJournal
 from engine.manifest import manifest
+from engine.recording.quality import examine
 from engine.recording.reader import Recording, open_recording
 from engine.risk.limits import with_defaults
-from engine.runtime.backtest import Backtest, Job, Progress
+from engine.runtime.backtest import Backtest, Job
 from engine.runtime.outcome import Outcome
 from engine.settings import Settings
 from engine.strategy.loading import Loaded
 from engine.strategy.loading import load as load_strategy
-from engine.venue.fees import FeeSchedule
+from engine.venue.schedules import load_fees
 from engine.venue.sim import SimVenue
 
 RUNS = Path("runs")
-ChunkFilter = Callable[[Iterator[Any]], Iterator[Any]]
+Progress = Callable[[int, int, int, float], None]  # rows done, rows in all, time reached (ns UTC), equity
 
 
 @frozen(kw_only=True, eq=False)
@@ -91,15 +93,19 @@ def prepare(settings: Settings) -> Prepared:
 
 
 def run(
-    prepared: Prepared, journal: RunJournal, *, progress: Progress | None = None, through: ChunkFilter | None = None
+    prepared: Prepared,
+    journal: RunJournal,
+    *,
+    progress: Progress | None = None,
+    widths: Callable[[], int] | None = None,
 ) -> Outcome:
     """Run a backtest and return its outcome; the journal then holds its facts.
 
     Args:
-        through: Put between the recording and the ring, for the checker.
+        widths: Says how many rows the next window may have, for the checker; None leaves it to the ring.
     """
     settings, recording = prepared.settings, prepared.recording
-    fees = FeeSchedule.none()
+    fees = load_fees(settings.venue.fees)
     venue = SimVenue(
         instruments=prepared.instruments,
         settings=settings.venue,
@@ -126,7 +132,8 @@ def run(
         journal=journal,
         span_ns=prepared.span_ns,
         warm_up_until_ns=prepared.warm_up_until_ns,
-        progress=progress,
+        progress=None if progress is None else partial(_report, progress, prepared.rows),
+        widths=widths,
     )
     chunks = recording.chunks(
         chunk_rows=settings.replay.chunk,
@@ -137,35 +144,55 @@ def run(
     )
     read_before = recording.read_s
     run_began = perf_counter()
-    test.run(chunks if through is None else through(chunks))
+    test.run(chunks)
+    ran = perf_counter()
     result = test.result()
-    ended = perf_counter()
     return Outcome(
         settings=settings,
         instruments=prepared.instruments,
-        run_s=ended - run_began - (recording.read_s - read_before),
-        total_s=ended - prepared.began,
+        run_s=ran - run_began - (recording.read_s - read_before),
+        total_s=ran - prepared.began,
         assumptions=_assumptions(settings, prepared),
         manifest=manifest(settings, recording, prepared.strategies),
-        **{name: getattr(result, name) for name in type(result).__slots__ if not name.startswith("__")},
+        **{one.name: getattr(result, one.name) for one in fields(type(result))},
     )
 
 
-def backtest(settings: Settings, out: Path | None, *, progress: Progress | None = None) -> tuple[Outcome, Path]:
-    """Run a backtest and write its result folder; returns the outcome and the folder."""
-    from engine.recording.quality import examine
-    from engine.report.files import write
+def _report(progress: Progress, total: int, done: int, ts_ns: int, equity: float) -> None:
+    progress(done, total, ts_ns, equity)
 
+
+def backtest(
+    settings: Settings, out: Path | None, *, write: Callable[[Outcome, Path], object], progress: Progress | None = None
+) -> tuple[Outcome, Path]:
+    """Run a backtest and fill its result folder; returns the outcome and the folder.
+
+    Args:
+        out: The folder; None for `runs/NAME-HASH`.
+        write: Writes the files of the result, `result.json` last.
+        progress: Called now and then with rows done, rows in all, time reached (ns UTC) and equity.
+    """
+    prepared = prepare(settings)
+    if out is not None:
+        _clear(out)
     journal = RunJournal()
     with contextlib.closing(journal):
-        outcome = run(prepare(settings), journal, progress=progress)
+        outcome = run(prepared, journal, progress=progress)
         outcome = evolve(outcome, quality=examine(settings.recording.path).as_dict())
         folder = out if out is not None else RUNS / f"{settings.name}-{outcome.hash[:10]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "result.json").unlink(missing_ok=True)
+        _clear(folder)
         journal.save(folder / "journal.db")
         write(outcome, folder)
     return outcome, folder
+
+
+def _clear(folder: Path) -> None:
+    """Make the folder, or take its old result away first, so that a run that fails leaves none behind."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "result.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"the result can't be written there: {error.strerror}", place=str(folder)) from error
 
 
 def _wanted(settings: Settings, by_symbol: Mapping[str, Instrument]) -> set[int]:

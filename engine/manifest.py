@@ -28,7 +28,12 @@ def manifest(settings: Settings, recording: Recording, strategies: Sequence[Load
         "config": {"file": settings.source.name, "sha256": _file_hash(settings.source), "settings": _plain(settings)},
         "code": {"sha256": _tree_hash(Path(inspect.getfile(engine)).parent)},
         "strategies": [
-            {"name": loaded.name, "file": loaded.file.name, "sha256": _file_hash(loaded.file), "params": _plain(loaded.params)}
+            {
+                "name": loaded.name,
+                "file": loaded.file.name,
+                "sha256": _file_hash(loaded.file),
+                "params": _plain(loaded.params),
+            }
             for loaded in strategies
         ],
         "recording": {

@@ -36,17 +36,13 @@ def backtest(
     from rich.console import Console
 
     from engine import app
-    from engine.report.files import RESULT
+    from engine.report.files import RESULT, write
     from engine.report.progress import progress
     from engine.report.terminal import show
 
     shown = not no_progress and sys.stderr.isatty()
     with progress(Console(stderr=True), enabled=shown) as report:
-
-        def advance(rows: int, ts_ns: int, equity: float) -> None:
-            report(rows, 0, ts_ns, equity)  # how many rows are to come is not known before they are filtered
-
-        outcome, folder = app.backtest(settings, out, progress=advance if shown else None)
+        outcome, folder = app.backtest(settings, out, write=write, progress=report if shown else None)
     if as_json:
         click.echo((folder / RESULT).read_text(encoding="utf-8"), nl=False)
     else:

@@ -17,9 +17,9 @@ def check(config: Path, overrides: tuple[str, ...]) -> int:
     from engine.config import load
 
     settings = load(config, overrides)
-    from engine import app  # heavy, and bad input needs none of it
+    from engine.checker import check_run  # heavy, and bad input needs none of it
 
-    findings = app.check(settings)
+    findings = check_run(settings)
     for finding in findings:
         click.echo(str(finding))
     if not findings:

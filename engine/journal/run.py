@@ -1,4 +1,4 @@
-"""The journal of a backtest: every fact in order, kept as SQLite for people and hashed in a canonical form for machines.
+"""The journal of a backtest: every fact in order, as SQLite for people and hashed in a canonical form for machines.
 
 Rows wait in memory up to a bound and then go to a file beside the result; it becomes `journal.db` when the run is done.
 """

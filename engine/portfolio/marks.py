@@ -123,7 +123,8 @@ class EquityMarks:
 
     def _points(self, chunk: Chunk, end_ns: int, last: bool) -> Ints:
         """Fill times and the last nanosecond of each minute that had data; a minute still open waits."""
-        minutes = np.unique(chunk.ts_ns // NS_PER_MINUTE)
+        each = chunk.ts_ns // NS_PER_MINUTE
+        minutes = each[np.concatenate([[True], each[1:] != each[:-1]])]
         if self._open_minute is not None and self._open_minute < minutes[0]:
             minutes = np.concatenate([np.array([self._open_minute], np.int64), minutes])
         closes = (minutes + 1) * NS_PER_MINUTE - 1

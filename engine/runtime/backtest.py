@@ -93,6 +93,7 @@ class Backtest:
     Args:
         span_ns: First and last time of the rows to come.
         warm_up_until_ns: No order is approved before.
+        widths: Says how many rows the next window may have; None leaves it to the ring.
     """
 
     settings: Settings
@@ -105,6 +106,7 @@ class Backtest:
     span_ns: tuple[int, int]
     warm_up_until_ns: int = 0
     progress: Progress | None = None
+    widths: Callable[[], int] | None = None
     host: StrategyHost = field(factory=StrategyHost, init=False)
     orders: OrderManager = field(factory=OrderManager, init=False)
     portfolio: Portfolio = field(init=False)
@@ -159,7 +161,9 @@ class Backtest:
         wishes = self.host.start(self.span_ns[0])
         by_conid = {conid: self.sessions[i.calendar] for conid, i in self.instruments.items()}
         rows = with_bars(rows, wishes, by_conid)
-        market = Market(rows, self.venue, window=self.settings.replay.window, on_chunk=self._chunk_done)
+        market = Market(
+            rows, self.venue, window=self.settings.replay.window, on_chunk=self._chunk_done, widths=self.widths
+        )
         first = market.open()
         if first is None:
             raise ConfigError("the recording has no rows in the span and for the instruments asked for")

@@ -51,7 +51,7 @@ class HangGuard:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
 
-    def _look(self, number: int, frame: FrameType | None) -> None:
+    def _look(self, _signal: int, frame: FrameType | None) -> None:
         now = (self._lap.number, self._host.handed_out())
         if now != self._seen:
             self._seen = now

@@ -7,10 +7,9 @@ changes no result (a law under test), so the width follows how early strategies 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
-
-import numpy as np
 
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer
@@ -59,15 +58,23 @@ class Market:
         venue: The exchange.
         window: Widest window to offer, in rows.
         on_chunk: Called with each chunk when its last row has been consumed.
+        widths: Says how wide the next window may be; None follows how early strategies stop.
     """
 
     def __init__(
-        self, chunks: Iterator[Chunk], venue: Venue, *, window: int, on_chunk: Callable[[Chunk], None]
+        self,
+        chunks: Iterator[Chunk],
+        venue: Venue,
+        *,
+        window: int,
+        on_chunk: Callable[[Chunk], None],
+        widths: Callable[[], int] | None = None,
     ) -> None:
         self._chunks = chunks
         self._venue = venue
         self._window = window
         self._width = window
+        self._widths = widths
         self._on_chunk = on_chunk
         self._timers = Timers()
         self._chunk: Chunk | None = None
@@ -75,7 +82,7 @@ class Market:
         self._venue_row = 0  # next row for the venue: one ahead while news of a row goes before the row itself
         self._still = 0
         self._still_ns = -1
-        self.rows = 0
+        self._ended = False
         self.last_ns = 0
 
     def open(self) -> Chunk | None:
@@ -92,62 +99,78 @@ class Market:
         chunk = self._chunk
         assert chunk is not None
         venue = self._venue
+        row = self._row
         while True:
-            row = self._row
+            ended = False
             if row == chunk.size:
                 following = self._follow(chunk)
                 if following is None:
+                    ended = True
                     until_ns = self.last_ns
                 else:
-                    chunk, row, until_ns = following, 0, int(following.ts_ns[0])
+                    chunk, row = following, 0
+                    until_ns = chunk.times[0]
             else:
-                following = chunk
-                until_ns = int(chunk.ts_ns[row])
+                until_ns = chunk.times[row]
             due_ns = venue.next_due_ns()
             timer_ns = self._timers.next_ns()
             if due_ns <= until_ns and due_ns <= timer_ns:
                 lap.answers = venue.take_due(due_ns, self._venue_row)
                 if not lap.answers:
                     continue
-                lap.now_ns = max(lap.now_ns, due_ns)
+                if due_ns > lap.now_ns:
+                    lap.now_ns = due_ns
+                due_ns = venue.next_due_ns()
             elif lap.updates:
                 pass  # refusals of the moment just past: told before time goes on
             elif timer_ns <= until_ns:
-                lap.now_ns = max(lap.now_ns, timer_ns)
+                if timer_ns > lap.now_ns:
+                    lap.now_ns = timer_ns
                 lap.timers = self._timers.due(timer_ns)
-            elif following is None:
-                venue.finish(self.last_ns)
-                lap.finished = True
+                timer_ns = self._timers.next_ns()
+            elif ended:
+                self._end(lap)
                 return
-            elif not self._offer(lap, chunk, row):
+            elif self._offer(lap, chunk, row, due_ns if due_ns < timer_ns else timer_ns):
+                return
+            else:
                 lap.now_ns = until_ns
                 lap.answers = venue.take_row(row)
                 self._venue_row = row + 1
                 if not lap.answers:
                     continue
-            else:
-                return
+                due_ns = venue.next_due_ns()
             self._guard(lap)
-            if following is not None:
-                self._offer(lap, chunk, self._row)
+            if not ended:
+                self._offer(lap, chunk, row, due_ns if due_ns < timer_ns else timer_ns)
             return
+
+    def _end(self, lap: Lap) -> None:
+        """Answers that are still on their way are heard, for money has moved; then the run is over."""
+        if not self._ended:
+            self._ended = True
+            lap.answers = self._venue.finish(self.last_ns)
+            if lap.answers:
+                lap.now_ns = max(lap.now_ns, max(answer.ts_ns for answer in lap.answers))
+                return
+        lap.finished = True
 
     def _take_in(self, lap: Lap) -> None:
         start, taken = lap.start, lap.taken
         if taken > start:
             self._row = taken
-            self.rows += taken - start
             assert self._chunk is not None
-            lap.now_ns = self.last_ns = int(self._chunk.ts_ns[taken - 1])
+            lap.now_ns = self.last_ns = self._chunk.times[taken - 1]
             if taken < lap.stop:
                 self._width = max(_NARROWEST, min(self._window, 2 * (taken - start)))
             else:
                 self._width = min(self._window, 2 * self._width)
-        if taken > self._venue_row:
-            self._venue_row = taken
+            if taken > self._venue_row:
+                self._venue_row = taken
         self._venue.settle(self._venue_row)
         if lap.requests:
-            self._venue.submit(lap.requests, lap.now_ns)
+            if not self._ended:
+                self._venue.submit(lap.requests, lap.now_ns)
             lap.requests = []
         if lap.wishes:
             self._timers.take(lap.wishes)
@@ -177,24 +200,22 @@ class Market:
         if self._chunk is not None:
             self._on_chunk(self._chunk)
 
-    def _offer(self, lap: Lap, chunk: Chunk, row: int) -> bool:
+    def _offer(self, lap: Lap, chunk: Chunk, row: int, due_ns: int) -> bool:
         """Put the rows up to the horizon into the lap; False if the very next row brings news first."""
         lap.chunk = chunk
         lap.start = lap.stop = lap.taken = row
         size = chunk.size
-        if row == size:
-            return False
-        stop = min(row + self._width, size)
-        due_ns = min(self._venue.next_due_ns(), self._timers.next_ns())
-        if due_ns <= chunk.ts_ns[stop - 1]:
-            stop = row + int(np.searchsorted(chunk.ts_ns[row:stop], due_ns, side="left"))
-        from_row = self._venue_row
-        if from_row < stop:
-            stop = self._venue.scan(from_row, stop)
+        stop = row + (self._width if self._widths is None else self._widths())
+        if stop > size:
+            stop = size
         if stop == row:
             return False
+        if due_ns <= chunk.times[stop - 1]:
+            stop = bisect_left(chunk.times, due_ns, row, stop)
+        if self._venue_row < stop:
+            stop = self._venue.scan(self._venue_row, stop)
         lap.stop = stop
-        return True
+        return stop > row
 
     def _guard(self, lap: Lap) -> None:
         if lap.now_ns != self._still_ns:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 
 from engine.domain.instrument import Instrument
-from engine.domain.market import Bar, Quote, Status, Trade
+from engine.domain.market import Bar, Quote, Status, Trade, Trading
 from engine.domain.messages import BarWish, Cancel, DropTimer, Modify, Place, PositionNow, SetTimer
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.order import Order
@@ -137,6 +137,27 @@ class Context:
         conid = name if name.__class__ is int else self.instrument(name).conid
         return self.holdings.get(conid, _NOTHING)
 
+    def pending(self, name: Named) -> Decimal:
+        """Signed units that open orders may still trade; exits that wait for their bracket's entry don't count."""
+        total = _ZERO
+        for order in self.orders(name):
+            if order.ticket.parent is None:
+                total += order.remaining * order.ticket.side.sign
+        return total
+
+    def session(self, name: Named) -> tuple[int, int] | None:
+        """Open and close (ns UTC) of the regular session that goes on now; None between sessions, and in a market that
+        never closes."""
+        return self._sessions[self.instrument(name).calendar].session_at(self.now_ns)
+
+    def is_open(self, name: Named) -> bool:
+        """Whether an order sent now meets an open market: in the regular session (or always), and not halted."""
+        instrument = self.instrument(name)
+        if not self._sessions[instrument.calendar].is_open(self.now_ns):
+            return False
+        status = self._view().status(instrument.conid)
+        return status is None or status.trading == Trading.OPEN
+
     def account_position(self, name: Named) -> Decimal:
         """The whole account's position in an instrument, of all strategies."""
         return self.account_quantity.get(self.instrument(name).conid, _ZERO)
@@ -185,9 +206,7 @@ class Context:
         The order type follows from the prices (none: MKT; limit: LMT; stop: STP; both: STOP_LIMIT; trail: TRAIL; trail
         and offset: TRAILLMT) unless `order_type` names one. Raises: BadTicket if the terms contradict one another.
         """
-        instrument = self._by_name.get(name) if name.__class__ is not Instrument else None
-        if instrument is None:
-            instrument = self.instrument(name)
+        instrument = self._by_name[name] if name in self._by_name else self.instrument(name)
         kind = _kind_of(limit, stop, trail, offset) if order_type is None else OrderType(order_type)
         self._number += 1
         return OrderTicket(
@@ -198,7 +217,7 @@ class Context:
             side=side,
             order_type=kind,
             quantity=quantity if quantity.__class__ is Decimal else _decimal(quantity),
-            tif=tif if tif.__class__ is Tif else Tif(tif),
+            tif=_TIFS.get(tif) or Tif(tif),
             limit_price=_price(instrument, limit),
             stop_price=_price(instrument, stop),
             trail=None if trail is None else _decimal(trail) if trail_percent else _price(instrument, trail),
@@ -352,6 +371,7 @@ class Context:
             self.holdings[now.conid] = Holding(now.quantity, now.cost, now.realised)
 
 
+_TIFS: Final[dict[str, Tif]] = {tif.value: tif for tif in Tif}
 _TERM: Final = {
     "quantity": "quantity",
     "limit": "limit_price",

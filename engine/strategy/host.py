@@ -173,12 +173,10 @@ class StrategyHost:
                 open_orders[ticket.coid] = update.order
         for update in updates:
             seat = seats[update.order.ticket.strategy]
-            if seat.off is not None:
-                continue
-            if seat.on_fill is not None and update.event.__class__ is Filled:
+            kind = update.event.__class__
+            if kind is Filled and seat.on_fill is not None and seat.off is None:
                 self._guarded(seat, seat.on_fill, update.event)
-            own = update.event.__class__ in _OWN_DOING
-            if seat.on_order is not None and not own and seat.off is None:
+            if seat.on_order is not None and kind not in _OWN_DOING and seat.off is None:
                 self._guarded(seat, seat.on_order, update.order)
 
     def wake(self, timers: Sequence[TimerDue], now_ns: int) -> None:
@@ -364,7 +362,10 @@ class StrategyHost:
 def _keys(columns: Columns) -> list[tuple[int, int]]:
     if columns.kind is not Kind.BARS:
         return [(conid, 0) for conid in columns.conids]
-    pairs = np.unique(np.stack([columns["conid"], columns["span_ns"]], axis=1), axis=0)
+    spans = columns["span_ns"]
+    if (spans == spans[0]).all():
+        return [(conid, int(spans[0])) for conid in columns.conids]
+    pairs = np.unique(np.stack([columns["conid"], spans], axis=1), axis=0)
     return [(int(conid), int(span)) for conid, span in pairs]
 
 
