@@ -147,10 +147,10 @@ class Chunk:
             if quote is not None and quote.mid == quote.mid:
                 return quote.mid, quote.ts_ns
         trade = self.trade(conid, row)
-        if trade is not None:
+        if trade is not None and trade.price == trade.price:
             return trade.price, trade.ts_ns
         bar = self.bar(conid, row)
-        return None if bar is None else (bar.close, bar.ts_ns)
+        return None if bar is None or bar.close != bar.close else (bar.close, bar.ts_ns)
 
     def trade(self, conid: int, row: int) -> Trade | None:
         """The last trade before a row."""

@@ -8,7 +8,7 @@ Codes are stable. Unknown means no: a check that lacks its input refuses. `docs/
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from engine.domain.messages import Refusal
@@ -18,6 +18,8 @@ from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import LEVELS, Bounds
 
 Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
+_ZERO: Final = Decimal(0)
+_BLUR: Final = 1e-9  # of a price: well above what float arithmetic loses
 _AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 
 
@@ -52,13 +54,20 @@ def tick_and_lot(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     instrument = exposure.instrument
     only = exposure.only_tick
     for price in (ticket.limit_price, ticket.stop_price):
-        if price is not None and price % (only or instrument.tick_at(price)):
+        if price is not None and not _on_tick(price, only or instrument.tick_at(price)):
             tick = instrument.tick_at(price)
             return Refusal("TICK", str(tick), str(price), f"{price} is no multiple of the tick {tick}")
     lot = instrument.size_increment
     if ticket.quantity % lot:
         return Refusal("LOT", str(lot), str(ticket.quantity), f"{ticket.quantity} is no multiple of the lot {lot}")
     return None
+
+
+def _on_tick(price: Decimal, tick: Decimal) -> bool:
+    try:
+        return not price % tick
+    except InvalidOperation:  # so large that the tick is below its last digit
+        return False
 
 
 def session_hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
@@ -68,7 +77,7 @@ def session_hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bo
     if not bounds.session_hours or ticket.tif is Tif.OPG:
         return None
     outside = exposure.instrument.outside_hours if ticket.outside_rth else (0, 0)
-    if exposure.sessions.is_open(market.now_ns, outside):
+    if exposure.sessions is not None and exposure.sessions.is_open(market.now_ns, outside):
         return None
     return Refusal("CLOSED", "session hours", "closed", f"{exposure.instrument.symbol} is not in session")
 
@@ -100,7 +109,10 @@ def order_notional(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
         rough = max(rough, abs(float(stop_price)))
     if float(ticket.quantity) * rough * exposure.unit_value < bounds.notional_clear:
         return None  # far enough below for a float to say so; the exact figure only where it is close
-    worst = abs(exposure.instrument.price(price))
+    if exposure.rate is None:
+        currency = exposure.instrument.currency
+        return Refusal("NO_RATE", "a rate", "none", f"the price of {currency} in base currency is not known")
+    worst = abs(Decimal(repr(price)))
     for own in (limit_price, stop_price):
         if own is not None and abs(own) > worst:
             worst = abs(own)
@@ -119,31 +131,50 @@ def price_collar(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     price = market.price
     if price is None:
         return Refusal("NO_PRICE", "a price", "none", f"no price of {exposure.instrument.symbol} is known")
-    if ticket.stop_price is not None:
-        price = float(ticket.stop_price)  # a stop limit trades there, not here
-    room = abs(price) * bounds.collar
+    stop = ticket.stop_price
+    if stop is not None:
+        price = float(stop)  # a stop limit trades there, not here
+    size = abs(price)
+    room = size * bounds.collar
     worse_by = float(limit) - price if ticket.side is Side.BUY else price - float(limit)
-    if worse_by <= room:
+    if worse_by <= room - size * _BLUR:
         return None
-    percent = worse_by / abs(price) * 100.0 if price else float("inf")
+    fair = Decimal(repr(price)) if stop is None else stop  # too close for a float to say
+    if (limit - fair) * ticket.side.sign <= abs(fair) * bounds.collar_exact:
+        return None
+    percent = worse_by / size * 100.0 if size else float("inf")
     most = bounds.collar * 100.0
     sentence = f"the limit {limit} is {percent:.2f} % worse than the market, above {most:g} %"
     return Refusal("COLLAR", f"{most:g} %", f"{percent:.2f} %", sentence)
 
 
 def position(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """POSITION: units held if this order and every open one of its side fill, by level."""
-    if ticket.parent is not None:
-        return None  # a child only closes what its entry has opened
+    """POSITION: units held if this order and every open one of its side fill, by level; of a combo, in each leg too.
+
+    What does not raise that (a bracket's child that closes what its entry opens, a smaller quantity) passes.
+    """
+    more = exposure.more(ticket)
+    if more <= _ZERO:
+        return None
+    side = ticket.side
+    refusal = _within(exposure, side, more, bounds)
+    for ratio, leg in exposure.legs:
+        if refusal is not None:
+            break
+        refusal = _within(leg, side if ratio > 0 else side.opposite, more * abs(ratio), leg.bounds)
+    return refusal
+
+
+def _within(exposure: Exposure, side: Side, more: Decimal, bounds: Bounds) -> Refusal | None:
     account, strategy = exposure.units
     most_account, most_strategy, most_instrument = bounds.position_max
-    reach = account.reach(ticket.side, ticket.quantity)
+    reach = account.reach(side, more)
     if most_account is not None and reach > most_account:
         return _too_far(reach, most_account, LEVELS[0])
     if most_instrument is not None and reach > most_instrument:
         return _too_far(reach, most_instrument, LEVELS[2])
     if most_strategy is not None:
-        own = strategy.reach(ticket.side, ticket.quantity)
+        own = strategy.reach(side, more)
         if own > most_strategy:
             return _too_far(own, most_strategy, LEVELS[1])
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
+from math import nan
 from typing import Final
 
 from attrs import define, field
@@ -68,12 +69,55 @@ class Tally:
 
 @define(eq=False)
 class Reserved:
-    """An open order as it counts: `counted` units on its side; one that we have asked to cancel is `cancelling`."""
+    """An open order as it counts: `counted` units on its side, or within its bracket.
+
+    `wanted` is the ticket of a modification that has no answer yet; one that we have asked to cancel is `cancelling`.
+    """
 
     exposure: Exposure
     ticket: OrderTicket
-    counted: Decimal
+    counted: Decimal = _ZERO
+    filled: Decimal = _ZERO
+    wanted: OrderTicket | None = None
+    bracket: Bracket | None = None
     cancelling: bool = False
+
+    def worst(self) -> Decimal:
+        """Units it may still trade; with a modification in flight, by the larger ticket."""
+        quantity = self.ticket.quantity
+        if self.wanted is not None and self.wanted.quantity > quantity:
+            quantity = self.wanted.quantity
+        left = quantity - self.filled
+        return left if left > _ZERO else _ZERO
+
+
+@define(eq=False)
+class Bracket:
+    """An entry and the children that get out of what it has filled.
+
+    They share that, so it counts once, however many they are; while the entry has not filled they can't trade.
+    """
+
+    exposure: Exposure
+    side: Side  # of the children
+    quantity: Decimal  # of the entry
+    filled: Decimal
+    children: dict[str, Decimal] = field(factory=dict)  # units that each open one may still trade
+    exits: dict[str, Decimal] = field(factory=dict)  # units that each has traded, open or not
+    counted: Decimal = _ZERO
+
+    def worst(self, also: Decimal = _ZERO) -> Decimal:
+        """Units that may yet be traded, with one more child that may trade `also`."""
+        most = max(self.children.values(), default=_ZERO)
+        left = self.filled - sum(self.exits.values(), _ZERO)
+        return max(_ZERO, min(max(most, also), left))
+
+    def settle(self) -> None:
+        """Count them anew."""
+        worst = self.worst()
+        if worst != self.counted:
+            self.exposure.count(self.side, worst - self.counted)
+            self.counted = worst
 
 
 Level = tuple[Tally, int, str]  # a tally, its limit, and whose it is
@@ -84,33 +128,39 @@ class Exposure:
     """What the checks need to know of one strategy in one instrument.
 
     `units` are those of the account and of the strategy, in this instrument; `open_levels` and `rate_levels` are the
-    tallies that have a limit; `open` has the strategy's open orders here, `lately` its tickets of the duplicate window.
+    tallies that have a limit; `open` has the strategy's open orders here, `lately` its tickets of the duplicate window,
+    `brackets` what hangs on an entry, by the entry's coid. `rate` and `sessions` are None where unknown. `legs` are a
+    combo's: signed ratio, and the strategy's exposure in the leg.
     """
 
     strategy: str
     instrument: Instrument
-    sessions: Sessions
+    sessions: Sessions | None
     bounds: Bounds
-    rate: Decimal  # of the instrument's currency in base currency
+    rate: Decimal | None  # of the instrument's currency in base currency
     units: tuple[Units, Units]
     tallies: tuple[Tally, Tally, Tally]  # account, strategy, instrument
     warm_up_until_ns: int
     open_levels: tuple[Level, ...] = ()
     rate_levels: tuple[Level, ...] = ()
+    legs: tuple[tuple[int, Exposure], ...] = ()
     open: dict[str, Reserved] = field(factory=dict)
+    brackets: dict[str, Bracket] = field(factory=dict)
     lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
     unit_value: float = field(init=False)  # base currency per unit at price 1
     only_tick: Decimal | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.unit_value = float(self.instrument.multiplier * self.rate)
+        self.unit_value = nan if self.rate is None else float(self.instrument.multiplier * self.rate)
         ticks = self.instrument.price_ticks
         self.only_tick = ticks[0].tick if len(ticks) == 1 else None
 
     def earlier(self, ticket: OrderTicket, now_ns: int) -> str | None:
         """The coid of an identical order that is open, unless we have asked to cancel it, or was sent lately."""
         for entry in self.open.values():
-            if not entry.cancelling and same_order(entry.ticket, ticket):
+            if not entry.cancelling and (
+                same_order(entry.ticket, ticket) or (entry.wanted is not None and same_order(entry.wanted, ticket))
+            ):
                 return entry.ticket.coid
         lately = self.lately
         floor = now_ns - self.bounds.duplicate_window_ns
@@ -126,6 +176,58 @@ class Exposure:
         if self.lately:
             self.lately = deque(entry for entry in self.lately if entry[1].coid != coid)
 
+    def count(self, side: Side, more: Decimal) -> None:
+        """Count more (or fewer) units that open orders of a side may trade."""
+        account, strategy = self.units
+        if side is Side.BUY:
+            account.buys += more
+            strategy.buys += more
+        else:
+            account.sells += more
+            strategy.sells += more
+        for ratio, leg in self.legs:
+            leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
+
+    def more(self, ticket: OrderTicket) -> Decimal:
+        """By how many units a new or modified ticket lifts the worst case on its side; zero or less: by none."""
+        known = self.open.get(ticket.coid)
+        if known is None:
+            bracket = self.bracket_of(ticket)
+            return ticket.quantity if bracket is None else bracket.worst(ticket.quantity) - bracket.counted
+        left = ticket.quantity - known.filled
+        bracket = known.bracket
+        if bracket is not None and ticket.quantity <= bracket.quantity:
+            return bracket.worst(left) - bracket.counted
+        return left - known.counted
+
+    def bracket_of(self, ticket: OrderTicket) -> Bracket | None:
+        """The bracket that a new ticket belongs to: it gets out of no more than what an open entry gets into.
+
+        Whatever else names a parent is an order of its own. A bracket is kept once a child is.
+        """
+        if ticket.parent is None:
+            return None
+        found = self.brackets.get(ticket.parent)
+        if found is None:
+            entry = self.open.get(ticket.parent)
+            if entry is None:
+                return None
+            found = Bracket(self, entry.ticket.side.opposite, entry.ticket.quantity, entry.filled)
+        return found if ticket.side is found.side and ticket.quantity <= found.quantity else None
+
+    def follow(self, order: Order) -> None:
+        """Fold what an entry or a child of a bracket has traded or become."""
+        ticket = order.ticket
+        own = self.brackets.get(ticket.coid)
+        if own is not None:
+            own.filled = order.filled
+            own.quantity = ticket.quantity
+            own.settle()
+        bracket = None if ticket.parent is None else self.brackets.get(ticket.parent)
+        if bracket is not None and ticket.coid in bracket.exits:
+            bracket.exits[ticket.coid] = order.filled
+            bracket.settle()
+
 
 def same_order(one: OrderTicket, other: OrderTicket) -> bool:
     """Say whether two tickets are the same order twice."""
@@ -136,15 +238,10 @@ def same_order(one: OrderTicket, other: OrderTicket) -> bool:
         and one.order_type is other.order_type
         and one.stop_price == other.stop_price
         and one.trail == other.trail
+        and one.trail_unit is other.trail_unit
+        and one.limit_offset == other.limit_offset
+        and one.tif is other.tif
+        and one.outside_rth == other.outside_rth
         and one.parent == other.parent
         and one.tag == other.tag
     )
-
-
-def worst_remaining(order: Order) -> Decimal:
-    """Units an order may still trade; with a modification in flight, of the larger ticket."""
-    quantity = order.ticket.quantity
-    if order.wanted is not None and order.wanted.quantity > quantity:
-        quantity = order.wanted.quantity
-    left = quantity - order.filled
-    return left if left > _ZERO else _ZERO

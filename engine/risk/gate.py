@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from math import isfinite
 from typing import Final
 
-from engine.domain.facts import Accepted, CancelAsked, CancelRefused, Pending
+from attrs import evolve
+
+from engine.domain.facts import (
+    Accepted,
+    CancelAsked,
+    CancelRefused,
+    Filled,
+    Modified,
+    ModifyAsked,
+    ModifyRefused,
+    OrderEvent,
+    Pending,
+)
 from engine.domain.instrument import Instrument
 from engine.domain.market import Trading
 from engine.domain.messages import (
@@ -21,16 +34,17 @@ from engine.domain.messages import (
     Update,
     Verdict,
 )
-from engine.domain.order import CLOSED
+from engine.domain.order import CLOSED, Order
 from engine.domain.sessions import Sessions
-from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
+from engine.domain.ticket import BadTicket, OrderTicket, amend
 from engine.domain.view import MarketView
 from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
-from engine.risk.exposure import Exposure, Level, MarketNow, Reserved, Tally, Units, worst_remaining
+from engine.risk.exposure import Exposure, Level, MarketNow, Reserved, Tally, Units
 from engine.risk.limits import LEVELS, resolve
 from engine.settings import RiskSettings
 
 _ZERO: Final = Decimal(0)
+_ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
 _COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
 
 
@@ -62,6 +76,7 @@ class Gate:
         self._strategy_tallies: dict[str, Tally] = {}
         self._instrument_tallies: dict[int, Tally] = {}
         self._open: dict[str, Reserved] = {}
+        self._refused: set[str] = set()
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
 
     def judge(self, intent: Intent, view: Callable[[], MarketView], now_ns: int) -> Verdict:
@@ -81,16 +96,24 @@ class Gate:
         """Fold what became of orders and positions."""
         for update in updates:
             order = update.order
+            event = update.event
+            kind = event.__class__
             entry = self._open.get(order.ticket.coid)
             if order.state in CLOSED:
                 if entry is not None:
                     self._release(entry)
             elif entry is None:  # an order that was lost, or one of another session, is alive after all
-                self._reserve(order.ticket, self.exposure(order.ticket.strategy, order.ticket.conid))
-            elif update.event.__class__ not in _COUNTS_THE_SAME:
+                entry = self._reserve(order.ticket, self.exposure(order.ticket.strategy, order.ticket.conid))
+                entry.filled, entry.wanted = order.filled, order.wanted
+                self._count(entry)
+            elif kind not in _COUNTS_THE_SAME:
                 entry.ticket = order.ticket
-                if entry.ticket.parent is None:
-                    self._count(entry, worst_remaining(order))
+                entry.filled = order.filled
+                if kind in _ANSWERS_A_CHANGE:
+                    entry.wanted = order.wanted
+                self._count(entry)
+            if kind is Filled or kind is Modified:
+                self._follow(order, event)
         for now in positions:
             exposure = self.exposure(now.strategy, now.conid)
             exposure.units[0].position = now.account_quantity
@@ -102,6 +125,9 @@ class Gate:
         if found is None:
             instrument = self._instruments[conid]
             bounds = resolve(self._settings, strategy=strategy, symbol=instrument.symbol)
+            legs = tuple((leg.ratio, self.exposure(strategy, leg.conid)) for leg in instrument.legs)
+            if any(leg.bounds.restricted for _, leg in legs):
+                bounds = evolve(bounds, restricted=True)
             tallies = (
                 self._account_tally,
                 self._strategy_tallies.setdefault(strategy, Tally()),
@@ -110,12 +136,13 @@ class Gate:
             found = self._exposures[strategy, conid] = Exposure(
                 strategy=strategy,
                 instrument=instrument,
-                sessions=self._sessions[instrument.calendar],
+                sessions=self._sessions.get(instrument.calendar),
                 bounds=bounds,
-                rate=self._rates[instrument.currency],
+                rate=self._rates.get(instrument.currency),
                 units=(self._account_units.setdefault(conid, Units()), Units()),
                 tallies=tallies,
                 warm_up_until_ns=self._warm_up_until_ns,
+                legs=legs,
                 open_levels=_levels(tallies, bounds.open_orders_max),
                 rate_levels=_levels(tallies, bounds.orders_per_minute_max),
             )
@@ -125,10 +152,16 @@ class Gate:
 
     def _judge_place(self, intent: Place, view: Callable[[], MarketView], now_ns: int) -> Verdict:
         passed: list[Reserved] = []
+        if not intent.tickets:
+            return Denied(intent, Refusal("EMPTY", "an order", "none", "a group without an order was asked for"))
         for ticket in intent.tickets:
+            coid = ticket.coid
+            if coid in self.references or coid in self._refused:
+                sentence = f"the client order id {coid} has been used before"
+                return self._take_back(passed, Denied(intent, Refusal("ID", "a new id", coid, sentence)))
             exposure = self._exposures.get((ticket.strategy, ticket.conid))
             if exposure is None:
-                if ticket.conid not in self._instruments:
+                if self._unknown(ticket.conid):
                     return self._take_back(passed, Denied(intent, _unknown_instrument(ticket)))
                 exposure = self.exposure(ticket.strategy, ticket.conid)
             market = market_now(exposure.instrument, view(), now_ns)
@@ -138,8 +171,8 @@ class Gate:
                 if refusal is not None:
                     return self._take_back(passed, Denied(intent, refusal))
             passed.append(self._reserve(ticket, exposure))
-            if market.price is not None:
-                self.references[ticket.coid] = market.price
+            assert market.price is not None  # a check has refused where there is none
+            self.references[coid] = market.price
             for tally, _, _ in exposure.rate_levels:
                 tally.sent_ns.append(now_ns)
         for entry in passed:
@@ -150,10 +183,13 @@ class Gate:
 
     def _take_back(self, passed: Sequence[Reserved], denied: Denied) -> Denied:
         """A group is refused as a whole: what its earlier tickets had reserved is free again."""
-        for entry in passed:
+        for entry in reversed(passed):
             self._release(entry)
+            del self.references[entry.ticket.coid]
             for tally, _, _ in entry.exposure.rate_levels:
                 tally.sent_ns.pop()
+        assert isinstance(denied.intent, Place)
+        self._refused.update(ticket.coid for ticket in denied.intent.tickets)
         return denied
 
     def _judge_modify(self, intent: Modify, view: Callable[[], MarketView], now_ns: int) -> Verdict:
@@ -167,45 +203,88 @@ class Gate:
             return Denied(intent, Refusal("BAD_TICKET", "a sound ticket", intent.coid, str(error)))
         exposure = reserved.exposure
         market = market_now(exposure.instrument, view(), now_ns)
-        before = reserved.counted
-        self._count(reserved, _ZERO)  # it does not stand beside itself
         refusal = _first(MODIFICATION, ticket, exposure, market)
-        larger = reserved.ticket.quantity < ticket.quantity
-        extra = ticket.quantity - reserved.ticket.quantity if refusal is None and larger and before else _ZERO
-        self._count(reserved, before + extra)
-        return Approved(intent) if refusal is None else Denied(intent, refusal)
+        if refusal is not None:
+            return Denied(intent, refusal)
+        if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
+            reserved.wanted = ticket
+            if reserved.bracket is not None and ticket.quantity > reserved.bracket.quantity:
+                self._leave(reserved)  # more than its entry gets into: an order of its own from now on
+            self._count(reserved)
+            if exposure.bounds.duplicate_window_ns:
+                exposure.lately.append((now_ns, ticket))
+        return Approved(intent)
 
     # --- counting -----------------------------------------------------------------------------------------------
 
     def _reserve(self, ticket: OrderTicket, exposure: Exposure) -> Reserved:
         coid = ticket.coid
-        entry = self._open[coid] = exposure.open[coid] = Reserved(exposure, ticket, _ZERO)
+        bracket = exposure.bracket_of(ticket)
+        entry = self._open[coid] = exposure.open[coid] = Reserved(exposure, ticket, bracket=bracket)
         for tally in exposure.tallies:
             tally.open += 1
-        if ticket.parent is None:
-            self._count(entry, ticket.quantity)
+        if bracket is not None:
+            assert ticket.parent is not None
+            exposure.brackets[ticket.parent] = bracket
+            bracket.exits[coid] = _ZERO
+        self._count(entry)
         return entry
 
     def _release(self, entry: Reserved) -> None:
-        self._count(entry, _ZERO)
         coid = entry.ticket.coid
-        del self._open[coid], entry.exposure.open[coid]
-        for tally in entry.exposure.tallies:
+        exposure = entry.exposure
+        if entry.bracket is None:
+            self._put(entry, _ZERO)
+        else:
+            self._leave(entry)
+        del self._open[coid], exposure.open[coid]
+        for tally in exposure.tallies:
             tally.open -= 1
+        if exposure.brackets:
+            _drop_done(exposure)
+
+    def _count(self, entry: Reserved) -> None:
+        """Count an open order at its worst."""
+        if entry.bracket is None:
+            self._put(entry, entry.worst())
+        else:
+            entry.bracket.children[entry.ticket.coid] = entry.worst()
+            entry.bracket.settle()
 
     @staticmethod
-    def _count(entry: Reserved, counted: Decimal) -> None:
+    def _put(entry: Reserved, counted: Decimal) -> None:
         more = counted - entry.counted
-        if not more:
-            return
-        entry.counted = counted
-        account, strategy = entry.exposure.units
-        if entry.ticket.side is Side.BUY:
-            account.buys += more
-            strategy.buys += more
-        else:
-            account.sells += more
-            strategy.sells += more
+        if more:
+            entry.counted = counted
+            entry.exposure.count(entry.ticket.side, more)
+
+    @staticmethod
+    def _leave(entry: Reserved) -> None:
+        bracket = entry.bracket
+        assert bracket is not None
+        entry.bracket = None
+        del bracket.children[entry.ticket.coid]
+        bracket.settle()
+
+    def _follow(self, order: Order, event: OrderEvent) -> None:
+        """What has become of a bracket, and of a combo: the portfolio knows its legs only, its own units count here."""
+        exposure = self.exposure(order.ticket.strategy, order.ticket.conid)
+        if exposure.brackets:
+            exposure.follow(order)
+        if exposure.legs and isinstance(event, Filled):
+            for units in exposure.units:
+                units.position += event.quantity * order.ticket.side.sign
+
+    def _unknown(self, conid: int) -> bool:
+        instrument = self._instruments.get(conid)
+        return instrument is None or any(leg.conid not in self._instruments for leg in instrument.legs)
+
+
+def _drop_done(exposure: Exposure) -> None:
+    """Forget brackets without an open order."""
+    done = [coid for coid, held in exposure.brackets.items() if not held.children and coid not in exposure.open]
+    for coid in done:
+        del exposure.brackets[coid]
 
 
 def _first(checks: Sequence[Check], ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Refusal | None:
@@ -222,7 +301,7 @@ def market_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketN
         return _combo_now(instrument, view, now_ns)
     conid = instrument.conid
     known = view.price(conid)
-    if known is None:
+    if known is None or not isfinite(known[0]):
         return MarketNow(now_ns, None, 0, _halted(conid, view))
     return MarketNow(now_ns, known[0], known[1], _halted(conid, view))
 
@@ -231,7 +310,7 @@ def _combo_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketN
     net, oldest, halted = 0.0, now_ns, False
     for leg in instrument.legs:
         known = view.price(leg.conid)
-        if known is None:
+        if known is None or not isfinite(known[0]):
             return MarketNow(now_ns, None, 0, False)
         net += leg.ratio * known[0]
         oldest = min(oldest, known[1])

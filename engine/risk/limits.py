@@ -38,6 +38,7 @@ class Bounds:
     notional_max: Decimal
     notional_clear: float  # below this a notional worked out in float is surely below the limit
     collar: float
+    collar_exact: Decimal
     position_max: tuple[Decimal | None, Decimal | None, Decimal | None]
     open_orders_max: tuple[int | None, int | None, int | None]
     orders_per_minute_max: tuple[int | None, int | None, int | None]
@@ -75,6 +76,7 @@ def resolve(settings: RiskSettings, *, strategy: str, symbol: str) -> Bounds:
         notional_max=least("order_notional_max"),
         notional_clear=float(least("order_notional_max")) * 0.999,
         collar=float(least("price_collar_pct")) / 100.0,
+        collar_exact=least("price_collar_pct") / 100,
         position_max=each("position_max"),
         open_orders_max=each("open_orders_max"),
         orders_per_minute_max=each("orders_per_minute_max"),
