@@ -113,61 +113,80 @@ def import_files(
     mapping = parse_columns(columns)
     if not header and not mapping:
         raise RecordingError("a file without header needs --columns NAME=NUMBER,...")
-    recover(out)
-    old = _existing(out)
-    known = Naming(given=given_instruments(instrument))
-    for one in (*(old.instruments if old else ()), *known.given):
-        known.by_symbol[one.symbol.upper()] = one
-    found = find_sources(list(sources), form)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.importing-", dir=out.parent))
-    stage = Stage(work / "staged", reading.kind)
+    shown, out = out, out.resolve()  # it is renamed, so links and dots in it must be gone
+    if not out.name:
+        raise RecordingError("can't be a recording's folder", place=str(shown))
     try:
+        recover(out)
+        old = _existing(out)
+        known = Naming(given=given_instruments(instrument))
+        for one in (*(old.instruments if old else ()), *known.given):
+            known.by_symbol[one.symbol.upper()] = one
+        found = find_sources(list(sources), form)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.importing-", dir=out.parent))
+        stage = Stage(work / "staged", reading.kind)
         states: dict[tuple[int, bool], Nbbo | PairedBest] = {}
-        summaries = []
-        for source in found:
-            day = _day(source, date_from)
-            maker = RowMaker(
-                reading=reading,
-                start_ns=None if day is None else midnight_ns(day, reading.zone),
-                conid_of=known.of_text,
-                default_conid=known.of_names(source.names),
-                place=lambda row, source=source: line_of(source, row, header),  # type: ignore[misc]
-                nbbo=states,
-            )
-            needed = NEEDED_FOR_NBBO if nbbo else NEEDED[reading.kind]
-            stage.begin(source)
-            for piece in pieces(source, mapping, header, needed):
-                block = maker.take(piece)
-                if block is not None:
-                    stage.add(block)
-                if progress is not None:
-                    progress(str(source), maker.read)
-            stage.end()
-            if not maker.read:
-                raise RecordingError("holds no rows", place=str(source))
-            summaries.append(_summary(source, maker, stage.conids, known))
-        notes = [*known.notes]
-        if any(paired for _, paired in states):
-            notes.append(PAIRED_NOTE)
-        if old is not None and old.time_zone != reading.zone.key:
-            notes.append(
-                f"the recording keeps its time zone {old.time_zone}; these files were read in {reading.zone.key}"
-            )
-        days = assemble(out, work / "new", stage, _head(out, old, known, reading, found))
-        install(work / "new", out)
-    finally:
-        stage.close()
-        shutil.rmtree(work, ignore_errors=True)
+        try:
+            summaries = []
+            for source in found:
+                maker = RowMaker(
+                    reading=reading,
+                    start_ns=_start_ns(source, date_from, reading),
+                    conid_of=known.of_text,
+                    default_conid=known.of_names(source.names),
+                    place=lambda row, source=source: line_of(source, row, header),  # type: ignore[misc]
+                    nbbo=states,
+                )
+                _read(source, maker, stage, mapping, header, progress)
+                summaries.append(_summary(source, maker, stage.conids, known))
+            days = assemble(out, work / "new", stage, _head(out, old, known, reading, found))
+            install(work / "new", out)
+        finally:
+            stage.close()
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as exc:
+        raise RecordingError(f"can't be written ({exc.strerror or exc})", place=str(shown)) from exc
     return Summary(
-        out=out,
+        out=shown,
         kind=reading.kind,
         sources=tuple(summaries),
         days=tuple(days),
         locked=sum(state.locked for state in states.values()),
         crossed=sum(state.crossed for state in states.values()),
-        notes=tuple(notes),
+        notes=tuple(_notes(known, old, reading, paired=any(paired for _, paired in states))),
     )
+
+
+def _read(
+    source: Source,
+    maker: RowMaker,
+    stage: Stage,
+    mapping: Mapping[str, str],
+    header: bool,
+    progress: Callable[[str, int], None] | None,
+) -> None:
+    """Stage all rows of one source."""
+    reading = maker.reading
+    stage.begin(source)
+    for piece in pieces(source, mapping, header, NEEDED_FOR_NBBO if reading.nbbo else NEEDED[reading.kind]):
+        block = maker.take(piece)
+        if block is not None:
+            stage.add(block)
+        if progress is not None:
+            progress(str(source), maker.read)
+    stage.end()
+    if not maker.read:
+        raise RecordingError("holds no rows", place=str(source))
+
+
+def _notes(known: Naming, old: Head | None, reading: Reading, *, paired: bool) -> list[str]:
+    notes = [*known.notes]
+    if paired:
+        notes.append(PAIRED_NOTE)
+    if old is not None and old.time_zone != reading.zone.key:
+        notes.append(f"the recording keeps its time zone {old.time_zone}; these files were read in {reading.zone.key}")
+    return notes
 
 
 def _reading(
@@ -200,6 +219,11 @@ def _reading(
         stamp_is_open=stamp != "close",  # unsaid, the later reading: it can't look ahead
         nbbo=nbbo,
     )
+
+
+def _start_ns(source: Source, text: str | None, reading: Reading) -> int | None:
+    day = _day(source, text)
+    return None if day is None else midnight_ns(day, reading.zone)
 
 
 def _day(source: Source, text: str | None) -> date | None:

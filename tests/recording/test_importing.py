@@ -411,6 +411,19 @@ def test_another_folder_is_left_alone_and_a_broken_off_swap_is_mended(tmp_path: 
     assert open_recording(out).rows == {Kind.TRADES: 2}
 
 
+def test_a_folder_that_can_not_be_written_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = put(tmp_path, "abc.csv", HEAD)
+    put(tmp_path, "file", "")
+    with pytest.raises(RecordingError, match="can't be written"):
+        import_files([source], tmp_path / "file" / "out", kind="trades")
+    with pytest.raises(RecordingError, match="is a file, not a folder"):
+        import_files([source], tmp_path / "file", kind="trades")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    import_files([source], Path(), kind="trades")
+    assert open_recording(tmp_path / "here").rows == {Kind.TRADES: 1}
+
+
 @pytest.mark.parametrize(
     ("name", "symbol"),
     [
