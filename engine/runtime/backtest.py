@@ -5,8 +5,10 @@ Knows no adapter by name: the recording's chunks, the venue and the journal are 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
@@ -177,7 +179,7 @@ class Backtest:
         )
         lap = Lap(chunk=first, now_ns=self.span_ns[0])
         ring.sort_wants(lap)
-        with unwrapped(), HangGuard(self.settings.replay.hang_limit_s, lap, self.host):
+        with _rare_collections(), unwrapped(), HangGuard(self.settings.replay.hang_limit_s, lap, self.host):
             if self.settings.replay.pipeline is Pipeline.FUSED:
                 run_fused(ring, lap)
             else:
@@ -330,6 +332,24 @@ class Backtest:
                 else:
                     total += position.quantity * position.mark * instrument.multiplier * rate
         return total
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Look for cycles seldom while the ring turns.
+
+    A run makes millions of small objects and hardly a cycle, yet by default each 700 of them start a search that in the
+    end walks the whole book: a fifth of an order-heavy run (measured: 0.38 s of 1.98).
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _price_series(conid: int, line: ThinSeries) -> PriceSeries:
