@@ -48,7 +48,8 @@ def write(root: Path, rows: dict[Kind, list[tuple[Any, ...]]], batch_rows: int, 
     for part in (slice(0, sealed_until), slice(sealed_until, None)):
         with RecordingWriter(root, batch_rows=batch_rows) as writer:
             for kind, kept in rows.items():
-                writer.append(kind, block(kind, kept[part]))
+                for row in kept[part]:  # one by one, so that a day is many batches with ties across their edges
+                    writer.append(kind, block(kind, [row]))
         if part.start == 0:
             seal(root)
 
