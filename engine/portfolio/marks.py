@@ -133,8 +133,9 @@ class EquityMarks:
         closes = closes[closed]
         if last:
             closes = np.append(closes, end_ns)
-        fills = np.array([ts for ts in self._fill_ns if last or ts <= end_ns], np.int64)
-        self._fill_ns = [ts for ts in self._fill_ns if not last and ts > end_ns]
+        # A fill of the very last nanosecond waits: the next chunk may go on with rows of the same one.
+        fills = np.array([ts for ts in self._fill_ns if last or ts < end_ns], np.int64)
+        self._fill_ns = [ts for ts in self._fill_ns if not last and ts >= end_ns]
         points: Ints = np.unique(np.concatenate([closes, fills]))
         return points
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from typing import Final
 
 from engine.domain.messages import DropTimer, SetTimer, TimerDue, TimerWish
 from engine.domain.moments import END_OF_TIME_NS
+
+_ROOM: Final = 1_024
 
 
 class Timers:
@@ -15,6 +18,7 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, SetTimer]] = []
         self._number = 0
+        self._room = _ROOM
         self._latest: dict[tuple[str, str], int] = {}  # the number of the one that counts, by strategy and name
 
     def take(self, wishes: Sequence[TimerWish]) -> None:
@@ -28,6 +32,10 @@ class Timers:
             if not wish.calendar:
                 self._latest[key] = self._number
             heapq.heappush(self._heap, (wish.at_ns, self._number, wish))
+            if len(self._heap) > self._room:  # mostly timers that were set again: they need not wait to come up
+                self._heap = [entry for entry in self._heap if self._counts(entry)]
+                heapq.heapify(self._heap)
+                self._room = max(_ROOM, 2 * len(self._heap))
 
     def next_ns(self) -> int:
         """When the next timer is due; the end of time if none is."""
