@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.domain.moments import NS_PER_S
-from engine.recording.quality import Gap, Quality, SeriesQuality
+from engine.recording.findings import Gap, Quality, SeriesQuality
 
 _SHOWN = 8  # gaps, days and problems in full; the rest is counted
 
