@@ -15,13 +15,13 @@ from engine.domain.market import Bar
 from engine.venue import auctions, stops
 from engine.venue.rules import BarPrice
 from engine.venue.tape import Bars, first_at_least, first_at_most
-from engine.venue.working import Act, Stand, WorkingOrder
+from engine.venue.working import LIMIT, MARKET, MIDPRICE, OPENING, STOP, TRAIL, WORKING, WorkingOrder
 
 if TYPE_CHECKING:
     from engine.venue.book import Book
 
 _NAN = float("nan")
-_STOPS = (Act.STOP, Act.TRAIL)
+_STOPS = (STOP, TRAIL)
 
 
 @define
@@ -60,11 +60,11 @@ def _open_price(book: Book, order: WorkingOrder, turn: _Turn) -> float | None:
     price = turn.bar.open
     if order.act in _STOPS:
         return price if stops.is_beyond(book, order, price, stops.stop_level(order)) else None
-    if order.act is Act.OPENING:
+    if order.act is OPENING:
         return price
     if book.rule.bar is not BarPrice.OPEN:
         return None
-    if order.act is Act.MARKET:
+    if order.act is MARKET:
         return price
     return price if _reached(book, order, price) else None
 
@@ -84,7 +84,7 @@ def _range_stop(book: Book, order: WorkingOrder, turn: _Turn) -> tuple[float, bo
     level = stops.stop_level(order)
     if stops.is_beyond(book, order, bar.high if order.buy else bar.low, level):
         return level, False
-    if order.act is Act.TRAIL:
+    if order.act is TRAIL:
         # The bar went its best way first, or it did not. Where the close lies beyond the new stop it must have.
         level = stops.trail_stop(order, stops.follow(order, order.extreme, bar.low if order.buy else bar.high))
         if stops.is_beyond(book, order, bar.high if order.buy else bar.low, level):
@@ -105,11 +105,11 @@ def _close_price(book: Book, order: WorkingOrder, turn: _Turn) -> float | None:
     begun = not turn.whole(order)
     if order.act in _STOPS:
         return price if begun and stops.is_beyond(book, order, price, stops.stop_level(order)) else None
-    if order.act is Act.OPENING:
+    if order.act is OPENING:
         return None
     if begun and book.rule.name == "next_open":
         return None
-    if order.act is Act.MARKET:
+    if order.act is MARKET:
         return price if begun or book.rule.bar is not BarPrice.OPEN else None
     takes = book.takes(order, turn.row)
     if not begun and not (book.rule.bar is not BarPrice.OPEN and takes):
@@ -129,13 +129,13 @@ def _moves(book: Book, order: WorkingOrder, turn: _Turn) -> bool:
             or _range_stop(book, order, turn) is not None
             or _close_price(book, order, turn) is not None
         )
-    if order.act is Act.OPENING:
+    if order.act is OPENING:
         return _open_price(book, order, turn) is not None
-    if order.act is Act.MIDPRICE or not (book.has_room(turn.room)):
+    if order.act is MIDPRICE or not (book.has_room(turn.room)):
         return False
     return (
         _open_price(book, order, turn) is not None
-        or (order.act is Act.LIMIT and _range_limit(book, order, turn))
+        or (order.act is LIMIT and _range_limit(book, order, turn))
         or _close_price(book, order, turn) is not None
     )
 
@@ -153,32 +153,32 @@ def on_bar(book: Book, index: int, row: int, now_ns: int) -> None:
     floor.granted.clear()
     orders = sorted((*book.others, *book.buys, *book.sells), key=lambda order: order.seq)
     for order in orders:
-        if order.taking or order.act is Act.TRAIL:
+        if order.taking or order.act is TRAIL:
             book.fold(order, row)
     for order in orders:
-        if order.stand is Stand.WORKING and (price := _open_price(book, order, turn)) is not None:
+        if order.stand is WORKING and (price := _open_price(book, order, turn)) is not None:
             _at_open(book, order, turn, price, now_ns)
     # Children whose entry was filled at the open have the whole bar before them.
     for child in _granted(book):
         child.live_ns = turn.begins_ns
         orders.append(child)
     for order in orders:
-        if order.stand is Stand.WORKING and order.act in _STOPS:
+        if order.stand is WORKING and order.act in _STOPS:
             _stop_inside(book, order, turn, now_ns)
     for order in orders:
-        if order.stand is Stand.WORKING and order.act is Act.LIMIT and _range_limit(book, order, turn):
+        if order.stand is WORKING and order.act is LIMIT and _range_limit(book, order, turn):
             _limit_inside(book, order, turn, now_ns)
     for order in orders:
-        if order.stand is Stand.WORKING and (price := _close_price(book, order, turn)) is not None:
+        if order.stand is WORKING and (price := _close_price(book, order, turn)) is not None:
             _at_close(book, order, turn, price, now_ns)
     for order in orders:
-        if order.stand is not Stand.WORKING:
+        if order.stand is not WORKING:
             continue
         if order.ioc:
             floor.cancel(order, now_ns, "ioc")
             continue
         order.taking = False
-        if order.act is Act.TRAIL:
+        if order.act is TRAIL:
             order.extreme = _extreme(order, turn)
             order.folded = row + 1
     floor.granted.clear()
@@ -186,19 +186,19 @@ def on_bar(book: Book, index: int, row: int, now_ns: int) -> None:
 
 def _granted(book: Book) -> list[WorkingOrder]:
     """The children that came alive since the last call."""
-    granted = [child for child in book.floor.granted if child.stand is Stand.WORKING and child.book is book]
+    granted = [child for child in book.floor.granted if child.stand is WORKING and child.book is book]
     book.floor.granted.clear()
     return granted
 
 
 def _at_open(book: Book, order: WorkingOrder, turn: _Turn, price: float, now_ns: int) -> None:
-    if order.act is Act.OPENING:
+    if order.act is OPENING:
         auctions.open_at(book, order, price, now_ns)
         return
     if order.act in _STOPS:
         stops.trigger(book, order, now_ns, stops.stop_level(order))
         book.put(order)
-        if order.act is Act.LIMIT and not (price <= order.hi if order.buy else price >= order.lo):
+        if order.act is LIMIT and not (price <= order.hi if order.buy else price >= order.lo):
             return
     _execute(book, order, turn, price, now_ns, "at_open")
 
@@ -212,7 +212,7 @@ def _stop_inside(book: Book, order: WorkingOrder, turn: _Turn, now_ns: int) -> N
         unsure = True
     stops.trigger(book, order, now_ns, level)
     book.put(order)
-    if order.act is Act.LIMIT and not (level <= order.hi if order.buy else level >= order.lo):
+    if order.act is LIMIT and not (level <= order.hi if order.buy else level >= order.lo):
         # Whether the bar came back to the limit after the trigger nobody can tell: it rests from the next bar on.
         order.live_ns = now_ns
         book.floor.ambiguous()
@@ -229,8 +229,8 @@ def _rival_in_range(book: Book, order: WorkingOrder, turn: _Turn) -> bool:
         rivals += book.floor.oca.get(group, ())
     return any(
         rival is not order
-        and rival.stand is Stand.WORKING
-        and rival.act is Act.LIMIT
+        and rival.stand is WORKING
+        and rival.act is LIMIT
         and rival.book is book
         and _range_limit(book, rival, turn)
         for rival in rivals
@@ -261,21 +261,21 @@ def _entry_bar(book: Book, entry: WorkingOrder, turn: _Turn, now_ns: int, *, lim
     """
     bar = turn.bar
     for child in _granted(book):
-        if child.stand is not Stand.WORKING:
+        if child.stand is not WORKING:
             continue  # its sibling was filled just now
         if child.act in _STOPS:
-            if child.act is Act.TRAIL and entry.limit is not None:
+            if child.act is TRAIL and entry.limit is not None:
                 child.extreme = float(entry.limit)
             level = stops.stop_level(child)
             if stops.is_beyond(book, child, bar.high if child.buy else bar.low, level):
                 stops.trigger(book, child, now_ns, level)
                 book.put(child)
-                if child.act is Act.LIMIT and not (level <= child.hi if child.buy else level >= child.lo):
+                if child.act is LIMIT and not (level <= child.hi if child.buy else level >= child.lo):
                     child.live_ns = now_ns
                     book.floor.ambiguous()
                     continue
                 _execute(book, child, turn, level, now_ns, *(() if limit_entry else ("ambiguous",)))
-        elif child.act is Act.LIMIT and _reached(book, child, bar.low if child.buy else bar.high):
+        elif child.act is LIMIT and _reached(book, child, bar.low if child.buy else bar.high):
             book.floor.ambiguous()
 
 
@@ -283,9 +283,9 @@ def _at_close(book: Book, order: WorkingOrder, turn: _Turn, price: float, now_ns
     if order.act in _STOPS:
         stops.trigger(book, order, now_ns, stops.stop_level(order))
         book.put(order)
-        if order.act is Act.LIMIT and not (price <= order.hi if order.buy else price >= order.lo):
+        if order.act is LIMIT and not (price <= order.hi if order.buy else price >= order.lo):
             return
-    elif order.act is Act.LIMIT and not order.taking:
+    elif order.act is LIMIT and not order.taking:
         # It rested when the price came through it on the way to this close.
         _limit_inside(book, order, turn, now_ns)
         return
@@ -346,13 +346,13 @@ def _scan_side(book: Book, rows: Bars, side: list[WorkingOrder], first: int, las
 
 
 def _scan_other(book: Book, rows: Bars, order: WorkingOrder, start: int, first: int, last: int) -> int:
-    trails = order.act is Act.TRAIL
+    trails = order.act is TRAIL
     kept = order.extreme
     if trails:
         order.extreme = stops.extreme_after(book, order, kept, order.folded, start)
     index = first
     while index < last:
-        if order.act is Act.STOP:
+        if order.act is STOP:
             if order.buy:
                 index = first_at_least(rows.high, order.stop - book.hair, index, last)
             else:

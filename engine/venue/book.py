@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.sessions import Sessions
 from engine.venue import bars, ticks
 from engine.venue.tape import Tape, tape_of
-from engine.venue.working import UNKNOWN_QUEUE, ZERO, Act, Stand, WorkingOrder
+from engine.venue.working import LIMIT, TRAIL, UNKNOWN_QUEUE, WORKING, ZERO, WorkingOrder
 
 if TYPE_CHECKING:
     from engine.venue.floor import Floor
@@ -46,8 +47,7 @@ class Book:
         self.taken_index = -2
         self.taken_buy = 0.0
         self.taken_sell = 0.0
-        self._chunk: Chunk | None = None
-        self._tape: Tape | None = None
+        self._chunk = Chunk(ts_ns=_NO_TIMES, kinds={})
         self._hit = -1
         self._clean = 0
         self._levels: dict[Decimal, float] = {}
@@ -56,32 +56,24 @@ class Book:
 
     def begin(self, chunk: Chunk) -> None:
         """Go over to a new chunk: nothing of the old one is looked at again."""
-        if self._tape is not None:
-            end = self._tape.size
+        tape = self.__dict__.get("tape")
+        if tape is not None:
+            end = tape.size
             for order in (*self.buys, *self.sells, *self.others):
                 ticks.fold(self, order, end)
                 order.folded = 0
             # What we took of the quote in force stays taken; it is now the quote before the chunk.
-            self.taken_index = -1 if self.taken_index == self._tape.quote_index(end) else -2
+            self.taken_index = -1 if self.taken_index == tape.quote_index(end) else -2
+            del self.tape
         self._chunk = chunk
-        self._tape = None
         self.changed()
 
-    @property
+    @cached_property
     def tape(self) -> Tape:
         """This instrument's part of the chunk, cut out when it is first needed."""
-        if self._tape is None:
-            if self._chunk is None:
-                self._chunk = Chunk(ts_ns=_NO_TIMES, kinds={})
-            self._tape = tape_of(self._chunk, self.conid)
-        return self._tape
+        return tape_of(self._chunk, self.conid)
 
     # Orders
-
-    @property
-    def empty(self) -> bool:
-        """True while no order works here."""
-        return not (self.buys or self.sells or self.others)
 
     def changed(self) -> None:
         """Forget what the last search found: an order came, went or was changed."""
@@ -91,7 +83,7 @@ class Book:
     def put(self, order: WorkingOrder) -> None:
         """Let an order stand on the book, behind those of its price."""
         self.changed()
-        if order.act is not Act.LIMIT or order.ioc:
+        if order.act is not LIMIT or order.ioc:
             self.others.append(order)
             return
         if order.buy:
@@ -109,7 +101,7 @@ class Book:
     def drop(self, order: WorkingOrder) -> None:
         """Take an order off; nothing happens if it does not stand here."""
         self.changed()
-        side = self.others if order.act is not Act.LIMIT or order.ioc else self.buys if order.buy else self.sells
+        side = self.others if order.act is not LIMIT or order.ioc else self.buys if order.buy else self.sells
         if order in side:
             side.remove(order)
 
@@ -185,7 +177,7 @@ class Book:
     def _search(self, first: int, stop: int) -> int:
         tape = self.tape
         if not tape.shut:
-            return self._search_run(first, stop)
+            return ticks.scan(self, first, stop) if tape.ticks_from < first else self._search_run(first, stop)
         for start, end in tape.open_runs(first, stop):
             found = self._search_run(start, end)
             if found < end:
@@ -231,7 +223,7 @@ class Book:
 
     def catch_up(self, order: WorkingOrder, row: int) -> None:
         """Bring an order up to a row before it is taken off or changed, so that what it waited for is counted."""
-        if order.stand is Stand.WORKING and (order.act is Act.TRAIL or self.tape.trades is not None):
+        if order.stand is WORKING and (order.act is TRAIL or self.tape.trades is not None):
             ticks.fold(self, order, row)
 
     def settle(self, row: int) -> None:
@@ -270,5 +262,5 @@ class Book:
         order.folded = row
         order.ahead = UNKNOWN_QUEUE
         order.taking = False
-        if ticks.meet(self, order, now_ns, row) and order.stand is Stand.WORKING:
+        if ticks.meet(self, order, now_ns, row) and order.stand is WORKING:
             self.put(order)

@@ -15,7 +15,7 @@ import numpy as np
 from engine.domain.columns import Chunk, Floats, Ints
 from engine.domain.facts import LegExecution
 from engine.venue.book import Book
-from engine.venue.working import ZERO, Stand, WorkingOrder
+from engine.venue.working import WORKING, ZERO, WorkingOrder
 
 _INF: Final = float("inf")
 _BLOCK: Final = 4096
@@ -61,9 +61,9 @@ class ComboBook(Book):
         order.live_ns = now_ns
         if self.rule.arrival:
             self._match(order, now_ns, row, {})
-            if order.ioc and order.stand is Stand.WORKING:
+            if order.ioc and order.stand is WORKING:
                 self.floor.cancel(order, now_ns, "ioc")
-        if order.stand is Stand.WORKING:
+        if order.stand is WORKING:
             self.put(order)
 
     def take_row(self, row: int, now_ns: int) -> None:
@@ -71,10 +71,10 @@ class ComboBook(Book):
         self.changed()
         taken: dict[bool, float] = {}
         for order in tuple(self.others):
-            if order.stand is not Stand.WORKING:
+            if order.stand is not WORKING:
                 continue
             self._match(order, now_ns, row + 1, taken)
-            if order.ioc and order.stand is Stand.WORKING:
+            if order.ioc and order.stand is WORKING:
                 self.floor.cancel(order, now_ns, "ioc")
 
     def _match(self, order: WorkingOrder, now_ns: int, row: int, taken: dict[bool, float]) -> None:

@@ -10,11 +10,13 @@ from engine.domain.instrument import SecType
 from engine.domain.ticket import OrderTicket, OrderType, Tif
 from engine.venue.auctions import CLOSE_CUTOFF_NS, OPEN_CUTOFF_NS
 from engine.venue.book import Book
-from engine.venue.working import Act, Stand, WorkingOrder
+from engine.venue.working import CLOSING, WAITING, WorkingOrder
 
 No = tuple[str, str] | None
 
-PLAIN: Final = frozenset({OrderType.MARKET, OrderType.LIMIT})
+_LMT: Final = OrderType.LIMIT
+_MKT: Final = OrderType.MARKET
+_OPG: Final = Tif.OPG
 AT_CLOSE: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 # The fields of a ticket that no modification may change.
 _FIXED: Final = ("conid", "side", "order_type", "account", "parent", "oca_group", "trail_unit")
@@ -29,8 +31,8 @@ def against_ticket(ticket: OrderTicket, book: Book) -> No:
     if ticket.limit_price is not None and book.level(ticket.limit_price) is None:
         return "price_tick", f"the limit price {ticket.limit_price} is not on a tick of {instrument.symbol}"
     kind = ticket.order_type
-    if kind in PLAIN:
-        if ticket.tif is Tif.OPG and book.sessions.always:
+    if kind is _LMT or kind is _MKT:
+        if ticket.tif is _OPG and book.sessions.always:
             return "no_session", f"{instrument.symbol} trades round the clock: it has no open auction"
         return None
     if ticket.stop_price is not None and book.level(ticket.stop_price) is None:
@@ -86,10 +88,10 @@ def against_change(order: WorkingOrder, wanted: OrderTicket, now_ns: int) -> No:
 
 def locked(order: WorkingOrder, now_ns: int) -> No:
     """An order that waits for an auction stays as it is after the cut-off."""
-    if order.ticket.tif is Tif.OPG and order.stand is Stand.WAITING:
+    if order.ticket.tif is Tif.OPG and order.stand is WAITING:
         late = order.book.sessions.next_open_ns(now_ns) - now_ns < OPEN_CUTOFF_NS
     else:
-        late = order.act is Act.CLOSING and too_late(order.ticket, order.book, now_ns) is not None
+        late = order.act is CLOSING and too_late(order.ticket, order.book, now_ns) is not None
     return ("cutoff", "it is too late to change or cancel an order for this auction") if late else None
 
 

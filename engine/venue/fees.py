@@ -173,14 +173,17 @@ class FeeLedger:
         if month != self._month:
             self._month = month
             self._volume.clear()
+        if order.tabs is None:
+            order.tabs = {}
+        tabs = order.tabs
         if not legs:
             instrument = order.book.instrument
-            tab = order.tabs.setdefault(instrument.conid, Tab())
+            tab = tabs.setdefault(instrument.conid, Tab())
             return self._lines(table, tab, instrument, quantity, price, sells=not order.buy)
         lines: list[Line] = []
         for leg in legs:
             instrument = self._instruments[leg.conid]
-            tab = order.tabs.setdefault(leg.conid, Tab())
+            tab = tabs.setdefault(leg.conid, Tab())
             lines += self._lines(table, tab, instrument, abs(leg.quantity), leg.price, sells=leg.quantity < 0)
         return tuple(lines)
 

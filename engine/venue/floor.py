@@ -12,7 +12,7 @@ from engine.venue import groups
 from engine.venue.fees import FeeLedger
 from engine.venue.rules import FillRule
 from engine.venue.slippage import Slippage
-from engine.venue.working import Act, Stand, WorkingOrder
+from engine.venue.working import CLOSING, DONE, WORKING, WorkingOrder
 
 # What the report shows, all there from the start so that a run without them says 0.
 COUNTS: Final = (
@@ -115,7 +115,7 @@ class Floor:
 
     def cancel(self, order: WorkingOrder, now_ns: int, reason: str) -> None:
         """Take an order off and say so, with the children that waited for it."""
-        if order.stand is Stand.DONE:
+        if order.stand is DONE:
             return  # a chain of groups has come round to it
         self.end(order, "cancelled")
         self.answers.append(Cancelled(coid=order.ticket.coid, ts_ns=now_ns + self.heard_ns, reason=reason))
@@ -124,10 +124,10 @@ class Floor:
 
     def end(self, order: WorkingOrder, how: str) -> None:
         """An order is over: no list holds it any more."""
-        if order.stand is Stand.WORKING and order.act is not Act.CLOSING:
+        if order.stand is WORKING and order.act is not CLOSING:
             order.book.catch_up(order, self.row)
             order.book.drop(order)
-        order.stand = Stand.DONE
+        order.stand = DONE
         coid = order.ticket.coid
         del self.orders[coid]
         if order.filled:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from engine.venue.working import ZERO, Stand, WorkingOrder
+from engine.venue.working import DONE, HELD, SPENT, WORKING, ZERO, WorkingOrder
 
 if TYPE_CHECKING:
     from engine.venue.floor import Floor
@@ -51,9 +51,9 @@ def exit_filled(floor: Floor, child: WorkingOrder, quantity: Decimal, now_ns: in
     bracket = child.bracket
     assert bracket is not None
     bracket.exits += quantity
-    over = bracket.entry.stand is Stand.DONE and bracket.exits >= bracket.entry.filled
+    over = bracket.entry.stand is DONE and bracket.exits >= bracket.entry.filled
     for sibling in tuple(bracket.children):
-        if sibling.stand is Stand.DONE:
+        if sibling.stand is DONE:
             bracket.children.remove(sibling)
         elif over:
             floor.cancel(sibling, now_ns, "oca")
@@ -66,24 +66,24 @@ def entry_ended(floor: Floor, bracket: Bracket, now_ns: int) -> None:
     if bracket.exits < bracket.entry.filled:
         return
     for child in tuple(bracket.children):
-        if child.stand is not Stand.DONE:
+        if child.stand is not DONE:
             floor.cancel(child, now_ns, "parent" if not bracket.entry.filled else "oca")
 
 
 def _resize(floor: Floor, bracket: Bracket, child: WorkingOrder, now_ns: int) -> None:
     """Give a child the quantity that its entry and its siblings leave it."""
-    if child.stand is Stand.DONE:
+    if child.stand is DONE:
         return
     child.set_left(bracket.share(child))
     child.book.changed()
-    if child.stand in (Stand.HELD, Stand.SPENT):
+    if child.stand in (HELD, SPENT):
         if child.left:
             floor.granted.append(child)
             floor.on_live(child, now_ns)
-    elif child.stand is Stand.WORKING and not child.left:
+    elif child.stand is WORKING and not child.left:
         child.book.catch_up(child, floor.row)
         child.book.drop(child)
-        child.stand = Stand.SPENT
+        child.stand = SPENT
 
 
 def join_oca(floor: Floor, order: WorkingOrder) -> None:

@@ -6,12 +6,12 @@ from bisect import bisect_right
 
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_MINUTE
 from engine.domain.ticket import Tif
-from engine.venue.working import Act, WorkingOrder
+from engine.venue.working import CLOSING, WorkingOrder
 
 
 def _outside_ns(order: WorkingOrder) -> tuple[int, int]:
     """Extended minutes before the open and after the close; auctions have none."""
-    if not order.ticket.outside_rth or order.act is Act.CLOSING or order.ticket.tif is Tif.OPG:
+    if not order.ticket.outside_rth or order.act is CLOSING or order.ticket.tif is Tif.OPG:
         return 0, 0
     before, after = order.book.instrument.outside_hours
     return before * NS_PER_MINUTE, after * NS_PER_MINUTE

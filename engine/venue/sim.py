@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from typing import Final
 
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer, CancelRefused, Modified, ModifyRefused, Refused
@@ -26,19 +27,37 @@ from engine.venue.fees import FeeLedger, FeeSchedule
 from engine.venue.floor import Floor
 from engine.venue.rules import RESTING_PRICES, STOP_TRIGGERS, fill_rule, one_of
 from engine.venue.slippage import slippage
-from engine.venue.working import Act, Stand, WorkingOrder
+from engine.venue.working import (
+    CLOSING,
+    DONE,
+    HELD,
+    LIMIT,
+    MARKET,
+    MIDPRICE,
+    OPENING,
+    SPENT,
+    STOP,
+    TRAIL,
+    WAITING,
+    WORKING,
+    Act,
+    WorkingOrder,
+)
 
 _ACTS: Mapping[OrderType, Act] = {
-    OrderType.MARKET: Act.MARKET,
-    OrderType.LIMIT: Act.LIMIT,
-    OrderType.STOP: Act.STOP,
-    OrderType.STOP_LIMIT: Act.STOP,
-    OrderType.TRAIL: Act.TRAIL,
-    OrderType.TRAIL_LIMIT: Act.TRAIL,
-    OrderType.MIDPRICE: Act.MIDPRICE,
-    OrderType.MARKET_ON_CLOSE: Act.CLOSING,
-    OrderType.LIMIT_ON_CLOSE: Act.CLOSING,
+    OrderType.MARKET: MARKET,
+    OrderType.LIMIT: LIMIT,
+    OrderType.STOP: STOP,
+    OrderType.STOP_LIMIT: STOP,
+    OrderType.TRAIL: TRAIL,
+    OrderType.TRAIL_LIMIT: TRAIL,
+    OrderType.MIDPRICE: MIDPRICE,
+    OrderType.MARKET_ON_CLOSE: CLOSING,
+    OrderType.LIMIT_ON_CLOSE: CLOSING,
 }
+_LMT: Final = OrderType.LIMIT
+_MKT: Final = OrderType.MARKET
+_IOC: Final = Tif.IOC
 
 
 class SimVenue:
@@ -137,7 +156,7 @@ class SimVenue:
         alarms = self._alarms
         while alarms:
             at, _, order = alarms[0]
-            if order.alarm_ns == at and order.stand is not Stand.DONE:
+            if order.alarm_ns == at and order.stand is not DONE:
                 due = min(due, at)
                 break
             heappop(alarms)
@@ -160,7 +179,7 @@ class SimVenue:
                 if alarm > now_ns or alarm == END_OF_TIME_NS:
                     break
                 _, _, order = heappop(self._alarms)
-                if order.alarm_ns == alarm and order.stand is not Stand.DONE:
+                if order.alarm_ns == alarm and order.stand is not DONE:
                     order.alarm_ns = 0
                     self._ring(order, alarm, row)
                 continue
@@ -172,15 +191,14 @@ class SimVenue:
 
     def scan(self, row: int, stop: int) -> int:
         """First row in [row, stop) at which an order produces an answer; `stop` if none does."""
-        active = self._active
-        if not active:
-            return stop
-        for conid in tuple(active):
-            book = active[conid]
-            if book.empty:
-                del active[conid]
-            else:
+        idle = None
+        for book in self._active.values():
+            if book.buys or book.sells or book.others:
                 stop = book.scan(row, stop)
+            else:
+                idle = book
+        if idle is not None:
+            del self._active[idle.conid]  # one at a time will do
         return stop
 
     def settle(self, row: int) -> None:
@@ -275,7 +293,7 @@ class SimVenue:
             bracket = groups.join_bracket(entry, order)
             order.set_left(bracket.share(order))
             if not order.left:
-                order.stand = Stand.HELD
+                order.stand = HELD
                 floor.pend(order, now_ns)
                 return
         self._go_live(order, now_ns)
@@ -295,20 +313,15 @@ class SimVenue:
 
     def _order(self, ticket: OrderTicket, book: Book) -> WorkingOrder:
         self._venue_ids += 1
-        order = WorkingOrder(
-            ticket=ticket,
-            book=book,
-            seq=self._venue_ids,
-            venue_id=f"V{self._venue_ids}",
-            buy=ticket.side == "BUY",
-            act=_ACTS[ticket.order_type],
-            left=ticket.quantity,
-            left_f=float(ticket.quantity),
-            ioc=ticket.tif is Tif.IOC,
-        )
+        kind = ticket.order_type
+        # `is` first: the hash of an enum member costs more than everything else here.
+        act = LIMIT if kind is _LMT else MARKET if kind is _MKT else _ACTS[kind]
+        order = WorkingOrder(ticket, book, self._venue_ids, act)
+        if ticket.tif is _IOC:
+            order.ioc = True
         if ticket.limit_price is not None:
             book.set_limit(order, ticket.limit_price)
-        if order.act is Act.STOP or order.act is Act.TRAIL:
+        if act is STOP or act is TRAIL:
             _set_stop(order)
         return order
 
@@ -328,30 +341,30 @@ class SimVenue:
         book.catch_up(order, row)
         keeps = commands.same_place(order, wanted)
         hours_change = wanted.tif is not order.ticket.tif or wanted.outside_rth is not order.ticket.outside_rth
-        working = order.stand is Stand.WORKING and order.act is not Act.CLOSING
+        working = order.stand is WORKING and order.act is not CLOSING
         if working and not keeps:
             book.drop(order)
         old = order.ticket
         order.ticket = wanted
-        order.tabs.clear()  # a changed order counts as a new one for the minimum
+        order.tabs = None  # a changed order counts as a new one for the minimum
         floor.answers.append(Modified(coid=wanted.coid, ts_ns=now_ns + floor.heard_ns))
         if order.bracket is not None:
             order.set_left(order.bracket.share(order))
         else:
             order.set_left(wanted.quantity - order.filled)
         if order.filled >= wanted.quantity:
-            order.stand = Stand.SPENT if working and not keeps else order.stand
+            order.stand = SPENT if working and not keeps else order.stand
             floor.end(order, "filled")
             if order.entry_of is not None:
                 groups.entry_ended(floor, order.entry_of, now_ns)
             return
         if wanted.limit_price is not None:
             book.set_limit(order, wanted.limit_price)
-        if (order.act is Act.STOP or order.act is Act.TRAIL) and old.stop_price != wanted.stop_price:
+        if (order.act is STOP or order.act is TRAIL) and old.stop_price != wanted.stop_price:
             _set_stop(order)
         order.offset = float(wanted.trail) if wanted.trail is not None else 0.0
         book.changed()
-        if hours_change and order.stand in (Stand.WORKING, Stand.WAITING) and not book.sessions.always:
+        if hours_change and order.stand in (WORKING, WAITING) and not book.sessions.always:
             if working and keeps:
                 book.drop(order)
             self._go_live(order, now_ns, said=True)
@@ -360,7 +373,7 @@ class SimVenue:
                 self._active[book.conid] = book
                 book.enter(order, now_ns, row)
             else:
-                order.stand = Stand.SPENT
+                order.stand = SPENT
 
     # Session events
 
@@ -371,19 +384,19 @@ class SimVenue:
         if not book.sessions.always:
             opens = hours.waits_until_ns(order, now_ns)
             if opens is not None:
-                order.stand = Stand.WAITING
+                order.stand = WAITING
                 if not said:
                     floor.pend(order, now_ns)
                 self._set_alarm(order, opens)
                 return
-            if order.act is Act.CLOSING and commands.too_late(order.ticket, book, now_ns) is not None:
+            if order.act is CLOSING and commands.too_late(order.ticket, book, now_ns) is not None:
                 floor.cancel(order, now_ns, "cutoff")  # a child whose entry was filled too late
                 return
             self._set_alarm(order, hours.closes_ns(order, now_ns))
-        order.stand = Stand.WORKING
+        order.stand = WORKING
         if not said:
             floor.accept(order, now_ns)
-        if order.act is not Act.CLOSING:
+        if order.act is not CLOSING:
             self._active[book.conid] = book
             book.enter(order, now_ns, floor.row)
 
@@ -398,25 +411,25 @@ class SimVenue:
         floor = self._floor
         book = order.book
         tif = order.ticket.tif
-        if order.stand is Stand.WAITING:
-            order.stand = Stand.WORKING
+        if order.stand is WAITING:
+            order.stand = WORKING
             self._set_alarm(order, hours.closes_ns(order, now_ns))
             floor.accept(order, now_ns)
             if tif is Tif.OPG:
-                order.act = Act.OPENING
-            if order.act is not Act.CLOSING:
+                order.act = OPENING
+            if order.act is not CLOSING:
                 self._active[book.conid] = book
                 book.enter(order, now_ns, row)
-        elif order.act is Act.CLOSING:
+        elif order.act is CLOSING:
             auctions.close_at(book, order, now_ns, row)
         elif tif is Tif.GTC:
-            if order.stand is Stand.WORKING:
+            if order.stand is WORKING:
                 book.catch_up(order, row)
                 book.drop(order)
-                order.stand = Stand.WAITING
-            order.tabs.clear()  # an order that stays overnight is a new one for the minimum
+                order.stand = WAITING
+            order.tabs = None  # an order that stays overnight is a new one for the minimum
             opens = hours.opens_ns(order, now_ns)
-            self._set_alarm(order, opens if order.stand is Stand.WAITING else hours.closes_ns(order, opens))
+            self._set_alarm(order, opens if order.stand is WAITING else hours.closes_ns(order, opens))
         else:
             floor.cancel(order, now_ns, tif.lower())
 
@@ -428,7 +441,7 @@ def _set_stop(order: WorkingOrder) -> None:
         order.offset = float(ticket.trail)
     if ticket.stop_price is None:
         return
-    if order.act is Act.TRAIL:
+    if order.act is TRAIL:
         order.extreme = stops.extreme_of(order, float(ticket.stop_price))
     else:
         order.stop = float(ticket.stop_price)

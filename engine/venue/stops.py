@@ -12,7 +12,7 @@ import numpy as np
 from engine.domain.columns import Floats
 from engine.domain.ticket import OrderType, TrailUnit
 from engine.venue.tape import Rows, first_at_least, first_at_most
-from engine.venue.working import Act, WorkingOrder
+from engine.venue.working import LIMIT, MARKET, TRAIL, WorkingOrder
 
 if TYPE_CHECKING:
     from engine.venue.book import Book
@@ -38,7 +38,7 @@ def extreme_of(order: WorkingOrder, stop: float) -> float:
 
 def stop_level(order: WorkingOrder) -> float:
     """Where an order triggers now; NaN for a trail that has seen no price yet."""
-    return trail_stop(order, order.extreme) if order.act is Act.TRAIL else order.stop
+    return trail_stop(order, order.extreme) if order.act is TRAIL else order.stop
 
 
 def is_beyond(book: Book, order: WorkingOrder, price: float, level: float) -> bool:
@@ -62,9 +62,9 @@ def trigger(book: Book, order: WorkingOrder, now_ns: int, level: float) -> None:
     book.floor.accept(order, now_ns)
     kind = order.ticket.order_type
     if kind is OrderType.STOP or kind is OrderType.TRAIL:
-        order.act = Act.MARKET
+        order.act = MARKET
         return
-    order.act = Act.LIMIT
+    order.act = LIMIT
     if kind is OrderType.STOP_LIMIT:
         limit = order.ticket.limit_price
     else:
@@ -83,7 +83,7 @@ def beyond_on_arrival(book: Book, order: WorkingOrder, now_ns: int, row: int) ->
     Returns: True if it triggered (and has gone its way).
     """
     price = _known(book, order, row)
-    if order.act is Act.TRAIL and order.extreme != order.extreme:
+    if order.act is TRAIL and order.extreme != order.extreme:
         order.extreme = price
         return False
     if row <= book.tape.ticks_from or not is_beyond(book, order, price, stop_level(order)) or book.tape.halted(row):
@@ -124,7 +124,7 @@ def on_trade(book: Book, order: WorkingOrder, price: float, row: int, now_ns: in
 
 
 def _on_price(book: Book, order: WorkingOrder, price: float, row: int, now_ns: int) -> None:
-    if order.act is Act.TRAIL:
+    if order.act is TRAIL:
         order.extreme = extreme_after(book, order, order.extreme, order.folded, row)
         order.folded = row
     level = stop_level(order)
@@ -163,7 +163,7 @@ def extreme_after(book: Book, order: WorkingOrder, extreme: float, start: int, r
 
 def scan(book: Book, order: WorkingOrder, start: int, stop: int) -> int:
     """First row in [start, stop), all of them with ticks known, that triggers an order; `stop` if none does."""
-    trails = order.act is Act.TRAIL
+    trails = order.act is TRAIL
     extreme = extreme_after(book, order, order.extreme, order.folded, start) if trails else 0.0
     for rows, prices, first, last in _series(book, order, start, stop):
         if trails:

@@ -10,7 +10,7 @@ import numpy as np
 from engine.venue import auctions, midprice, stops
 from engine.venue.rules import BarPrice
 from engine.venue.tape import first_at_least, first_at_most
-from engine.venue.working import Act, Stand, WorkingOrder
+from engine.venue.working import DONE, LIMIT, MARKET, MIDPRICE, OPENING, STOP, TRAIL, WORKING, WorkingOrder
 
 if TYPE_CHECKING:
     from engine.venue.book import Book
@@ -28,8 +28,8 @@ def meet(book: Book, order: WorkingOrder, now_ns: int, row: int) -> bool:
     Returns: True if it is to stand on the book now; False if it is over, or stands there already.
     """
     act = order.act
-    if act is not Act.MARKET and act is not Act.LIMIT:
-        if act is Act.STOP or act is Act.TRAIL:
+    if act is not MARKET and act is not LIMIT:
+        if act is STOP or act is TRAIL:
             return not stops.beyond_on_arrival(book, order, now_ns, row)
         return True
     tape = book.tape
@@ -39,26 +39,17 @@ def meet(book: Book, order: WorkingOrder, now_ns: int, row: int) -> bool:
     if row > tape.quotes_from:
         touch = tape.touch(row)
         assert touch is not None
-        bid, ask, bid_size, ask_size = touch
-        price = ask if order.buy else bid
-        if act is Act.MARKET or (price <= order.hi if order.buy else price >= order.lo):
+        price = touch[1] if order.buy else touch[0]
+        if act is MARKET or (price <= order.hi if order.buy else price >= order.lo):
             if shut or not rule.arrival:
                 order.taking = True
             else:
                 tried = True
                 _take_quote(book, order, tape.quote_index(row), touch, now_ns)
-        elif not rule.whole:
-            # The queue before us: none if we improve the touch, unknown as long as we stand behind it.
-            if order.buy:
-                order.ahead = 0.0 if bid < order.lo else bid_size if bid <= order.hi else _INF
-            else:
-                order.ahead = 0.0 if ask > order.hi else ask_size if ask >= order.lo else _INF
-            if order.ahead != order.ahead:
-                order.ahead = _INF
         tried = tried or (rule.arrival and not shut)
     else:
         tried = _meet_prints_or_bar(book, order, now_ns, row, shut)
-    if order.stand is Stand.DONE:
+    if order.stand is DONE:
         return False
     if order.ioc and (tried or shut):
         book.floor.cancel(order, now_ns, "ioc")
@@ -78,7 +69,7 @@ def _meet_prints_or_bar(book: Book, order: WorkingOrder, now_ns: int, row: int, 
     if price is None:
         return False
     known = book.rule.bar is BarPrice.KNOWN_CLOSE and not shut
-    if order.act is Act.MARKET or (price <= order.hi if order.buy else price >= order.lo):
+    if order.act is MARKET or (price <= order.hi if order.buy else price >= order.lo):
         if known:
             money = book.taker_price(order, price, order.left, _NAN, _NAN)
             book.floor.fill(order, order.left, money, now_ns, maker=False, flags=flags)
@@ -136,16 +127,16 @@ def on_quote(book: Book, index: int, row: int, now_ns: int) -> None:
     touch = (bid, ask, quotes.bid_size.item(index), quotes.ask_size.item(index))
     book.floor.row = row + 1
     for order in tuple(book.others):
-        if order.stand is not Stand.WORKING:
+        if order.stand is not WORKING:
             continue
-        if order.act is Act.MARKET or order.act is Act.LIMIT:
-            if order.act is Act.MARKET or (ask <= order.hi if order.buy else bid >= order.lo):
+        if order.act is MARKET or order.act is LIMIT:
+            if order.act is MARKET or (ask <= order.hi if order.buy else bid >= order.lo):
                 _take_quote(book, order, index, touch, now_ns)
-            if order.ioc and order.stand is Stand.WORKING:
+            if order.ioc and order.stand is WORKING:
                 book.floor.cancel(order, now_ns, "ioc")
-        elif order.act is Act.MIDPRICE:
+        elif order.act is MIDPRICE:
             midprice.on_quote(book, order, index, row, now_ns)
-        elif order.act is Act.OPENING:
+        elif order.act is OPENING:
             if row < book.tape.trades_from:
                 auctions.open_at(book, order, ask if order.buy else bid, now_ns)
         else:
@@ -153,12 +144,12 @@ def on_quote(book: Book, index: int, row: int, now_ns: int) -> None:
     for order in tuple(book.buys):
         if not ask <= order.hi:
             break
-        if order.stand is Stand.WORKING:
+        if order.stand is WORKING:
             _rest_on_quote(book, order, index, row, touch, now_ns)
     for order in tuple(book.sells):
         if not bid >= order.lo:
             break
-        if order.stand is Stand.WORKING:
+        if order.stand is WORKING:
             _rest_on_quote(book, order, index, row, touch, now_ns)
 
 
@@ -200,18 +191,18 @@ def on_trade(book: Book, index: int, row: int, now_ns: int) -> None:
     quoted = row > tape.quotes_from
     book.floor.row = row + 1
     for order in tuple(book.others):
-        if order.stand is not Stand.WORKING:
+        if order.stand is not WORKING:
             continue
-        if order.act is Act.MARKET or order.act is Act.LIMIT:
+        if order.act is MARKET or order.act is LIMIT:
             if quoted:
                 continue
-            if order.act is Act.MARKET or (price <= order.hi if order.buy else price >= order.lo):
+            if order.act is MARKET or (price <= order.hi if order.buy else price >= order.lo):
                 room.take(order, price, now_ns)
-            if order.ioc and order.stand is Stand.WORKING:
+            if order.ioc and order.stand is WORKING:
                 book.floor.cancel(order, now_ns, "ioc")
-        elif order.act is Act.MIDPRICE:
+        elif order.act is MIDPRICE:
             midprice.on_trade(book, order, price, size, row, now_ns)
-        elif order.act is Act.OPENING:
+        elif order.act is OPENING:
             auctions.open_at(book, order, price, now_ns)
         else:
             stops.on_trade(book, order, price, row, now_ns)
@@ -220,12 +211,12 @@ def on_trade(book: Book, index: int, row: int, now_ns: int) -> None:
     for order in tuple(book.buys):
         if not price <= order.hi:
             break
-        if order.stand is Stand.WORKING:
+        if order.stand is WORKING:
             _rest_on_trade(book, order, price, size, row, room, now_ns)
     for order in tuple(book.sells):
         if not price >= order.lo:
             break
-        if order.stand is Stand.WORKING:
+        if order.stand is WORKING:
             _rest_on_trade(book, order, price, size, row, room, now_ns)
 
 
@@ -302,13 +293,13 @@ class _Room:
 def fold(book: Book, order: WorkingOrder, row: int) -> None:
     """Bring an order's queue, its trail and whether it still takes up to a row: rows before it are behind us."""
     start = order.folded
-    if row <= start:
+    if row < start:
         return
     if order.taking and book.seen_between(start, row):
         order.taking = False
-    if order.act is Act.TRAIL:
+    if order.act is TRAIL:
         order.extreme = stops.extreme_after(book, order, order.extreme, start, row)
-    elif order.act is Act.LIMIT and not book.rule.touching and order.ahead > 0:
+    elif order.act is LIMIT and not book.rule.touching and order.ahead > 0:
         order.ahead, waits = queue_after(book, order, order.ahead, start, row)
         book.floor.counts["queue_waits"] += waits
     order.folded = row
@@ -342,13 +333,24 @@ def queue_after(book: Book, order: WorkingOrder, ahead: float, start: int, row: 
 
 
 def _displayed(book: Book, order: WorkingOrder, ahead: float, start: int, row: int) -> float:
-    """The queue is never longer than what is displayed at its price, and nothing where the touch is worse than it."""
+    """The queue is never longer than what is displayed at its price, and nothing where the touch is worse than it.
+
+    The quote in force at `start` counts: it says what stands before a new order, and changes nothing for others.
+    """
+    if ahead <= 0:
+        return ahead
     quotes = book.tape.quotes
-    if quotes is None or ahead <= 0:
+    first = 0 if quotes is None else quotes.first(start)
+    before = book.tape.quote_before
+    if first == 0 and before is not None:
+        price, size = (before.bid, before.bid_size) if order.buy else (before.ask, before.ask_size)
+        if price < order.lo if order.buy else price > order.hi:
+            return 0.0
+        if order.lo <= price <= order.hi and size < ahead:
+            ahead = size
+    if quotes is None:
         return ahead
-    first, last = quotes.first(start), quotes.first(row)
-    if first >= last:
-        return ahead
+    first, last = max(first - 1, 0), quotes.first(row)
     if order.buy:
         prices, sizes = quotes.bid[first:last], quotes.bid_size[first:last]
         if (prices < order.lo).any():
@@ -449,11 +451,11 @@ def _fills(book: Book, side: list[WorkingOrder], index: int, queues: dict[int, t
 
 
 def _scan_other(book: Book, order: WorkingOrder, start: int, stop: int) -> int:
-    if order.act is Act.STOP or order.act is Act.TRAIL:
+    if order.act is STOP or order.act is TRAIL:
         return stops.scan(book, order, start, stop)
-    if order.act is Act.MIDPRICE:
+    if order.act is MIDPRICE:
         return midprice.scan(book, order, start, stop)
-    if order.act is Act.OPENING:
+    if order.act is OPENING:
         return auctions.scan(book, order, start, stop)
     return _scan_taker(book, order, start, stop)
 

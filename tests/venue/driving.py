@@ -1,4 +1,4 @@
-"""A tape of rows, and a driver that runs a venue over it as the replay ring does, with windows and chunks cut anywhere."""
+"""A tape of rows, and a driver that runs a venue over it as the replay ring does, windows and chunks cut anywhere."""
 
 from __future__ import annotations
 
@@ -152,21 +152,21 @@ def play(
     wanted = dict(actions or {})
     heard: list[Answer] = []
     venue.submit(list(first), 0)
-    start = 0
+    start = end_row = 0
     while start < len(rows) or start == 0:
         size = len(rows) if cuts is None else cuts.choice((1, 2, 3, 7, len(rows)))
         stop = min(len(rows), start + max(1, size))
         chunk = chunk_of(rows, start, stop)
         if start:
-            venue.settle(_last)
+            venue.settle(end_row)
         venue.begin(chunk)
         _run_chunk(venue, chunk, start, wanted, heard, cuts)
-        _last = chunk.size
+        end_row = chunk.size
         start = max(stop, 1)
     end_ns = rows[-1].ts_ns if rows else 0
     while (due := venue.next_due_ns()) <= (end_ns if until is None else until) and due != END_OF_TIME_NS:
-        heard += venue.take_due(due, _last)
-    venue.settle(_last)
+        heard += venue.take_due(due, end_row)
+    venue.settle(end_row)
     heard += venue.finish(end_ns)
     return heard
 

@@ -101,8 +101,7 @@ class Reference:
             if known is None and self.quote is not None:
                 known = self.quote[1] if wish.buy else self.quote[0]
             if ticks and known is not None and (known >= wish.stop if wish.buy else known <= wish.stop):
-                order.triggered = True
-                self.meet(order)
+                self.wake(order)
             return
         if self.quote is not None:
             bid, ask, bid_size, ask_size = self.quote
@@ -112,9 +111,8 @@ class Reference:
                     self.take(order, touch, size)
                 else:
                     order.new = True
-            elif self.rule == "conservative":
+            if wish.limit is not None:  # what does not take, or is left of it, queues
                 own, shown = (bid, bid_size) if wish.buy else (ask, ask_size)
-                assert wish.limit is not None
                 better = wish.limit > own if wish.buy else wish.limit < own
                 order.ahead = Fraction(0) if better else Fraction(shown) if wish.limit == own else None
             return
@@ -124,6 +122,13 @@ class Reference:
                 self.fill(order, order.left, price)
             else:
                 order.new = True
+
+    def wake(self, order: Resting) -> None:
+        """A stop becomes a market order now: behind those that are one already."""
+        order.triggered = True
+        self.book.remove(order)
+        self.book.append(order)
+        self.meet(order)
 
     def crosses(self, order: Resting, price: int) -> bool:
         limit = order.wish.limit
@@ -174,8 +179,7 @@ class Reference:
             touch, size = (ask, ask_size) if wish.buy else (bid, bid_size)
             if wish.stop is not None and not order.triggered:
                 if not traded and (touch >= wish.stop if wish.buy else touch <= wish.stop):
-                    order.triggered = True
-                    self.meet(order)
+                    self.wake(order)
                 continue
             if wish.limit is None:
                 self.take(order, touch, size)
@@ -196,8 +200,7 @@ class Reference:
             wish = order.wish
             if wish.stop is not None and not order.triggered:
                 if price >= wish.stop if wish.buy else price <= wish.stop:
-                    order.triggered = True
-                    self.meet(order)
+                    self.wake(order)
                 continue
             if self.quote is not None and self.rule not in ("conservative", "touch"):
                 continue
@@ -257,15 +260,15 @@ class Reference:
             elif at_open and (order.wish.limit is None or met(order, opened)):
                 give(order, opened)
         for order in list(here):
-            if order in self.book and order in sleeping and not order.triggered:
-                if beyond(order, high if order.wish.buy else low):
-                    order.triggered = True
-                    assert order.wish.stop is not None
-                    give(order, order.wish.stop)
+            waits = order in self.book and order in sleeping and not order.triggered
+            if waits and beyond(order, high if order.wish.buy else low):
+                order.triggered = True
+                assert order.wish.stop is not None
+                give(order, order.wish.stop)
         for order in list(here):
-            if order in self.book and order.wish.limit is not None and (at_open or not order.new):
-                if met(order, low if order.wish.buy else high):
-                    give(order, order.wish.limit)
+            rests = order in self.book and order.wish.limit is not None and (at_open or not order.new)
+            if rests and met(order, low if order.wish.buy else high):
+                give(order, self.limit(order))
         for order in list(self.book):
             begun = order.arrived > begins
             if order in sleeping:

@@ -42,14 +42,15 @@ def market(random: Random, size: int) -> list[MarketEvent]:
         kind = random.choice(kinds)
         if kind == "q":
             bid = float("nan") if random.random() < 0.05 else price(mid - random.randint(0, 1))
-            rows.append(quote(ts, bid, price(mid + random.randint(1, 2)), *sizes, conid=conid))
+            rows.append(quote(ts, bid, price(mid + random.randint(1, 2)), sizes[0], sizes[1], conid))
         elif kind == "t":
             rows.append(trade(ts, price(mid + random.choice((-1, 0, 1))), sizes[0], conid=conid))
         elif kind == "b":
             high, low = mid + random.randint(0, 3), mid - random.randint(0, 3)
             opened, close = random.randint(low, high), random.randint(low, high)
             span = random.choice((1, 5)) * MINUTE
-            rows.append(bar(ts, *map(price, (opened, high, low, close)), sizes[0] * 4, span=span, conid=conid))
+            money = [price(one) for one in (opened, high, low, close)]
+            rows.append(bar(ts, money[0], money[1], money[2], money[3], sizes[0] * 4, span, conid))
         else:
             rows.append(Status(ts, conid, random.choice(("halted", "open", "open"))))
     return in_order(rows)
@@ -127,7 +128,7 @@ def test_cuts_change_nothing(rule: str, seed: int, cut: int) -> None:
     random = Random(seed)
     rows = market(random, random.randint(2, 60))
     actions = commands(random, len(rows))
-    more = {
+    more: dict[str, Any] = {
         "fills": rule,
         "latency": random.choice((0, 30_000, 90_000)),
         "report": random.choice((0, 0, 60_000)),

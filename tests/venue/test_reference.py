@@ -32,7 +32,7 @@ def markets(draw: st.DrawFn, kinds: str) -> list[Row]:
         gap = draw(gaps)
         if kind == "q":
             bid = draw(ticks)
-            values = (bid, bid + draw(st.integers(1, 2)), draw(sizes), draw(sizes))
+            values: tuple[int, ...] = (bid, bid + draw(st.integers(1, 2)), draw(sizes), draw(sizes))
         elif kind == "t":
             values = (draw(ticks), draw(sizes))
         else:
@@ -46,11 +46,11 @@ def markets(draw: st.DrawFn, kinds: str) -> list[Row]:
 
 
 @st.composite
-def wishes(draw: st.DrawFn, rows: int) -> list[Wish]:
+def wish_lists(draw: st.DrawFn, rows: int) -> list[Wish]:
     found: list[Wish] = []
     for number in range(draw(st.integers(1, 6))):
         row = draw(st.integers(0, rows - 1))
-        if found and draw(st.booleans()) and draw(st.booleans()):
+        if found and draw(st.sampled_from((True, False, False, False))):
             found.append(Wish(row, draw(st.sampled_from(found)).coid, cancels=True))
             continue
         kind = draw(st.sampled_from(["MKT", "LMT", "LMT", "LMT", "STP"]))
@@ -74,7 +74,7 @@ def event(row: Row) -> MarketEvent:
         return quote(row.ts, money[0], money[1], *row.values[2:])
     if row.kind == "t":
         return trade(row.ts, money[0], row.values[1])
-    return bar(row.ts, *money[:4], volume=row.values[4], span=row.span)
+    return bar(row.ts, money[0], money[1], money[2], money[3], row.values[4], row.span)
 
 
 def request(wish: Wish) -> Request:
@@ -91,13 +91,14 @@ def request(wish: Wish) -> Request:
 @pytest.mark.parametrize("kinds", ["q", "qt", "t", "b"])
 @pytest.mark.parametrize("rule", ["conservative", "touch", "same_event", "next_event", "next_open"])
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_same_fills(rule: str, kinds: str, data: st.DataObject) -> None:
     rows = data.draw(markets(kinds))
-    wanted = data.draw(wishes(len(rows)))
+    wanted = data.draw(wish_lists(len(rows)))
     latency = data.draw(st.sampled_from([0, 1]))
     part = data.draw(st.sampled_from([(1.0, 0.5, 0.1), (0.5, 1.0, 1.0)]))
-    reference = Reference(rule, latency * MS, *(Fraction(one) if one != 0.1 else Fraction(1, 10) for one in part))
+    shares = [Fraction(str(one)) for one in part]
+    reference = Reference(rule, latency * MS, shares[0], shares[1], shares[2])
     reference.run(rows, wanted)
     actions: dict[int, list[Request]] = {}
     for wish in wanted:
