@@ -141,11 +141,9 @@ class MarketMaker(Strategy[MarketMakerParams]):
             return
         limit = order.ticket.limit_price
         assert limit is not None  # we place nothing but limit orders
-        far = abs(price - limit) >= self.params.refresh_ticks * instrument.tick_at(limit)
-        if far:
+        if abs(price - limit) >= self.params.refresh_ticks * instrument.tick_at(limit):
+            # The room on this side shrinks by this order's own fills alone, so what is left of it always fits.
             ctx.modify(order.coid, limit=price, quantity=order.filled + size)
-        elif order.remaining > size:  # the inventory's limit came nearer while it worked
-            ctx.modify(order.coid, quantity=order.filled + size)
 
     def _withdraw(self, side: _Quoting) -> None:
         order = None if side.coid is None else self.ctx.order(side.coid)

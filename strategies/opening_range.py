@@ -148,19 +148,21 @@ class OpeningRange(Strategy[OpeningRangeParams]):
         # A market that has left the range already would trigger the stop at once, at any price: that side is let go.
         group = f"{self.ctx.strategy}-{conid}-{day.open_ns}"
         above, below = self._levels(conid, day)
-        if day.last < above:
+        last = self.ctx.instrument(conid).price(day.last)
+        if last < above:
             day.entries += (self._bracket(Side.BUY, conid, day, above, group),)
-        if self.params.short and day.last > below:
+        if self.params.short and last > below:
             day.entries += (self._bracket(Side.SELL, conid, day, below, group),)
 
     def _look_for_break(self, conid: int, day: _Day, last: float) -> None:
         above, below = self._levels(conid, day)
+        price = self.ctx.instrument(conid).price(last)  # as a float, 9.99 lies above 9.99
         if not self.ctx.is_open(conid):
             return
-        if last >= above:
+        if price >= above:
             day.entries = (self._bracket(Side.BUY, conid, day, None, None),)
             day.stage = "done"
-        elif self.params.short and last <= below:
+        elif self.params.short and price <= below:
             day.entries = (self._bracket(Side.SELL, conid, day, None, None),)
             day.stage = "done"
 

@@ -19,7 +19,7 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
-from engine.strategy.api import Bar, Context, Instrument, Order, Side, State, Strategy
+from engine.strategy.api import Bar, Context, Instrument, Order, Side, State, Strategy, StrategyError
 from strategies.closing import GoFlat
 from strategies.indicators import RollingFit, RollingMoments
 
@@ -30,9 +30,9 @@ _FAILED = (State.REFUSED, State.CANCELLED, State.LOST)
 class PairsParams:
     """`length` and `source` are those of the bars; "recorded" takes the recording's own.
 
-    `notional` is the money in the first leg, in its currency; the second leg has `hedge` times as much. It is closed
-    when the z score is back within `leave`, or beyond `give_up`, where the pair is taken to have come apart for good; a
-    new trade then waits until the z score has been within `leave`.
+    `notional` is the money in the first leg, in its currency; the second leg has `hedge` times as much. A trade is
+    closed when the z score is back within `leave`, or beyond `give_up`, where the pair is taken to have come apart for
+    good: none is begun then until the z score has been within `leave`.
     """
 
     window: int = field(default=120, validator=ge(10))
@@ -59,7 +59,7 @@ class Pairs(Strategy[PairsParams]):
     def __init__(self, ctx: Context, params: PairsParams) -> None:
         super().__init__(ctx, params)
         if len(ctx.instruments) != 2:
-            raise ValueError(f"a pair has two instruments, not {len(ctx.instruments)}")
+            raise StrategyError(f"a pair has two instruments, not {len(ctx.instruments)}", place=ctx.strategy)
         self._first, self._second = ctx.instruments
         self._flat = GoFlat(ctx)
         self._bars: dict[int, Bar] = {}
@@ -121,7 +121,9 @@ class Pairs(Strategy[PairsParams]):
             elif abs(z) >= params.give_up:
                 self._barred = True
                 self._leave("gave up")
-        elif params.enter <= abs(z) < params.give_up and not self._barred and hedge > 0:
+        elif abs(z) >= params.give_up:
+            self._barred = True
+        elif abs(z) >= params.enter and not self._barred and hedge > 0:
             self._enter(Side.SELL if z > 0 else Side.BUY, hedge, first, second)
 
     def _enter(self, side: Side, hedge: float, first: float, second: float) -> None:

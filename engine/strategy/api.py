@@ -29,6 +29,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.market import Bar, Quote, Status, Trade
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
+from engine.errors import StrategyError
 from engine.strategy.context import Context, Holding
 from engine.strategy.window import Slice, Window
 
@@ -45,7 +46,8 @@ class Strategy(Generic[P]):
     """Base of every strategy. Override the handlers you need; keep your state on `self`.
 
     `Params` is an attrs class; the config's `params` table fills it, checked by its types and validators. `ctx` places
-    orders and answers questions; `params` are this copy's parameters.
+    orders and answers questions; `params` are this copy's parameters. An `__init__` that can't use what it was given
+    raises `StrategyError` with one sentence: the run then does not begin.
     """
 
     Params: ClassVar[type[Any]] = NoParams
@@ -109,6 +111,7 @@ __all__ = [
     "State",
     "Status",
     "Strategy",
+    "StrategyError",
     "Tif",
     "Trade",
     "Window",

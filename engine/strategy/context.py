@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.domain.instrument import Instrument
 from engine.domain.market import Bar, Quote, Status, Trade, Trading
 from engine.domain.messages import BarWish, Cancel, DropTimer, Modify, Place, PositionNow, SetTimer
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
-from engine.domain.order import Order
+from engine.domain.order import Order, State
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import Change, OrderTicket, OrderType, Side, Tif, TrailUnit, amend
 from engine.domain.view import MarketView
@@ -175,13 +176,55 @@ class Context:
 
     # --- orders -------------------------------------------------------------------------------------------------
 
-    def buy(self, name: Named, quantity: Number, **terms: Any) -> str:
-        """Ask to buy; returns the client order id. Terms: see `ticket`."""
-        return self._place(self.ticket(Side.BUY, name, quantity, **terms))
+    def buy(
+        self,
+        name: Named,
+        quantity: Number,
+        *,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        trail: Number | None = None,
+        trail_percent: bool = False,
+        offset: Number | None = None,
+        order_type: OrderType | str | None = None,
+        tif: Tif | str = Tif.DAY,
+        outside_rth: bool = False,
+        tag: str = "",
+        parent: str | None = None,
+        oca_group: str | None = None,
+    ) -> str:
+        """Ask to buy; returns the client order id. The terms are those of `ticket`."""
+        # fmt: off
+        return self._place(self._make(
+            Side.BUY, name, quantity, limit, stop, trail, trail_percent, offset,
+            order_type, tif, outside_rth, tag, parent, oca_group,
+        ))
+        # fmt: on
 
-    def sell(self, name: Named, quantity: Number, **terms: Any) -> str:
-        """Ask to sell; returns the client order id. Terms: see `ticket`."""
-        return self._place(self.ticket(Side.SELL, name, quantity, **terms))
+    def sell(
+        self,
+        name: Named,
+        quantity: Number,
+        *,
+        limit: Number | None = None,
+        stop: Number | None = None,
+        trail: Number | None = None,
+        trail_percent: bool = False,
+        offset: Number | None = None,
+        order_type: OrderType | str | None = None,
+        tif: Tif | str = Tif.DAY,
+        outside_rth: bool = False,
+        tag: str = "",
+        parent: str | None = None,
+        oca_group: str | None = None,
+    ) -> str:
+        """Ask to sell; returns the client order id. The terms are those of `ticket`."""
+        # fmt: off
+        return self._place(self._make(
+            Side.SELL, name, quantity, limit, stop, trail, trail_percent, offset,
+            order_type, tif, outside_rth, tag, parent, oca_group,
+        ))
+        # fmt: on
 
     def ticket(
         self,
@@ -206,8 +249,37 @@ class Context:
         The order type follows from the prices (none: MKT; limit: LMT; stop: STP; both: STOP_LIMIT; trail: TRAIL; trail
         and offset: TRAILLMT) unless `order_type` names one. Raises: BadTicket if the terms contradict one another.
         """
+        # fmt: off
+        return self._make(
+            side, name, quantity, limit, stop, trail, trail_percent, offset,
+            order_type, tif, outside_rth, tag, parent, oca_group,
+        )
+        # fmt: on
+
+    def _make(
+        self,
+        side: Side,
+        name: Named,
+        quantity: Number,
+        limit: Number | None,
+        stop: Number | None,
+        trail: Number | None,
+        trail_percent: bool,
+        offset: Number | None,
+        order_type: OrderType | str | None,
+        tif: Tif | str,
+        outside_rth: bool,
+        tag: str,
+        parent: str | None,
+        oca_group: str | None,
+    ) -> OrderTicket:
         instrument = self._by_name[name] if name in self._by_name else self.instrument(name)
-        kind = _kind_of(limit, stop, trail, offset) if order_type is None else OrderType(order_type)
+        if order_type is not None:
+            kind = OrderType(order_type)
+        elif limit is not None and stop is None and trail is None:
+            kind = OrderType.LIMIT
+        else:
+            kind = _kind_of(limit, stop, trail, offset)
         self._number += 1
         return OrderTicket(
             coid=f"{self.strategy}-{self._number:06d}",
@@ -218,11 +290,11 @@ class Context:
             order_type=kind,
             quantity=quantity if quantity.__class__ is Decimal else _decimal(quantity),
             tif=_TIFS.get(tif) or Tif(tif),
-            limit_price=_price(instrument, limit),
-            stop_price=_price(instrument, stop),
+            limit_price=None if limit is None else _price(instrument, limit),
+            stop_price=None if stop is None else _price(instrument, stop),
             trail=None if trail is None else _decimal(trail) if trail_percent else _price(instrument, trail),
             trail_unit=TrailUnit.PERCENT if trail_percent else TrailUnit.AMOUNT,
-            limit_offset=_price(instrument, offset),
+            limit_offset=None if offset is None else _price(instrument, offset),
             outside_rth=outside_rth,
             parent=parent,
             oca_group=oca_group,
@@ -254,8 +326,6 @@ class Context:
 
     def oca(self, *tickets: OrderTicket) -> tuple[str, ...]:
         """Ask for orders of which one's execution cancels the others; returns their client order ids."""
-        from msgspec.structs import replace
-
         self._groups += 1
         group = f"{self.strategy}-oca-{self._groups:04d}"
         return self._place_all(tuple(replace(ticket, oca_group=group) for ticket in tickets))
@@ -271,22 +341,25 @@ class Context:
         unknown = set(changes) - set(_TERM)
         if unknown:
             raise StrategyError(f"can't modify {sorted(unknown)[0]!r}; what can be is {', '.join(_TERM)}", place=coid)
-        amend(order.ticket, wanted)  # a contradiction is the author's to hear at once
+        ticket = amend(order.ticket, wanted)  # a contradiction is the author's to hear at once
+        self.open_orders[coid] = replace(order, state=State.PENDING_MODIFY, wanted=ticket)
         self._wants.append(Modify(coid, self.strategy, wanted))
         return True
 
     def cancel(self, coid: str) -> bool:
         """Ask for an order's cancellation. Returns False, asking for nothing, if it is closed already."""
-        if coid not in self.open_orders:
+        order = self.open_orders.get(coid)
+        if order is None:
             return False
         self._wants.append(Cancel(coid, self.strategy))
+        self.open_orders[coid] = replace(order, state=State.PENDING_CANCEL)
         return True
 
     def cancel_all(self, name: Named | None = None) -> int:
         """Ask for the cancellation of all the strategy's open orders; returns how many."""
         orders = self.orders(name)
         for order in orders:
-            self._wants.append(Cancel(order.ticket.coid, self.strategy))
+            self.cancel(order.ticket.coid)
         return len(orders)
 
     # --- time, bars, notes --------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from attrs import evolve
 
 from engine.domain.columns import Chunk, merge
 from engine.domain.market import COLUMNS, RANK, Bar, Kind, MarketEvent, Quote, Status, Trade
@@ -31,11 +33,19 @@ def chunk_of(events: Sequence[MarketEvent], status_before: dict[int, Status] | N
 
 
 def chunks_of(events: Sequence[MarketEvent], cuts: Sequence[int]) -> Iterator[Chunk]:
-    """The events in chunks, cut before the given places."""
+    """The events in chunks, cut before the given places; each knows what came before it, but for status."""
     ordered = in_order(events)
     edges = sorted({0, len(ordered), *(cut for cut in cuts if 0 < cut < len(ordered))})
+    known: dict[type, dict[int, Any]] = {Quote: {}, Trade: {}, Bar: {}, Status: {}}
     for start, stop in pairwise(edges):
-        yield chunk_of(ordered[start:stop])
+        yield evolve(
+            chunk_of(ordered[start:stop]),
+            quotes_before=dict(known[Quote]),
+            trades_before=dict(known[Trade]),
+            bars_before=dict(known[Bar]),
+        )
+        for event in ordered[start:stop]:
+            known[type(event)][event.conid] = event
 
 
 def events_of(chunk: Chunk) -> list[tuple[MarketEvent, bool]]:

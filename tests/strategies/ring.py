@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from engine.domain.instrument import Instrument
-from engine.domain.market import MarketEvent
+from engine.domain.market import MarketEvent, Quote, Trade
 from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from engine.domain.order import Order
 from engine.domain.sessions import Sessions
@@ -37,7 +38,18 @@ CLOSE = OPEN + 390 * M
 AAA, BBB = Instrument(conid=1, symbol="AAA"), Instrument(conid=2, symbol="BBB")
 TWO_DAYS = Sessions(opens_ns=(OPEN, OPEN + NS_PER_DAY), closes_ns=(CLOSE, CLOSE + NS_PER_DAY))
 # Limits that refuse nothing by accident in markets of a few rows; what a test is about it tightens.
+QUICK = VenueSettings(latency_ms=LatencySettings(place=10, modify=10, cancel=10), fees="none")
 LOOSE = Limits(quote_age_max_s=Decimal(100_000), price_collar_pct=Decimal(50))
+
+
+def quote(ts_ns: int, bid: float, ask: float, conid: int = 1, size: float = 1e6) -> MarketEvent:
+    """A quote at nanoseconds after the open."""
+    return Quote(OPEN + ts_ns, conid, bid, ask, size, size)
+
+
+def trade(ts_ns: int, price: float, size: float = 100.0, conid: int = 1) -> MarketEvent:
+    """A trade at nanoseconds after the open."""
+    return Trade(OPEN + ts_ns, conid, price, size)
 
 
 @frozen
@@ -85,7 +97,7 @@ class Ring:
     sessions: Sessions = TWO_DAYS
     limits: Limits = LOOSE
     by_instrument: dict[str, Limits] = field(factory=dict)
-    venue: VenueSettings = VenueSettings(latency_ms=LatencySettings(place=10, modify=10, cancel=10), fees="none")
+    venue: VenueSettings = QUICK
     pipeline: Pipeline = Pipeline.FUSED
     cuts: tuple[int, ...] = ()
     instruments: tuple[Instrument, ...] = (AAA,)
@@ -104,23 +116,21 @@ class Ring:
             replay=ReplaySettings(pipeline=self.pipeline),
         )
         sessions = {"XNYS": self.sessions}
-        venue = SimVenue(
-            instruments=known, settings=self.venue, sessions=sessions, fees=FeeSchedule.none(), seed=0
-        )  # fmt: skip
-        journal = RunJournal()
-        test = Backtest(
-            settings=settings,
-            instruments=known,
-            sessions=sessions,
-            jobs=(Job(name="s", strategy=strategy, params=params, instruments=self.instruments),),
-            venue=venue,
-            venue_counts=venue.counts,
-            journal=journal,
-            span_ns=(rows[0].ts_ns, rows[-1].ts_ns),
-        )
-        test.run(chunks_of(rows, self.cuts))
-        result = test.result()
-        journal.close()
+        fees = FeeSchedule.none()
+        venue = SimVenue(instruments=known, settings=self.venue, sessions=sessions, fees=fees, seed=0)
+        with closing(RunJournal()) as journal:
+            test = Backtest(
+                settings=settings,
+                instruments=known,
+                sessions=sessions,
+                jobs=(Job(name="s", strategy=strategy, params=params, instruments=self.instruments),),
+                venue=venue,
+                venue_counts=venue.counts,
+                journal=journal,
+                span_ns=(rows[0].ts_ns, rows[-1].ts_ns),
+            )
+            test.run(chunks_of(rows, self.cuts))
+            result = test.result()
         assert dict(result.off) == {}
         return Run(result, test.host.seats["s"].strategy)
 
