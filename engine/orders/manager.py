@@ -96,7 +96,7 @@ class OrderManager:
             if isinstance(intent, Place):
                 self._place(intent, now_ns, requests)
             elif isinstance(intent, Cancel):
-                self._cancel(intent, now_ns, requests, updates)
+                self._cancel(intent, now_ns, requests)
             else:
                 self._modify(intent, now_ns, requests, updates)
         return requests, updates
@@ -113,13 +113,13 @@ class OrderManager:
             self.histories[coid] = [(now_ns, _SENT, "Sent")]
         requests.append(PlaceRequest(intent.tickets))
 
-    def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
+    def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request]) -> None:
         coid = intent.coid
         order = self._book.get(coid)
         if order is None or order.state in CLOSED:
             return  # it has ended meanwhile, and the strategy has been told
         self.facts.append((now_ns, "cancel", coid, None))
-        updates.append(self._advance(order, CancelAsked(coid=coid, ts_ns=now_ns)))
+        self._advance(order, CancelAsked(coid=coid, ts_ns=now_ns))
         requests.append(CancelRequest(coid))
 
     def _modify(self, intent: Modify, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
@@ -139,7 +139,7 @@ class OrderManager:
             updates.append(Update(order, no))
             return
         self.facts.append((now_ns, "modify", coid, ticket))
-        updates.append(self._advance(order, ModifyAsked(coid=coid, ts_ns=now_ns), wanted=ticket))
+        self._advance(order, ModifyAsked(coid=coid, ts_ns=now_ns), wanted=ticket)
         requests.append(ModifyRequest(ticket))
 
     def _deny(self, verdict: Denied, now_ns: int, updates: list[Update]) -> None:

@@ -166,6 +166,7 @@ class Backtest:
         market = Market(
             rows, self.venue, window=self.settings.replay.window, on_chunk=self._chunk_done, widths=self.widths
         )
+        market.merges = not self.host.listening
         first = market.open()
         if first is None:
             raise ConfigError("the recording has no rows in the span and for the instruments asked for")

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer
 from engine.domain.messages import Request
+from engine.domain.moments import END_OF_TIME_NS
 from engine.errors import StrategyError
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
@@ -77,6 +78,9 @@ class Market:
         self._widths = widths
         self._on_chunk = on_chunk
         self._timers = Timers()
+        self._timer_ns = END_OF_TIME_NS
+        # Set where no strategy listens to its orders: then nobody can act between two answers, and they go together.
+        self.merges = False
         self._chunk: Chunk | None = None
         self._row = 0  # next row for the strategies
         self._venue_row = 0  # next row for the venue: one ahead while news of a row goes before the row itself
@@ -100,6 +104,7 @@ class Market:
         assert chunk is not None
         venue = self._venue
         row = self._row
+        timer_ns = self._timer_ns
         while True:
             ended = False
             if row == chunk.size:
@@ -113,13 +118,15 @@ class Market:
             else:
                 until_ns = chunk.times[row]
             due_ns = venue.next_due_ns()
-            timer_ns = self._timers.next_ns()
             if due_ns <= until_ns and due_ns <= timer_ns:
-                lap.answers = venue.take_due(due_ns, self._venue_row)
-                if not lap.answers:
+                answers = venue.take_due(due_ns, self._venue_row)
+                if not answers:
                     continue
+                lap.answers += answers
                 if due_ns > lap.now_ns:
                     lap.now_ns = due_ns
+                if self.merges:
+                    continue
                 due_ns = venue.next_due_ns()
             elif lap.updates:
                 pass  # refusals of the moment just past: told before time goes on
@@ -127,17 +134,21 @@ class Market:
                 if timer_ns > lap.now_ns:
                     lap.now_ns = timer_ns
                 lap.timers = self._timers.due(timer_ns)
-                timer_ns = self._timers.next_ns()
+                timer_ns = self._timer_ns = self._timers.next_ns()
             elif ended:
-                self._end(lap)
+                if not lap.answers:
+                    self._end(lap)
                 return
             elif self._offer(lap, chunk, row, due_ns if due_ns < timer_ns else timer_ns):
                 return
             else:
-                lap.now_ns = until_ns
-                lap.answers = venue.take_row(row)
+                answers = venue.take_row(row)
                 self._venue_row = row + 1
-                if not lap.answers:
+                if not answers:
+                    continue
+                lap.answers += answers
+                lap.now_ns = until_ns
+                if self.merges:
                     continue
                 due_ns = venue.next_due_ns()
             self._guard(lap)
@@ -149,7 +160,7 @@ class Market:
         """Answers that are still on their way are heard, for money has moved; then the run is over."""
         if not self._ended:
             self._ended = True
-            lap.answers = self._venue.finish(self.last_ns)
+            lap.answers = list(self._venue.finish(self.last_ns))
             if lap.answers:
                 lap.now_ns = max(lap.now_ns, max(answer.ts_ns for answer in lap.answers))
                 return
@@ -174,6 +185,7 @@ class Market:
             lap.requests = []
         if lap.wishes:
             self._timers.take(lap.wishes)
+            self._timer_ns = self._timers.next_ns()
             lap.wishes = []
         lap.start = lap.stop = lap.taken = self._row
         lap.number += 1

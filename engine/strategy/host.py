@@ -18,7 +18,7 @@ import numpy as np
 from attrs import define, field
 
 from engine.domain.columns import Chunk, Columns, Ints
-from engine.domain.facts import CancelAsked, Filled, ModifyAsked
+from engine.domain.facts import Filled
 from engine.domain.market import COLUMNS, ROW, Kind, MarketEvent
 from engine.domain.messages import BarWish, Cancel, Intent, Place, PositionNow, TimerDue, TimerWish, Update
 from engine.domain.order import CLOSED
@@ -30,7 +30,6 @@ from engine.strategy.context import Context
 Handler = Callable[[Any], None]
 Route = tuple[tuple["Seat", Handler], ...]
 
-_OWN_DOING = frozenset({CancelAsked, ModifyAsked})  # no news to the strategy that asked
 _HANDLER = {Kind.QUOTES: "on_quote", Kind.TRADES: "on_trade", Kind.BARS: "on_bar", Kind.STATUS: "on_status"}
 
 
@@ -148,6 +147,11 @@ class StrategyHost:
             wishes.extend(seat.ctx.bar_wishes)
         return wishes
 
+    @property
+    def listening(self) -> bool:
+        """True if any strategy has a handler that news of an order could wake."""
+        return any(seat.on_order is not None or seat.on_fill is not None for seat in self.seats.values())
+
     def stop(self, now_ns: int) -> None:
         """Call every `on_stop`."""
         self._now_ns = now_ns
@@ -176,7 +180,7 @@ class StrategyHost:
             kind = update.event.__class__
             if kind is Filled and seat.on_fill is not None and seat.off is None:
                 self._guarded(seat, seat.on_fill, update.event)
-            if seat.on_order is not None and kind not in _OWN_DOING and seat.off is None:
+            if seat.on_order is not None and seat.off is None:
                 self._guarded(seat, seat.on_order, update.order)
 
     def wake(self, timers: Sequence[TimerDue], now_ns: int) -> None:
