@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
+from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
 from engine.venue import bars, ticks
 from engine.venue.tape import Tape, tape_of
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 # A thousandth of a tick: far below any price difference, far above what a float loses by a price scale.
 HAIR: Final = 0.001
+# Bars of a day mostly end at midnight, hours after the session whose prices they hold.
+LONG_BAR_NS: Final = 6 * 60 * NS_PER_MINUTE
+LONG_BAR_GRACE_NS: Final = 12 * 60 * NS_PER_MINUTE
 _LEVELS_MAX: Final = 100_000
 _NO_TIMES: Final = np.empty(0, np.int64)
 
@@ -253,6 +257,14 @@ class Book:
     def bar_extreme(self, order: WorkingOrder, extreme: float, start: int, stop: int) -> float:
         """A trail's extreme after the bars in [start, stop), none of which triggered it."""
         return bars.extreme_after(self, order, extreme, start, stop)
+
+    def grace_ns(self, row: int) -> int:
+        """How long after the close an order is kept, so that a day's bar is known before its orders expire."""
+        tape = self.tape
+        if row > tape.ticks_from:
+            return 0
+        bar = tape.last_bar(row)
+        return LONG_BAR_GRACE_NS if bar is not None and bar.span_ns >= LONG_BAR_NS else 0
 
     # Life on the book
 

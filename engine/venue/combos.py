@@ -54,6 +54,11 @@ class ComboBook(Book):
     def settle(self, row: int) -> None:
         """A combo order has no silent state."""
 
+    def grace_ns(self, row: int) -> int:
+        """A combo is matched on quotes alone."""
+        del row
+        return 0
+
     # Matching
 
     def enter(self, order: WorkingOrder, now_ns: int, row: int) -> None:

@@ -6,7 +6,6 @@ moving to where the mid was.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,6 @@ from engine.venue.working import WorkingOrder
 if TYPE_CHECKING:
     from engine.venue.book import Book
 
-_HALF = Decimal("0.5")
 _BLOCK = 4096
 
 
@@ -52,7 +50,7 @@ def _fill(
             if quantity < order.left:
                 flags = ("capped",)
     # Exact, and at half a tick where the spread is odd: that is where such orders trade.
-    mid = (book.instrument.price(touch[0]) + book.instrument.price(touch[1])) * _HALF
+    mid = (book.instrument.price(touch[0]) + book.instrument.price(touch[1])) / 2
     if order.limit is not None:
         mid = min(mid, order.limit) if order.buy else max(mid, order.limit)
     book.floor.fill(order, quantity, mid, now_ns, maker=True, flags=flags)

@@ -392,7 +392,7 @@ class SimVenue:
             if order.act is CLOSING and commands.too_late(order.ticket, book, now_ns) is not None:
                 floor.cancel(order, now_ns, "cutoff")  # a child whose entry was filled too late
                 return
-            self._set_alarm(order, hours.closes_ns(order, now_ns))
+            self._set_close(order, now_ns)
         order.stand = WORKING
         if not said:
             floor.accept(order, now_ns)
@@ -406,6 +406,12 @@ class SimVenue:
             self._number += 1
             heappush(self._alarms, (at_ns, self._number, order))
 
+    def _set_close(self, order: WorkingOrder, now_ns: int) -> None:
+        closes = hours.closes_ns(order, now_ns)
+        if closes != END_OF_TIME_NS:
+            closes += order.book.grace_ns(self._floor.row)
+        self._set_alarm(order, closes)
+
     def _ring(self, order: WorkingOrder, now_ns: int, row: int) -> None:
         """The open or the close that an order has waited for."""
         floor = self._floor
@@ -413,7 +419,7 @@ class SimVenue:
         tif = order.ticket.tif
         if order.stand is WAITING:
             order.stand = WORKING
-            self._set_alarm(order, hours.closes_ns(order, now_ns))
+            self._set_close(order, now_ns)
             floor.accept(order, now_ns)
             if tif is Tif.OPG:
                 order.act = OPENING
