@@ -142,8 +142,9 @@ class MarketMaker(Strategy[MarketMakerParams]):
         limit = order.ticket.limit_price
         assert limit is not None  # we place nothing but limit orders
         if abs(price - limit) >= self.params.refresh_ticks * instrument.tick_at(limit):
-            # The room on this side shrinks by this order's own fills alone, so what is left of it always fits.
-            ctx.modify(order.coid, limit=price, quantity=order.filled + size)
+            # Filled up to the size wanted, but never to more than two orders in all: a ticket's limits count it whole.
+            whole = min(order.filled + size, 2 * self.params.quantity)
+            ctx.modify(order.coid, limit=price, quantity=max(whole, order.ticket.quantity))
 
     def _withdraw(self, side: _Quoting) -> None:
         order = None if side.coid is None else self.ctx.order(side.coid)
