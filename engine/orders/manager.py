@@ -63,11 +63,11 @@ class OrderManager:
     def hear(self, answers: Sequence[Answer]) -> list[Update]:
         """Apply what a venue said; return what became of the orders."""
         updates: list[Update] = []
-        facts = self.facts
+        facts, book, histories = self.facts, self._book, self.histories
         for answer in answers:
             coid = answer.coid
             facts.append((answer.ts_ns, "answer", coid, answer))
-            order = self._book.get(coid)
+            order = book.get(coid)
             if order is None:
                 self.frozen[coid] = f"{type(answer).__name__} for an order that is not ours"
                 facts.append((answer.ts_ns, "foreign", coid, self.frozen[coid]))
@@ -77,10 +77,14 @@ class OrderManager:
                     continue  # exactly once, however often it is said
                 self._executions.add(answer.exec_id)
             try:
-                updates.append(self._advance(order, answer))
+                after = advance(order, answer)
             except IllegalTransition as error:
                 self.frozen[coid] = str(error)
                 facts.append((answer.ts_ns, "illegal", coid, str(error)))
+                continue
+            book[coid] = after
+            histories[coid].append((answer.ts_ns, after.state, answer.__class__.__name__))
+            updates.append(Update(after, answer))
         return updates
 
     def act(self, verdicts: Sequence[Verdict], now_ns: int) -> tuple[list[Request], list[Update]]:

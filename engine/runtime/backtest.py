@@ -41,6 +41,9 @@ from engine.strategy.host import Seat, StrategyHost
 _ZERO: Final = Decimal(0)
 _CANON: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 
+# A replay's journal is its product, not its memory: facts go over in lots.
+_FACTS_TOGETHER: Final = 2_048
+
 Progress = Callable[[int, int, float], None]  # rows done, time reached (ns UTC), equity
 
 
@@ -189,14 +192,16 @@ class Backtest:
         self._last = market.last_ns
         market.close()
         self._notes()
-        self._store()
+        self.journal.record(self.orders.facts)
+        self.orders.facts.clear()
 
     # --- while it runs ------------------------------------------------------------------------------------------
 
     def _store(self) -> None:
-        if self.orders.facts:
-            self.journal.record(self.orders.facts)
-            self.orders.facts.clear()
+        facts = self.orders.facts
+        if len(facts) >= _FACTS_TOGETHER:
+            self.journal.record(facts)
+            facts.clear()
 
     def _notes(self) -> None:
         """Strategies' logs and states into the journal, their indicators into thinned lines."""
@@ -225,7 +230,6 @@ class Backtest:
         self._chart(chunk)
         if self._last < 0:
             self._notes()
-            self._store()
         if self.progress is not None:
             done = sum(self._by_kind.values())
             self.progress(done, int(chunk.ts_ns[-1]), self._marks.equity_now())

@@ -82,6 +82,8 @@ class Market:
         # Set where no strategy listens to its orders: then nobody can act between two answers, and they go together.
         self.merges = False
         self._chunk: Chunk | None = None
+        self._times: list[int] = []
+        self._size = 0
         self._row = 0  # next row for the strategies
         self._venue_row = 0  # next row for the venue: one ahead while news of a row goes before the row itself
         self._still = 0
@@ -91,32 +93,33 @@ class Market:
 
     def open(self) -> Chunk | None:
         """Read the first chunk; None if the recording is empty."""
-        self._chunk = self._next()
-        if self._chunk is not None:
-            self._venue.begin(self._chunk)
-            self.last_ns = int(self._chunk.ts_ns[0])
-        return self._chunk
+        first = self._next()
+        if first is not None:
+            self._begin(first)
+            self.last_ns = self._times[0]
+        return first
 
     def step(self, lap: Lap) -> None:
         """Take in what the round brought, and start the next one."""
-        self._take_in(lap)
-        chunk = self._chunk
-        assert chunk is not None
+        taken = lap.taken
+        if taken > lap.start:
+            self._took(lap, taken)
+        if lap.requests or lap.wishes:
+            self._take_in(lap)
+        lap.number += 1
         venue = self._venue
         row = self._row
         timer_ns = self._timer_ns
         while True:
             ended = False
-            if row == chunk.size:
-                following = self._follow(chunk)
-                if following is None:
-                    ended = True
-                    until_ns = self.last_ns
-                else:
-                    chunk, row = following, 0
-                    until_ns = chunk.times[0]
+            if row < self._size:
+                until_ns = self._times[row]
+            elif self._follow():
+                row = 0
+                until_ns = self._times[0]
             else:
-                until_ns = chunk.times[row]
+                ended = True
+                until_ns = self.last_ns
             due_ns = venue.next_due_ns()
             if due_ns <= until_ns and due_ns <= timer_ns:
                 answers = venue.take_due(due_ns, self._venue_row)
@@ -136,10 +139,11 @@ class Market:
                 lap.timers = self._timers.due(timer_ns)
                 timer_ns = self._timer_ns = self._timers.next_ns()
             elif ended:
+                lap.start = lap.stop = lap.taken = row
                 if not lap.answers:
                     self._end(lap)
                 return
-            elif self._offer(lap, chunk, row, due_ns if due_ns < timer_ns else timer_ns):
+            elif self._offer(lap, row, due_ns if due_ns < timer_ns else timer_ns):
                 return
             else:
                 answers = venue.take_row(row)
@@ -151,55 +155,64 @@ class Market:
                 if self.merges:
                     continue
                 due_ns = venue.next_due_ns()
-            self._guard(lap)
-            if not ended:
-                self._offer(lap, chunk, row, due_ns if due_ns < timer_ns else timer_ns)
+            if lap.now_ns == self._still_ns:
+                self._guard(lap)
+            else:
+                self._still_ns = lap.now_ns
+                self._still = 0
+            self._offer(lap, row, due_ns if due_ns < timer_ns else timer_ns)
             return
 
     def _end(self, lap: Lap) -> None:
         """Answers that are still on their way are heard, for money has moved; then the run is over."""
         if not self._ended:
             self._ended = True
+            self._venue.settle(self._venue_row)
             lap.answers = list(self._venue.finish(self.last_ns))
             if lap.answers:
                 lap.now_ns = max(lap.now_ns, max(answer.ts_ns for answer in lap.answers))
                 return
         lap.finished = True
 
+    def _took(self, lap: Lap, taken: int) -> None:
+        """The strategies have consumed the rows before `taken`."""
+        self._row = taken
+        lap.now_ns = self.last_ns = self._times[taken - 1]
+        if taken == lap.stop:
+            self._width = min(self._window, 2 * self._width)
+        else:
+            self._width = max(_NARROWEST, min(self._window, 2 * (taken - lap.start)))
+        if taken > self._venue_row:
+            self._venue_row = taken
+
     def _take_in(self, lap: Lap) -> None:
-        start, taken = lap.start, lap.taken
-        if taken > start:
-            self._row = taken
-            assert self._chunk is not None
-            lap.now_ns = self.last_ns = self._chunk.times[taken - 1]
-            if taken < lap.stop:
-                self._width = max(_NARROWEST, min(self._window, 2 * (taken - start)))
-            else:
-                self._width = min(self._window, 2 * self._width)
-            if taken > self._venue_row:
-                self._venue_row = taken
-        self._venue.settle(self._venue_row)
         if lap.requests:
             if not self._ended:
+                self._venue.settle(self._venue_row)
                 self._venue.submit(lap.requests, lap.now_ns)
             lap.requests = []
         if lap.wishes:
             self._timers.take(lap.wishes)
             self._timer_ns = self._timers.next_ns()
             lap.wishes = []
-        lap.start = lap.stop = lap.taken = self._row
-        lap.number += 1
 
-    def _follow(self, chunk: Chunk) -> Chunk | None:
-        """The chunk is used up: go on to the next one."""
+    def _begin(self, chunk: Chunk) -> None:
+        self._chunk = chunk
+        self._times = chunk.times
+        self._size = chunk.size
+        self._row = self._venue_row = 0
+        self._venue.begin(chunk)
+
+    def _follow(self) -> bool:
+        """The chunk is used up: go on to the next one; False if there is none."""
         following = self._next()
         if following is None:
-            return None
-        self._on_chunk(chunk)
-        self._row = self._venue_row = 0
-        self._chunk = following
-        self._venue.begin(following)
-        return following
+            return False
+        assert self._chunk is not None
+        self._venue.settle(self._venue_row)
+        self._on_chunk(self._chunk)
+        self._begin(following)
+        return True
 
     def _next(self) -> Chunk | None:
         for chunk in self._chunks:
@@ -212,28 +225,23 @@ class Market:
         if self._chunk is not None:
             self._on_chunk(self._chunk)
 
-    def _offer(self, lap: Lap, chunk: Chunk, row: int, due_ns: int) -> bool:
+    def _offer(self, lap: Lap, row: int, due_ns: int) -> bool:
         """Put the rows up to the horizon into the lap; False if the very next row brings news first."""
-        lap.chunk = chunk
-        lap.start = lap.stop = lap.taken = row
-        size = chunk.size
+        assert self._chunk is not None
+        lap.chunk = self._chunk
         stop = row + (self._width if self._widths is None else self._widths())
-        if stop > size:
-            stop = size
-        if stop == row:
-            return False
-        if due_ns <= chunk.times[stop - 1]:
-            stop = bisect_left(chunk.times, due_ns, row, stop)
-        if self._venue_row < stop:
-            stop = self._venue.scan(self._venue_row, stop)
+        if stop > self._size:
+            stop = self._size
+        if stop > row:
+            if due_ns <= self._times[stop - 1]:
+                stop = bisect_left(self._times, due_ns, row, stop)
+            if self._venue_row < stop:
+                stop = self._venue.scan(self._venue_row, stop)
+        lap.start = lap.taken = row
         lap.stop = stop
         return stop > row
 
     def _guard(self, lap: Lap) -> None:
-        if lap.now_ns != self._still_ns:
-            self._still_ns = lap.now_ns
-            self._still = 0
-            return
         self._still += 1
         if self._still > LOOP_LIMIT:
             names = sorted({answer.coid.rsplit("-", 1)[0] for answer in lap.answers})

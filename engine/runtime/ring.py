@@ -8,10 +8,11 @@ what the venue said, after the gate it carries out what was approved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
-from engine.domain.messages import DropTimer, SetTimer
+from engine.domain.messages import DropTimer, PositionNow, SetTimer
 from engine.orders.manager import OrderManager
 from engine.portfolio.books import Portfolio
 from engine.risk.gate import Gate
@@ -20,6 +21,7 @@ from engine.runtime.market import Market
 from engine.strategy.host import StrategyHost
 
 Step = Callable[[Lap], None]
+_NO_POSITIONS: Final[list[PositionNow]] = []  # never written to
 
 
 class Ring:
@@ -55,7 +57,8 @@ class Ring:
     def hear(self, lap: Lap) -> None:
         """Orders: what the venue said becomes updates."""
         if lap.answers:
-            lap.updates.extend(self.orders.hear(lap.answers))
+            updates = self.orders.hear(lap.answers)
+            lap.updates = lap.updates + updates if lap.updates else updates
             self._store()
             lap.answers = []
 
@@ -74,9 +77,8 @@ class Ring:
             host.wake(lap.timers, lap.now_ns)
             lap.timers = []
         if lap.stop > lap.start and not wants:
-            lap.taken = host.run(lap.chunk, lap.start, lap.stop)
-            if lap.taken > lap.start:
-                lap.now_ns = host.now_ns()
+            taken = lap.taken = host.run(lap.chunk, lap.start, lap.stop)
+            lap.now_ns = lap.chunk.times[taken - 1]
         if wants:
             self.sort_wants(lap)
 
@@ -96,7 +98,7 @@ class Ring:
         if lap.updates:
             gate.hear(lap.updates, lap.positions)
             lap.updates = []
-            lap.positions = []
+            lap.positions = _NO_POSITIONS
         if lap.intents:
             view = self.host.view
             now_ns = lap.now_ns
@@ -119,11 +121,15 @@ def run_fused(ring: Ring, lap: Lap) -> None:
         offer(lap)
         if lap.finished:
             return
-        hear(lap)
-        book(lap)
+        if lap.answers:
+            hear(lap)
+        if lap.updates:
+            book(lap)
         decide(lap)
-        judge(lap)
-        act(lap)
+        if lap.intents or lap.updates:
+            judge(lap)
+        if lap.verdicts:
+            act(lap)
 
 
 async def run_channels(ring: Ring, lap: Lap) -> None:

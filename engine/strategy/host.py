@@ -109,7 +109,7 @@ class StrategyHost:
         """Time of the event in hand."""
         if not self._in_window:
             return self._now_ns
-        return int(self._chunk.ts_ns[self._row_in_hand()])
+        return self._chunk.times[self._row_in_hand()]
 
     def view(self) -> ChunkView:
         """The market up to and with the event in hand."""
@@ -169,19 +169,27 @@ class StrategyHost:
             for seat in seats.values():
                 seat.ctx.hear_position(position)
         for update in updates:
-            ticket = update.order.ticket
+            order = update.order
+            ticket = order.ticket
             open_orders = seats[ticket.strategy].ctx.open_orders
-            if update.order.state in CLOSED:
+            if order.state in CLOSED:
                 open_orders.pop(ticket.coid, None)
             else:
-                open_orders[ticket.coid] = update.order
+                open_orders[ticket.coid] = order
         for update in updates:
-            seat = seats[update.order.ticket.strategy]
-            kind = update.event.__class__
-            if kind is Filled and seat.on_fill is not None and seat.off is None:
-                self._guarded(seat, seat.on_fill, update.event)
-            if seat.on_order is not None and seat.off is None:
-                self._guarded(seat, seat.on_order, update.order)
+            order = update.order
+            seat = seats[order.ticket.strategy]
+            if seat.off is not None:
+                continue
+            mark = len(self.wants)
+            try:
+                if seat.on_fill is not None and update.event.__class__ is Filled:
+                    seat.on_fill(update.event)
+                if seat.on_order is not None:
+                    mark = len(self.wants)
+                    seat.on_order(order)
+            except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+                self._switch_off(seat, error, mark)
 
     def wake(self, timers: Sequence[TimerDue], now_ns: int) -> None:
         """Call the handlers of all timers due at one moment."""
@@ -221,7 +229,7 @@ class StrategyHost:
             self.wants[:0] = held
         self._row = taken
         if taken:
-            self._now_ns = int(chunk.ts_ns[taken - 1])
+            self._now_ns = chunk.times[taken - 1]
         return taken
 
     def _hand_out(self, plan: _Plan, count: int, stop: int) -> int:
