@@ -268,11 +268,14 @@ class Book:
 
     # Life on the book
 
-    def enter(self, order: WorkingOrder, now_ns: int, row: int) -> None:
-        """Let an order that has become live meet the market as rows before `row` show it, and then rest."""
+    def enter(self, order: WorkingOrder, now_ns: int, row: int, *, opening: bool = False) -> None:
+        """Let an order that has become live meet the market as rows before `row` show it, and then rest.
+
+        At the open what is known may be yesterday's: nothing is matched with it (`opening`).
+        """
         order.live_ns = now_ns
         order.folded = row
         order.ahead = UNKNOWN_QUEUE
         order.taking = False
-        if ticks.meet(self, order, now_ns, row) and order.stand is WORKING:
+        if ticks.meet(self, order, now_ns, row, opening=opening) and order.stand is WORKING:
             self.put(order)

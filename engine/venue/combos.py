@@ -61,10 +61,10 @@ class ComboBook(Book):
 
     # Matching
 
-    def enter(self, order: WorkingOrder, now_ns: int, row: int) -> None:
+    def enter(self, order: WorkingOrder, now_ns: int, row: int, *, opening: bool = False) -> None:
         """Match a new order with the legs' quotes in force, if the rule does so; then let it stand."""
         order.live_ns = now_ns
-        if self.rule.arrival:
+        if self.rule.arrival and not opening:
             self._match(order, now_ns, row, {})
             if order.ioc and order.stand is WORKING:
                 self.floor.cancel(order, now_ns, "ioc")

@@ -40,10 +40,10 @@ def against_ticket(ticket: OrderTicket, book: Book) -> No:
     if instrument.sec_type is SecType.COMBO:
         return "order_type", f"a combo takes MKT and LMT orders, not {kind}"
     if ticket.tif is Tif.IOC or ticket.tif is Tif.OPG:
-        return "time_in_force", f"{kind} can't be {ticket.tif}"
+        return "time_in_force", f"{kind} can't have the time in force {ticket.tif}"
     if kind in AT_CLOSE:
         if ticket.tif is not Tif.DAY:
-            return "time_in_force", f"{kind} can't be {ticket.tif}"
+            return "time_in_force", f"{kind} can't have the time in force {ticket.tif}"
         if book.sessions.always:
             return "no_session", f"{instrument.symbol} trades round the clock: it has no close"
     return None

@@ -383,6 +383,9 @@ class SimVenue:
         book = order.book
         if not book.sessions.always:
             opens = hours.waits_until_ns(order, now_ns)
+            if opens is not None and order.ioc:
+                floor.cancel(order, now_ns, "ioc")  # there is nothing to take until then
+                return
             if opens is not None:
                 order.stand = WAITING
                 if not said:
@@ -425,7 +428,7 @@ class SimVenue:
                 order.act = OPENING
             if order.act is not CLOSING:
                 self._active[book.conid] = book
-                book.enter(order, now_ns, row)
+                book.enter(order, now_ns, row, opening=True)
         elif order.act is CLOSING:
             auctions.close_at(book, order, now_ns, row)
         elif tif is Tif.GTC:

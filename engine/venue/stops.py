@@ -77,7 +77,7 @@ def trigger(book: Book, order: WorkingOrder, now_ns: int, level: float) -> None:
     book.set_limit(order, limit)
 
 
-def beyond_on_arrival(book: Book, order: WorkingOrder, now_ns: int, row: int) -> bool:
+def beyond_on_arrival(book: Book, order: WorkingOrder, now_ns: int, row: int, *, opening: bool) -> bool:
     """Trigger a stop that is beyond its level as it arrives; on bars it waits for the next one.
 
     Returns: True if it triggered (and has gone its way).
@@ -86,7 +86,12 @@ def beyond_on_arrival(book: Book, order: WorkingOrder, now_ns: int, row: int) ->
     if order.act is TRAIL and order.extreme != order.extreme:
         order.extreme = price
         return False
-    if row <= book.tape.ticks_from or not is_beyond(book, order, price, stop_level(order)) or book.tape.halted(row):
+    if (
+        opening
+        or row <= book.tape.ticks_from
+        or not is_beyond(book, order, price, stop_level(order))
+        or book.tape.halted(row)
+    ):
         return False
     trigger(book, order, now_ns, stop_level(order))
     book.enter(order, now_ns, row)

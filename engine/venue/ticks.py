@@ -22,7 +22,7 @@ _NAN = float("nan")
 # Arrival
 
 
-def meet(book: Book, order: WorkingOrder, now_ns: int, row: int) -> bool:
+def meet(book: Book, order: WorkingOrder, now_ns: int, row: int, *, opening: bool = False) -> bool:
     """Match an order that has just become live against what rows before `row` show.
 
     Returns: True if it is to stand on the book now; False if it is over, or stands there already.
@@ -30,11 +30,11 @@ def meet(book: Book, order: WorkingOrder, now_ns: int, row: int) -> bool:
     act = order.act
     if act is not MARKET and act is not LIMIT:
         if act is STOP or act is TRAIL:
-            return not stops.beyond_on_arrival(book, order, now_ns, row)
+            return not stops.beyond_on_arrival(book, order, now_ns, row, opening=opening)
         return True
     tape = book.tape
     rule = book.rule
-    shut = bool(tape.shut) and tape.halted(row)
+    shut = opening or (bool(tape.shut) and tape.halted(row))
     tried = False
     if row > tape.quotes_from:
         touch = tape.touch(row)

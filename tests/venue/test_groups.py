@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -25,9 +26,7 @@ def bracket(entry: Any, target: str = "10.10", stop: str = "9.90", quantity: int
     ]
 
 
-def run(
-    rows: list[MarketEvent], orders: list[Any], later: dict[int, list[Any]] | None = None, **more: Any
-) -> list[Any]:
+def run(rows: Sequence[Any], orders: list[Any], later: dict[int, list[Any]] | None = None, **more: Any) -> list[Any]:
     return play(venue_of(**more), rows, {0: [place(*orders)], **(later or {})})
 
 
@@ -65,7 +64,7 @@ def test_children_live_for_what_the_entry_has_filled() -> None:
         ("e", "60"),
         ("s", "60"),
     ]
-    assert said(answers)[-1] == "Cancelled t oca"
+    assert said(answers)[-2:] == ["Cancelled t oca", "Cancelled s oca"]  # neither holds anything to get out of
 
 
 def test_a_partial_exit_takes_from_the_sibling() -> None:
@@ -76,7 +75,7 @@ def test_a_partial_exit_takes_from_the_sibling() -> None:
     ]
     answers = run(rows, bracket(ticket("e", "BUY", limit="10.00")))
     assert [(coid, quantity) for coid, quantity, _, _ in fills(answers)] == [("e", "100"), ("t", "30"), ("s", "70")]
-    assert said(answers)[-1] == "Cancelled t oca"
+    assert said(answers)[-2:] == ["Cancelled t oca", "Cancelled s oca"]
 
 
 def test_cancelled_entry_takes_its_children_along() -> None:
@@ -86,10 +85,8 @@ def test_cancelled_entry_takes_its_children_along() -> None:
 
 
 def test_half_filled_entry_leaves_its_children() -> None:
-    rows = [quote(0, 10.0, 10.02), quote(1, 9.98, 10.0, ask_size=40), quote(2, 9.95, 9.97), quote(3, 9.89, 9.91)]
+    rows = [quote(0, 9.98, 10.0, ask_size=40), quote(1, 9.98, 10.0), quote(2, 9.95, 9.97), quote(3, 9.89, 9.91)]
     entry = ticket("e", "BUY", limit="10.00", tif=Tif.IOC)
-    rows[0] = quote(0, 9.98, 10.0, ask_size=40)
-    rows[1] = quote(1, 9.98, 10.0)
     answers = run(rows, bracket(entry))
     assert fills(answers) == [("e", "40", "10.00", "taker"), ("s", "40", "9.89", "taker")]
     assert "Cancelled e ioc" in said(answers)
@@ -105,7 +102,7 @@ def test_two_targets_and_one_stop() -> None:
     ]
     answers = run(rows, orders)
     assert [(coid, quantity) for coid, quantity, _, _ in fills(answers)] == [("e", "100"), ("t1", "50"), ("s", "50")]
-    assert said(answers)[-1] == "Cancelled t2 oca"
+    assert said(answers)[-2:] == ["Cancelled t2 oca", "Cancelled s oca"]
 
 
 def test_child_of_an_entry_that_has_filled_is_live_at_once() -> None:
@@ -128,7 +125,7 @@ def test_entry_cut_down_to_what_it_has_filled() -> None:
     entry = ticket("e", "BUY", limit="10.00")
     answers = run(rows, bracket(entry), {1: [modify(ticket("e", "BUY", 40, "10.00"))]})
     assert [(coid, quantity) for coid, quantity, _, _ in fills(answers)] == [("e", "40"), ("t", "40")]
-    assert said(answers)[-2:] == ["Filled t", "Cancelled t oca"] or said(answers)[-1] == "Cancelled s oca"
+    assert said(answers)[-2:] == ["Cancelled t oca", "Cancelled s oca"]
 
 
 # Brackets on bars
@@ -154,7 +151,7 @@ def test_children_in_the_bar_of_a_market_entry(row: MarketEvent, found: list[str
         (bar(120, 10.05, 10.06, 9.99, 10.0), ["e 10.00"], 0),
         (bar(120, 10.05, 10.06, 9.85, 10.0), ["e 10.00", "s 9.90"], 0),  # on the way down it passed the entry first
         (bar(120, 10.05, 10.2, 9.99, 10.0), ["e 10.00"], 1),  # the high may have come before the entry
-        (bar(120, 10.05, 10.2, 9.85, 10.0), ["e 10.00", "s 9.90"], 0),
+        (bar(120, 10.05, 10.2, 9.85, 10.0), ["e 10.00", "s 9.90"], 1),  # or up to the target in between
     ],
 )
 def test_children_in_the_bar_of_a_limit_entry(row: MarketEvent, found: list[str], doubt: int) -> None:
@@ -210,14 +207,14 @@ Y = Instrument(conid=2, symbol="Y", calendar="24/7")
 SPREAD = Instrument(conid=3, symbol="X-2Y", sec_type=SecType.COMBO, calendar="24/7", legs=(Leg(1, 1), Leg(2, -2)))
 
 
-def combo(rows: list[MarketEvent], *orders: Any, at: int = 1, **more: Any) -> list[Any]:
+def combo(rows: Sequence[Any], *orders: Any, at: int = 1, **more: Any) -> list[Any]:
     return play(venue_of((X, Y, SPREAD), **more), rows, {at: [place(order) for order in orders]})
 
 
 def test_combo_pays_the_worse_side_of_each_leg() -> None:
     rows = [quote(0, 10.0, 10.02, 100, 70), quote(1, 4.0, 4.01, 300, 300, conid=2)]
     (found,) = [one for one in combo(rows, ticket("k", "BUY", 50, conid=3)) if isinstance(one, Filled)]
-    assert (found.price, found.quantity) == (Decimal("2.02"), 50)  # 10.02 - 2 x 4.00
+    assert (found.price, found.quantity) == (Decimal("2.02"), Decimal(50))  # 10.02 - 2 x 4.00
     assert found.legs == (
         LegExecution(1, Decimal(50), Decimal("10.02")),
         LegExecution(2, Decimal(-100), Decimal("4.00")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ STP, STL = OrderType.STOP, OrderType.STOP_LIMIT
 TRAIL, TRAIL_LIMIT, MID = OrderType.TRAIL, OrderType.TRAIL_LIMIT, OrderType.MIDPRICE
 
 
-def run(rows: list[MarketEvent], *orders: Any, **more: Any) -> list[Any]:
+def run(rows: Sequence[Any], *orders: Any, **more: Any) -> list[Any]:
     """Orders decided on row 0, nothing in the way."""
     return play(venue_of(**more), rows, {0: [place(order) for order in orders]})
 
