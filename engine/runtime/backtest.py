@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,6 +21,7 @@ from attrs import define, field, frozen
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
+from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.sessions import Sessions
 from engine.errors import ConfigError
 from engine.feed.bars import with_bars
@@ -123,6 +125,7 @@ class Backtest:
     _deposit: Decimal = field(default=_ZERO, init=False)
     _charted: dict[int, Kind] = field(factory=dict, init=False)
     _last: int = field(default=-1, init=False)
+    _contexts: tuple[Context, ...] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
         account = self.settings.account
@@ -160,9 +163,21 @@ class Backtest:
                 view=self.host.view,
             )
             self.host.add(Seat.of(job.name, job.strategy(ctx, job.params), ctx))
+        self._contexts = tuple(seat.ctx for seat in self.host.seats.values())
 
     def run(self, rows: Iterator[Chunk]) -> None:
         """Replay the recording to its end."""
+        lap = Lap(chunk=Chunk(ts_ns=np.empty(0, np.int64), kinds={}), now_ns=self.span_ns[0])
+        with _rare_collections(), unwrapped(), HangGuard(self.settings.replay.hang_limit_s, lap, self.host):
+            market = self._replay(rows, lap)
+            self.host.stop(lap.now_ns)
+        self._last = market.last_ns
+        market.close()
+        self._notes()
+        self.journal.record(self.orders.facts)
+        self.orders.facts.clear()
+
+    def _replay(self, rows: Iterator[Chunk], lap: Lap) -> Market:
         wishes = self.host.start(self.span_ns[0])
         by_conid = {conid: self.sessions[i.calendar] for conid, i in self.instruments.items()}
         rows = with_bars(rows, wishes, by_conid)
@@ -181,35 +196,44 @@ class Backtest:
             gate=self.gate,
             store=self._store,
         )
-        lap = Lap(chunk=first, now_ns=self.span_ns[0])
+        lap.chunk = first
         ring.sort_wants(lap)
-        with _rare_collections(), unwrapped(), HangGuard(self.settings.replay.hang_limit_s, lap, self.host):
-            if self.settings.replay.pipeline is Pipeline.FUSED:
-                run_fused(ring, lap)
-            else:
-                trio.run(run_channels, ring, lap)
-        self.host.stop(market.last_ns)
-        self._last = market.last_ns
-        market.close()
-        self._notes()
-        self.journal.record(self.orders.facts)
-        self.orders.facts.clear()
+        # What on_start asked for is judged before the first row, and so for want of a price refused.
+        ring.judge(lap)
+        ring.act(lap)
+        if self.settings.replay.pipeline is Pipeline.FUSED:
+            run_fused(ring, lap)
+        else:
+            trio.run(run_channels, ring, lap)
+        return market
 
     # --- while it runs ------------------------------------------------------------------------------------------
 
     def _store(self) -> None:
+        for ctx in self._contexts:
+            if ctx.notes:
+                self._write_notes()
+                break
         facts = self.orders.facts
         if len(facts) >= _FACTS_TOGETHER:
             self.journal.record(facts)
             facts.clear()
 
-    def _notes(self) -> None:
-        """Strategies' logs and states into the journal, their indicators into thinned lines."""
+    def _write_notes(self, before_ns: int = END_OF_TIME_NS) -> None:
+        """Strategies' logs and states among the facts, by time and then by strategy: a whole-window handler writes its
+        own before others have seen the same rows."""
+        found = []
+        for ctx in self._contexts:
+            found += [(note[0], ctx.strategy, note) for note in ctx.notes if note[0] < before_ns]
+            ctx.notes[:] = [note for note in ctx.notes if note[0] >= before_ns]
+        found.sort(key=itemgetter(0))
+        self.orders.facts += [(ts, kind, who, {"event": name, **facts}) for _, who, (ts, kind, name, facts) in found]
+
+    def _notes(self, before_ns: int = END_OF_TIME_NS) -> None:
+        """What strategies noted before a time into the journal, their indicators into thinned lines."""
+        self._write_notes(before_ns)
         for seat in self.host.seats.values():
             ctx = seat.ctx
-            for ts_ns, kind, name, facts in ctx.notes:
-                self.orders.facts.append((ts_ns, kind, seat.name, {"event": name, **_plain(facts)}))
-            ctx.notes.clear()
             lines: dict[tuple[str, int | None, str], tuple[list[int], list[float]]] = {}
             for ts_ns, conid, name, value in ctx.indicators:
                 times, values = lines.setdefault((seat.name, conid, name), ([], []))
@@ -229,7 +253,7 @@ class Backtest:
             self._by_kind[kind] = self._by_kind.get(kind, 0) + len(columns)
         self._chart(chunk)
         if self._last < 0:
-            self._notes()
+            self._notes(int(chunk.ts_ns[-1]))  # those of the last moment may have company in the next chunk
         if self.progress is not None:
             done = sum(self._by_kind.values())
             self.progress(done, int(chunk.ts_ns[-1]), self._marks.equity_now())
@@ -365,16 +389,3 @@ def _price_series(conid: int, line: ThinSeries) -> PriceSeries:
 def _indicator(key: tuple[str, int | None, str], line: ThinSeries) -> IndicatorSeries:
     times, values = line.points()
     return IndicatorSeries(strategy=key[0], conid=key[1], name=key[2], ts_ns=times, value=values)
-
-
-def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What JSON can hold as it is; anything else by its text."""
-    return {name: value if _is_plain(value) else repr(value) for name, value in facts.items()}
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        return all(_is_plain(inner) for inner in value)
-    return value is None or isinstance(value, str | int | float | bool | Decimal)

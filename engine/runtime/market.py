@@ -121,7 +121,7 @@ class Market:
                 ended = True
                 until_ns = self.last_ns
             due_ns = venue.next_due_ns()
-            if due_ns <= until_ns and due_ns <= timer_ns:
+            if due_ns <= until_ns and due_ns <= timer_ns and (due_ns <= lap.now_ns or not lap.updates):
                 answers = venue.take_due(due_ns, self._venue_row)
                 if not answers:
                     continue
@@ -177,6 +177,7 @@ class Market:
     def _took(self, lap: Lap, taken: int) -> None:
         """The strategies have consumed the rows before `taken`."""
         self._row = taken
+        self._still = 0  # many rows of one moment are no loop
         lap.now_ns = self.last_ns = self._times[taken - 1]
         if taken == lap.stop:
             self._width = min(self._window, 2 * self._width)
@@ -242,12 +243,13 @@ class Market:
         return stop > row
 
     def _guard(self, lap: Lap) -> None:
-        self._still += 1
+        # A round with very much news counts for more: orders that beget two orders each would fill the memory first.
+        self._still += 1 + (len(lap.answers) + len(lap.updates)) // 64
         if self._still > LOOP_LIMIT:
             names = sorted({answer.coid.rsplit("-", 1)[0] for answer in lap.answers})
             names = names or sorted({timer.strategy for timer in lap.timers})
             names = names or sorted({update.order.ticket.strategy for update in lap.updates})
             raise StrategyError(
-                f"loops on its own orders or timers: {LOOP_LIMIT} rounds at the moment {lap.now_ns} ns",
+                f"loops on its own orders or timers: {LOOP_LIMIT} rounds and more at the moment {lap.now_ns} ns",
                 place=f"strategy {', '.join(names)}",
             )

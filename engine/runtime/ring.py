@@ -28,7 +28,7 @@ class Ring:
     """The actors of a replay, and the lap that joins them.
 
     Args:
-        store: Takes the order manager's new facts; called before anything follows from them.
+        store: Takes what strategies noted and the order manager's facts so far; called before new facts are made.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Ring:
     def hear(self, lap: Lap) -> None:
         """Orders: what the venue said becomes updates."""
         if lap.answers:
+            self._store()
             updates = self.orders.hear(lap.answers)
             lap.updates = lap.updates + updates if lap.updates else updates
-            self._store()
             lap.answers = []
 
     def book(self, lap: Lap) -> None:
@@ -109,8 +109,8 @@ class Ring:
     def act(self, lap: Lap) -> None:
         """Orders: what was approved becomes requests; refusals become updates of the next lap."""
         if lap.verdicts:
-            lap.requests, lap.updates = self.orders.act(lap.verdicts, lap.now_ns)
             self._store()
+            lap.requests, lap.updates = self.orders.act(lap.verdicts, lap.now_ns)
             lap.verdicts = []
 
 

@@ -405,11 +405,11 @@ class Context:
 
     def log(self, event: str, **facts: Any) -> None:
         """Write to the run's log and journal: a fixed event name, facts as fields."""
-        self.notes.append((self.now_ns, "log", event, facts))
+        self.notes.append((self.now_ns, "log", event, _plain(facts)))
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Keep the strategy's own state (plain values); the next start finds the newest in `ctx.saved`."""
-        self.notes.append((self.now_ns, "state", self.strategy, dict(state)))
+        self.notes.append((self.now_ns, "state", self.strategy, _plain(state)))
 
     # --- ours ---------------------------------------------------------------------------------------------------
 
@@ -487,6 +487,24 @@ def _price(instrument: Instrument, value: Number | None) -> Decimal | None:
 
 def _decimal(value: Number) -> Decimal:
     return Decimal(repr(value)) if value.__class__ is float else Decimal(value)
+
+
+def _plain(facts: Mapping[Any, Any]) -> dict[str, Any]:
+    """Facts as they are now, in what JSON can hold; anything else by its text."""
+    return {str(name): _plain_value(value) for name, value in facts.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _plain(value)
+    if isinstance(value, list | tuple):
+        return [_plain_value(inner) for inner in value]
+    # `is`: a subclass (numpy's float64, an enum of ints) would keep a face of its own.
+    if value is None or value.__class__ in (str, int, float, bool, Decimal):
+        return value
+    if isinstance(value, str | int | float):
+        return str(value) if isinstance(value, str) else float(value) if isinstance(value, float) else int(value)
+    return repr(value)
 
 
 def span_of(length: str | float) -> int:
