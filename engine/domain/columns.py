@@ -69,8 +69,8 @@ class Columns:
 
     def last_before(self, conid: int, row: int) -> int:
         """Index of an instrument's newest row of this kind before a chunk row; -1 if there is none."""
-        end = self.first_from(row)
-        rows = self.of(conid)
+        end = row if self.at is None else self.first_from(row)
+        rows = self._by_conid[conid] if conid in self._by_conid else self.of(conid)
         if rows is None:
             return end - 1
         found = int(np.searchsorted(rows, end, side="left")) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.domain.columns import Chunk
-from engine.domain.market import Bar, Quote, Status, Trade
+from engine.domain.market import Bar, Kind, Quote, Status, Trade
 
 
 class MarketView(Protocol):
@@ -56,7 +56,8 @@ class ChunkView:
 
     def status(self, conid: int) -> Status | None:
         """The last change of status."""
-        return self._chunk.status(conid, self._row)
+        chunk = self._chunk
+        return chunk.status(conid, self._row) if chunk.status_before or Kind.STATUS in chunk.kinds else None
 
     def price(self, conid: int) -> tuple[float, int] | None:
         """The price in force and when it was said."""

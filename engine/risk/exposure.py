@@ -185,14 +185,15 @@ class Exposure:
         else:
             account.sells += more
             strategy.sells += more
-        for ratio, leg in self.legs:
-            leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
+        if self.legs:
+            for ratio, leg in self.legs:
+                leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
 
     def more(self, ticket: OrderTicket) -> Decimal:
         """By how many units a new or modified ticket lifts the worst case on its side; zero or less: by none."""
         known = self.open.get(ticket.coid)
         if known is None:
-            bracket = self.bracket_of(ticket)
+            bracket = None if ticket.parent is None else self.bracket_of(ticket)
             return ticket.quantity if bracket is None else bracket.worst(ticket.quantity) - bracket.counted
         left = ticket.quantity - known.filled
         bracket = known.bracket

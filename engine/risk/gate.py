@@ -219,7 +219,7 @@ class Gate:
 
     def _reserve(self, ticket: OrderTicket, exposure: Exposure) -> Reserved:
         coid = ticket.coid
-        bracket = exposure.bracket_of(ticket)
+        bracket = None if ticket.parent is None else exposure.bracket_of(ticket)
         entry = self._open[coid] = exposure.open[coid] = Reserved(exposure, ticket, bracket=bracket)
         for tally in exposure.tallies:
             tally.open += 1
@@ -227,7 +227,10 @@ class Gate:
             assert ticket.parent is not None
             exposure.brackets[ticket.parent] = bracket
             bracket.exits[coid] = _ZERO
-        self._count(entry)
+            self._count(entry)
+        else:
+            entry.counted = ticket.quantity
+            exposure.count(ticket.side, ticket.quantity)
         return entry
 
     def _release(self, entry: Reserved) -> None:
