@@ -13,7 +13,7 @@ from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
-from engine.venue import bars, ticks
+from engine.venue import bars, queue, search, ticks
 from engine.venue.tape import Tape, tape_of
 from engine.venue.working import LIMIT, TRAIL, UNKNOWN_QUEUE, WORKING, ZERO, WorkingOrder
 
@@ -64,7 +64,7 @@ class Book:
         if tape is not None:
             end = tape.size
             for order in (*self.buys, *self.sells, *self.others):
-                ticks.fold(self, order, end)
+                queue.fold(self, order, end)
                 order.folded = 0
             # What we took of the quote in force stays taken; it is now the quote before the chunk.
             self.taken_index = -1 if self.taken_index == tape.quote_index(end) else -2
@@ -181,7 +181,7 @@ class Book:
     def _search(self, first: int, stop: int) -> int:
         tape = self.tape
         if not tape.shut:
-            return ticks.scan(self, first, stop) if tape.ticks_from < first else self._search_run(first, stop)
+            return search.scan(self, first, stop) if tape.ticks_from < first else self._search_run(first, stop)
         for start, end in tape.open_runs(first, stop):
             found = self._search_run(start, end)
             if found < end:
@@ -197,7 +197,7 @@ class Book:
             if found < end:
                 return found
         if stop_here > tape.ticks_from:
-            return ticks.scan(self, max(first, tape.ticks_from), stop_here)
+            return search.scan(self, max(first, tape.ticks_from), stop_here)
         return stop_here
 
     def take_row(self, row: int, now_ns: int) -> None:
@@ -223,17 +223,17 @@ class Book:
 
     def fold(self, order: WorkingOrder, row: int) -> None:
         """Bring an order's silent state up to a row."""
-        ticks.fold(self, order, row)
+        queue.fold(self, order, row)
 
     def catch_up(self, order: WorkingOrder, row: int) -> None:
         """Bring an order up to a row before it is taken off or changed, so that what it waited for is counted."""
         if order.stand is WORKING and (order.act is TRAIL or self.tape.trades is not None):
-            ticks.fold(self, order, row)
+            queue.fold(self, order, row)
 
     def settle(self, row: int) -> None:
         """Bring all orders up to a row."""
         for order in (*self.buys, *self.sells, *self.others):
-            ticks.fold(self, order, row)
+            queue.fold(self, order, row)
 
     def takes(self, order: WorkingOrder, row: int) -> bool:
         """Say whether a row is the first that an order marketable on arrival can be matched with."""

@@ -10,6 +10,7 @@ from engine.domain.instrument import SecType
 from engine.domain.ticket import OrderTicket, OrderType, Tif
 from engine.venue.auctions import CLOSE_CUTOFF_NS, OPEN_CUTOFF_NS
 from engine.venue.book import Book
+from engine.venue.floor import Floor
 from engine.venue.working import CLOSING, WAITING, WorkingOrder
 
 No = tuple[str, str] | None
@@ -20,6 +21,20 @@ _OPG: Final = Tif.OPG
 AT_CLOSE: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 # The fields of a ticket that no modification may change.
 _FIXED: Final = ("conid", "side", "order_type", "account", "parent", "oca_group", "trail_unit")
+
+
+def against_place(ticket: OrderTicket, book: Book | None, floor: Floor, now_ns: int) -> No:
+    """Everything that is asked of a new order; `book` is None for an instrument that the venue does not have."""
+    if ticket.coid in floor.orders or ticket.coid in floor.ended:
+        return "duplicate_id", f"there has been an order {ticket.coid} already"
+    if book is None:
+        return "unknown_instrument", f"the venue has no instrument {ticket.conid}"
+    no = against_ticket(ticket, book)
+    if no is None and ticket.parent is not None:
+        no = against_parent(ticket, floor.orders, floor.filled)
+    if no is None and not book.sessions.always:
+        no = too_late(ticket, book, now_ns)
+    return no
 
 
 def against_ticket(ticket: OrderTicket, book: Book) -> No:

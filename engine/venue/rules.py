@@ -10,6 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from engine.errors import ConfigError
+from engine.settings import VenueSettings
 
 
 class BarPrice(Enum):
@@ -68,3 +69,26 @@ def fill_rule(name: str) -> FillRule:
     Raises: ConfigError if there is none.
     """
     return RULES[one_of("fills", name, tuple(RULES))]
+
+
+def check_numbers(settings: VenueSettings) -> None:
+    """Check the latencies and shares of `[venue]`.
+
+    Raises: ConfigError that names the key.
+    """
+    latency, share = settings.latency_ms, settings.participation
+    for name, ms in (
+        ("place", latency.place),
+        ("modify", latency.modify),
+        ("cancel", latency.cancel),
+        ("report", latency.report),
+    ):
+        if not 0 <= ms < 86_400_000:
+            raise ConfigError(
+                f"a latency is a number of milliseconds from 0 to a day, not {ms}", place=f"venue.latency_ms.{name}"
+            )
+    for name, part in (("quote", share.quote), ("trade", share.trade), ("bar", share.bar)):
+        if not 0 < part <= 1:
+            raise ConfigError(
+                f"a participation lies above 0 and is at most 1, not {part}", place=f"venue.participation.{name}"
+            )

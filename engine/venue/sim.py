@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Final
 
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer, CancelRefused, Modified, ModifyRefused, Refused
@@ -18,46 +17,28 @@ from engine.domain.instrument import Instrument, SecType
 from engine.domain.messages import CancelRequest, ModifyRequest, PlaceRequest, Request
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_MS
 from engine.domain.sessions import Sessions
-from engine.domain.ticket import OrderTicket, OrderType, Tif
+from engine.domain.ticket import OrderTicket, Tif
 from engine.errors import ConfigError
 from engine.settings import VenueSettings
-from engine.venue import auctions, combos, commands, groups, hours, stops
+from engine.venue import auctions, combos, commands, groups, hours
+from engine.venue.arrivals import make_order, set_stop
 from engine.venue.book import Book
 from engine.venue.fees import FeeLedger, FeeSchedule
 from engine.venue.floor import Floor
-from engine.venue.rules import RESTING_PRICES, STOP_TRIGGERS, fill_rule, one_of
+from engine.venue.rules import RESTING_PRICES, STOP_TRIGGERS, check_numbers, fill_rule, one_of
 from engine.venue.slippage import slippage
 from engine.venue.working import (
     CLOSING,
     DONE,
     HELD,
-    LIMIT,
-    MARKET,
-    MIDPRICE,
     OPENING,
     SPENT,
     STOP,
     TRAIL,
     WAITING,
     WORKING,
-    Act,
     WorkingOrder,
 )
-
-_ACTS: Mapping[OrderType, Act] = {
-    OrderType.MARKET: MARKET,
-    OrderType.LIMIT: LIMIT,
-    OrderType.STOP: STOP,
-    OrderType.STOP_LIMIT: STOP,
-    OrderType.TRAIL: TRAIL,
-    OrderType.TRAIL_LIMIT: TRAIL,
-    OrderType.MIDPRICE: MIDPRICE,
-    OrderType.MARKET_ON_CLOSE: CLOSING,
-    OrderType.LIMIT_ON_CLOSE: CLOSING,
-}
-_LMT: Final = OrderType.LIMIT
-_MKT: Final = OrderType.MARKET
-_IOC: Final = Tif.IOC
 
 
 class SimVenue:
@@ -87,7 +68,7 @@ class SimVenue:
         rule = fill_rule(settings.fills)
         one_of("resting_price", settings.resting_price, RESTING_PRICES)
         one_of("stop_trigger", settings.stop_trigger, STOP_TRIGGERS)
-        _check_numbers(settings)
+        check_numbers(settings)
         latency = settings.latency_ms
         self._place_ns, self._modify_ns, self._cancel_ns, report_ns = (
             round(ms * NS_PER_MS) for ms in (latency.place, latency.modify, latency.cancel, latency.report)
@@ -279,12 +260,13 @@ class SimVenue:
     def _place(self, ticket: OrderTicket, now_ns: int) -> None:
         floor = self._floor
         book = self._books.get(ticket.conid)
-        no = self._against(ticket, book, now_ns)
+        no = commands.against_place(ticket, book, floor, now_ns)
         if no is not None or book is None:
             assert no is not None
             floor.answers.append(Refused(coid=ticket.coid, ts_ns=now_ns + floor.heard_ns, code=no[0], reason=no[1]))
             return
-        order = self._order(ticket, book)
+        self._venue_ids += 1
+        order = make_order(ticket, book, self._venue_ids)
         floor.orders[ticket.coid] = order
         if ticket.oca_group is not None:
             groups.join_oca(floor, order)
@@ -297,33 +279,6 @@ class SimVenue:
                 floor.pend(order, now_ns)
                 return
         self._go_live(order, now_ns)
-
-    def _against(self, ticket: OrderTicket, book: Book | None, now_ns: int) -> commands.No:
-        floor = self._floor
-        if ticket.coid in floor.orders or ticket.coid in floor.ended:
-            return "duplicate_id", f"there has been an order {ticket.coid} already"
-        if book is None:
-            return "unknown_instrument", f"the venue has no instrument {ticket.conid}"
-        no = commands.against_ticket(ticket, book)
-        if no is None and ticket.parent is not None:
-            no = commands.against_parent(ticket, floor.orders, floor.filled)
-        if no is None and not book.sessions.always:
-            no = commands.too_late(ticket, book, now_ns)
-        return no
-
-    def _order(self, ticket: OrderTicket, book: Book) -> WorkingOrder:
-        self._venue_ids += 1
-        kind = ticket.order_type
-        # `is` first: the hash of an enum member costs more than everything else here.
-        act = LIMIT if kind is _LMT else MARKET if kind is _MKT else _ACTS[kind]
-        order = WorkingOrder(ticket, book, self._venue_ids, act)
-        if ticket.tif is _IOC:
-            order.ioc = True
-        if ticket.limit_price is not None:
-            book.set_limit(order, ticket.limit_price)
-        if act is STOP or act is TRAIL:
-            _set_stop(order)
-        return order
 
     def _modify(self, wanted: OrderTicket, now_ns: int, row: int) -> None:
         floor = self._floor
@@ -361,7 +316,7 @@ class SimVenue:
         if wanted.limit_price is not None:
             book.set_limit(order, wanted.limit_price)
         if (order.act is STOP or order.act is TRAIL) and old.stop_price != wanted.stop_price:
-            _set_stop(order)
+            set_stop(order)
         order.offset = float(wanted.trail) if wanted.trail is not None else 0.0
         book.changed()
         if hours_change and order.stand in (WORKING, WAITING) and not book.sessions.always:
@@ -441,35 +396,3 @@ class SimVenue:
             self._set_alarm(order, opens if order.stand is WAITING else hours.closes_ns(order, opens))
         else:
             floor.cancel(order, now_ns, tif.lower())
-
-
-def _set_stop(order: WorkingOrder) -> None:
-    """Take a stop's level, or a trail's distance and first stop, from the ticket."""
-    ticket = order.ticket
-    if ticket.trail is not None:
-        order.offset = float(ticket.trail)
-    if ticket.stop_price is None:
-        return
-    if order.act is TRAIL:
-        order.extreme = stops.extreme_of(order, float(ticket.stop_price))
-    else:
-        order.stop = float(ticket.stop_price)
-
-
-def _check_numbers(settings: VenueSettings) -> None:
-    latency, share = settings.latency_ms, settings.participation
-    for name, ms in (
-        ("place", latency.place),
-        ("modify", latency.modify),
-        ("cancel", latency.cancel),
-        ("report", latency.report),
-    ):
-        if not 0 <= ms < 86_400_000:
-            raise ConfigError(
-                f"a latency is a number of milliseconds from 0 to a day, not {ms}", place=f"venue.latency_ms.{name}"
-            )
-    for name, part in (("quote", share.quote), ("trade", share.trade), ("bar", share.bar)):
-        if not 0 < part <= 1:
-            raise ConfigError(
-                f"a participation lies above 0 and is at most 1, not {part}", place=f"venue.participation.{name}"
-            )

@@ -5,11 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from engine.venue import auctions, midprice, stops
+from engine.venue import auctions, midprice, queue, stops
 from engine.venue.rules import BarPrice
-from engine.venue.tape import first_at_least, first_at_most
 from engine.venue.working import DONE, LIMIT, MARKET, MIDPRICE, OPENING, STOP, TRAIL, WORKING, WorkingOrder
 
 if TYPE_CHECKING:
@@ -157,7 +154,7 @@ def _rest_on_quote(
     book: Book, order: WorkingOrder, index: int, row: int, touch: tuple[float, float, float, float], now_ns: int
 ) -> None:
     if order.taking:
-        fold(book, order, row)
+        queue.fold(book, order, row)
         if order.taking:
             _take_quote(book, order, index, touch, now_ns)
             order.taking = False
@@ -223,7 +220,7 @@ def on_trade(book: Book, index: int, row: int, now_ns: int) -> None:
 def _rest_on_trade(
     book: Book, order: WorkingOrder, price: float, size: float, row: int, room: _Room, now_ns: int
 ) -> None:
-    fold(book, order, row)
+    queue.fold(book, order, row)
     order.folded = row + 1  # this print is dealt with here
     through = price < order.lo if order.buy else price > order.hi
     if through:
@@ -235,7 +232,7 @@ def _rest_on_trade(
     most = _INF
     if not book.rule.touching and not through:
         ahead = order.ahead
-        order.ahead, excess = _past_queue(ahead, size)
+        order.ahead, excess = queue.past(ahead, size)
         if not excess > 0:
             if ahead > 0:
                 book.floor.counts["queue_waits"] += 1
@@ -244,13 +241,6 @@ def _rest_on_trade(
     assert order.limit is not None
     limit = book.instrument.price(price) if book.floor.at_touch else order.limit
     room.fill(order, most, limit, now_ns, maker=True)
-
-
-def _past_queue(ahead: float, size: float) -> tuple[float, float]:
-    """A print at our price: (what is ahead of us after it, what it leaves for us). An unknown size moves nothing."""
-    if size != size:
-        return ahead, 0.0
-    return max(0.0, ahead - size), max(0.0, size - ahead)
 
 
 class _Room:
@@ -285,203 +275,3 @@ class _Room:
                 flags = ("capped",)
         self.left -= float(quantity)
         self.book.floor.fill(order, quantity, price, now_ns, maker=maker, flags=flags)
-
-
-# What changes silently
-
-
-def fold(book: Book, order: WorkingOrder, row: int) -> None:
-    """Bring an order's queue, its trail and whether it still takes up to a row: rows before it are behind us."""
-    start = order.folded
-    if row < start:
-        return
-    if order.taking and book.seen_between(start, row):
-        order.taking = False
-    if order.act is TRAIL:
-        order.extreme = stops.extreme_after(book, order, order.extreme, start, row)
-    elif order.act is LIMIT and not book.rule.touching and order.ahead > 0:
-        order.ahead, waits = queue_after(book, order, order.ahead, start, row)
-        book.floor.counts["queue_waits"] += waits
-    order.folded = row
-
-
-def queue_after(book: Book, order: WorkingOrder, ahead: float, start: int, row: int) -> tuple[float, int]:
-    """Size ahead after the rows [start, row), none of which filled the order; and how many prints it waited for."""
-    tape = book.tape
-    waits = 0
-    at = start
-    trades = tape.trades
-    if trades is not None:
-        first, last = trades.first(start), trades.first(row)
-        prices = trades.price[first:last]
-        reached = np.flatnonzero(prices <= order.hi if order.buy else prices >= order.lo)
-        for found in reached.tolist():
-            index = first + found
-            here = trades.row(index)
-            if tape.shut and tape.halted(here):
-                continue
-            ahead = _displayed(book, order, ahead, at, here)
-            price = trades.price.item(index)
-            if price < order.lo if order.buy else price > order.hi:
-                ahead = 0.0  # through us, too small to fill one increment: whoever stood before us is gone
-            if ahead <= 0:
-                break
-            ahead, _ = _past_queue(ahead, trades.size.item(index))
-            waits += 1
-            at = here
-    return _displayed(book, order, ahead, at, row), waits
-
-
-def _displayed(book: Book, order: WorkingOrder, ahead: float, start: int, row: int) -> float:
-    """The queue is never longer than what is displayed at its price, and nothing where the touch is worse than it.
-
-    The quote in force at `start` counts: it says what stands before a new order, and changes nothing for others.
-    """
-    if ahead <= 0:
-        return ahead
-    quotes = book.tape.quotes
-    first = 0 if quotes is None else quotes.first(start)
-    before = book.tape.quote_before
-    if first == 0 and before is not None:
-        price, size = (before.bid, before.bid_size) if order.buy else (before.ask, before.ask_size)
-        if price < order.lo if order.buy else price > order.hi:
-            return 0.0
-        if order.lo <= price <= order.hi and size < ahead:
-            ahead = size
-    if quotes is None:
-        return ahead
-    first, last = max(first - 1, 0), quotes.first(row)
-    if order.buy:
-        prices, sizes = quotes.bid[first:last], quotes.bid_size[first:last]
-        if (prices < order.lo).any():
-            return 0.0
-        there = sizes[prices <= order.hi]
-    else:
-        prices, sizes = quotes.ask[first:last], quotes.ask_size[first:last]
-        if (prices > order.hi).any():
-            return 0.0
-        there = sizes[prices >= order.lo]
-    if len(there):
-        ahead = min(ahead, float(np.fmin.reduce(there, initial=_INF)))
-    return ahead
-
-
-# The search
-
-
-def scan(book: Book, start: int, stop: int) -> int:
-    """First row in [start, stop), all of them with ticks known, that produces an answer; `stop` if none does."""
-    tape = book.tape
-    quotes = tape.quotes
-    best = stop
-    buys, sells = book.buys, book.sells
-    if quotes is not None and (buys or sells):
-        first, last = quotes.first(start), quotes.first(stop)
-        share = 0.0 if book.rule.whole else book.floor.quote_share
-        if buys:
-            level, index = buys[0].hi, first
-            while (index := first_at_most(quotes.ask, level, index, last)) < last:
-                if not share or not _too_small(book, quotes.ask_size.item(index) * share):
-                    best, last = quotes.row(index), index
-                    break
-                index += 1
-        if sells:
-            level, index = sells[0].lo, first
-            while (index := first_at_least(quotes.bid, level, index, last)) < last:
-                if not share or not _too_small(book, quotes.bid_size.item(index) * share):
-                    best = quotes.row(index)
-                    break
-                index += 1
-    if tape.trades is not None and (buys or sells):
-        end = best if book.rule.prints else min(best, tape.quotes_from)
-        best = min(best, _scan_trades(book, start, end, best))
-    for order in book.others:
-        best = _scan_other(book, order, start, best)
-    return best
-
-
-def _too_small(book: Book, available: float) -> bool:
-    return available == available and not book.has_room(available)
-
-
-def _scan_trades(book: Book, start: int, stop: int, none: int) -> int:
-    """First print in [start, stop) that fills a resting order; `none` if there is none."""
-    trades = book.tape.trades
-    assert trades is not None
-    first, last = trades.first(start), trades.first(stop)
-    best = none
-    for side, find in ((book.buys, first_at_most), (book.sells, first_at_least)):
-        if not side:
-            continue
-        level = side[0].hi if side[0].buy else side[0].lo
-        queues: dict[int, tuple[float, int]] = {}
-        index = first
-        while (index := find(trades.price, level, index, last)) < last:
-            if _fills(book, side, index, queues):
-                best, last = trades.row(index), index
-                break
-            index += 1
-    return best
-
-
-def _fills(book: Book, side: list[WorkingOrder], index: int, queues: dict[int, tuple[float, int]]) -> bool:
-    """Say whether a print fills one of a side's orders; `queues` carries the queue of each from print to print."""
-    trades = book.tape.trades
-    assert trades is not None
-    price, size = trades.price.item(index), trades.size.item(index)
-    if book.rule.touching:
-        return True
-    share = book.floor.trade_share
-    row = trades.row(index)
-    for order in side:
-        if price > order.hi if order.buy else price < order.lo:
-            return False
-        if (price < order.lo if order.buy else price > order.hi) or book.takes(order, row):
-            if not _too_small(book, size * share):
-                return True
-            continue
-        ahead, at = queues.get(order.seq, (order.ahead, order.folded))
-        if at <= row:
-            ahead, _ = queue_after(book, order, ahead, at, row)
-            ahead, excess = _past_queue(ahead, size)
-            queues[order.seq] = (ahead, row + 1)
-            if excess > 0 and book.has_room(excess * share):
-                return True
-    return False
-
-
-def _scan_other(book: Book, order: WorkingOrder, start: int, stop: int) -> int:
-    if order.act is STOP or order.act is TRAIL:
-        return stops.scan(book, order, start, stop)
-    if order.act is MIDPRICE:
-        return midprice.scan(book, order, start, stop)
-    if order.act is OPENING:
-        return auctions.scan(book, order, start, stop)
-    return _scan_taker(book, order, start, stop)
-
-
-def _scan_taker(book: Book, order: WorkingOrder, start: int, stop: int) -> int:
-    """A market order, or one that lives for one row: the next row that offers something, or ends it."""
-    tape = book.tape
-    quotes, trades = tape.quotes, tape.trades
-    whole = book.rule.whole
-    if quotes is not None:
-        index, last = quotes.first(start), quotes.first(stop)
-        if order.ioc:
-            if index < last:
-                stop = quotes.row(index)
-        else:
-            prices = quotes.ask if order.buy else quotes.bid
-            sizes = quotes.ask_size if order.buy else quotes.bid_size
-            while (index := first_at_most(prices, _INF, index, last)) < last:
-                if whole or not _too_small(book, sizes.item(index) * book.floor.quote_share):
-                    stop = quotes.row(index)
-                    break
-                index += 1
-    if trades is not None:
-        index, last = trades.first(start), trades.first(min(stop, tape.quotes_from))
-        while index < last:
-            if order.ioc or whole or not _too_small(book, trades.size.item(index) * book.floor.trade_share):
-                return trades.row(index)
-            index += 1
-    return stop
