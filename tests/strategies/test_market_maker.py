@@ -12,7 +12,7 @@ from attrs import evolve
 
 from engine.domain.market import MarketEvent
 from engine.domain.moments import NS_PER_DAY
-from engine.domain.order import State
+from engine.domain.order import Order, State
 from engine.settings import LatencySettings, ParticipationSettings, VenueSettings
 from strategies.market_maker import MarketMaker, MarketMakerParams
 
@@ -60,6 +60,11 @@ def test_a_price_that_lies_on_a_tick_stays_there() -> None:
 def test_never_through_the_other_side() -> None:
     done = run([quote(0, 10.00, 10.01), quote(S, 10.00, 10.01)], edge_ticks=0)
     assert [what for _, what in done.asked] == ["BUY 100 AAA LMT 10.00", "SELL 100 AAA LMT 10.01"]
+    # Short 100, fair value nine ticks up at 10.14: a bid of 10.13 would take the ask at 10.10.
+    short = [quote(0, 10.00, 10.10), trade(S, 10.08), quote(2 * S, 10.00, 10.10), trade(3 * S, 10.095)]
+    assert limits(run(short, skew_ticks=9))[0] == "10.09"
+    long = [quote(0, 10.00, 10.10), trade(S, 10.02), quote(2 * S, 10.00, 10.10), trade(3 * S, 10.005)]
+    assert limits(run(long, skew_ticks=9))[1] == "10.01"
 
 
 def test_working_orders_are_moved_not_replaced() -> None:
@@ -78,8 +83,24 @@ def test_a_small_move_is_let_be() -> None:
     assert [ts for ts, word in done.history("s-000001") if word == "ModifyAsked"] == [2 * S]
 
 
+class Listening(MarketMaker):
+    """Notes the codes of what was refused, modifications included."""
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.codes: list[str] = []
+
+    def on_order(self, order: Order) -> None:
+        super().on_order(order)
+        self.codes.append(order.code)
+
+
 def test_an_order_in_flight_is_left_alone() -> None:
-    done = run([quote(0, 10.00, 10.10), quote(5 * MS, 10.02, 10.12), quote(11 * MS, 10.04, 10.14), quote(S, 10, 10.1)])
+    moves = [quote(0, 10.00, 10.10), quote(5 * MS, 10.02, 10.12), quote(11 * MS, 10.04, 10.14), quote(S, 10, 10.1)]
+    done = Ring(venue=WHOLE).run(Listening, MarketMakerParams(), moves)
+    # At 5 ms they are on their way; an order manager would turn down to modify what the exchange has not accepted.
+    assert done.strategy.codes == [""] * len(done.strategy.codes)
+    assert len(done.strategy.codes) > 2
     assert [ts for ts, word in done.history("s-000001") if word == "ModifyAsked"] == [11 * MS, S]
 
 
@@ -115,6 +136,17 @@ def test_inventory_has_a_limit() -> None:
     assert done.asked[2:] == []
 
 
+def test_an_order_is_filled_up_to_two_in_all_and_no_further() -> None:
+    events = [quote(0, 10.00, 10.20), trade(S, 10.08, 60), quote(2 * S, 10.10, 10.30), trade(3 * S, 10.18, 60)]
+    done = run([*events, quote(4 * S, 10.20, 10.40), quote(5 * S, 10.20, 10.40)], skew_ticks=0)
+    buying = done.orders[0]
+    assert (buying.filled, buying.ticket.quantity, str(buying.ticket.limit_price)) == (
+        Decimal(120),
+        Decimal(200),
+        "10.29",
+    )
+
+
 def test_what_is_filled_up_keeps_to_the_limit() -> None:
     events = [quote(0, 10.00, 10.20), trade(S, 10.08, 40), quote(2 * S, 10.00, 10.20), quote(3 * S, 10.10, 10.30)]
     done = run([*events, quote(4 * S, 10.10, 10.30)], max_inventory=Decimal(120), skew_ticks=0)
@@ -145,6 +177,13 @@ def test_before_the_close_it_cancels_and_goes_flat_and_begins_again_after_the_op
         (day + M + S, "SELL 100 AAA LMT 10.11"),
     ]
     assert [order.state for order in done.orders[:3]] == [State.FILLED, State.CANCELLED, State.FILLED]
+
+
+def test_a_fill_while_it_is_getting_out_is_closed_with_the_rest() -> None:
+    events = [quote(STOP - S, 10.00, 10.20), trade(STOP + 5 * MS, 10.08, 40), quote(STOP + S, 10.00, 10.20)]
+    done = run(events)
+    assert done.asked[2:] == [(STOP + 10 * MS, "SELL 40 AAA MKT")]
+    assert [position.quantity for position in done.result.positions] == [Decimal(0)]
 
 
 def test_it_may_hold_overnight() -> None:

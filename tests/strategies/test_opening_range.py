@@ -136,7 +136,13 @@ def test_recorded_bars_make_the_range_where_nothing_is_printed() -> None:
     def bar(minute: int, high: float, low: float, close: float) -> Bar:
         return Bar(OPEN + minute * M, 1, M, close, high, low, close, 1e6)
 
-    bars: list[MarketEvent] = [bar(0, 99, 1, 50), bar(1, 10.10, 10.00, 10.10), bar(15, 10.20, 10.10, 10.10)]
+    begun_before = Bar(OPEN + M, 1, 2 * M, 50.0, 99.0, 1.0, 50.0, 1e6)
+    bars: list[MarketEvent] = [
+        bar(0, 99, 1, 50),
+        begun_before,
+        bar(1, 10.10, 10.00, 10.10),
+        bar(15, 10.20, 10.10, 10.10),
+    ]
     bars += [bar(16, 30.0, 10.10, 10.10), bar(17, 10.21, 10.10, 10.21), bar(18, 10.3, 10.2, 10.2)]
     # The last bar of the range ends with it; the one before the open does not count.
     done = run(bars, entry="market")

@@ -91,6 +91,14 @@ def test_given_up_when_it_goes_too_far_and_then_waits_until_it_has_come_back() -
     assert len(run([*logs, *still_apart]).orders) == 4
 
 
+def test_once_it_has_come_back_it_is_traded_again() -> None:
+    # Five deviations away is given up on. With that value in the window the next ones lie within half of its deviation,
+    # and ten bars later the window is what it was.
+    logs = [*WINDOW, at(5.0), *WINDOW, at(2.5), at(2.5)]
+    assert [ts // M for ts, _ in run(logs).asked] == [22, 22]
+    assert run([*WINDOW, at(5.0), at(5.0), *[at(3.5)] * 2]).asked == []
+
+
 def test_a_leg_that_is_refused_takes_the_other_out_again() -> None:
     ring = PAIR.but(by_instrument={"BBB": Limits(order_quantity_max=Decimal(10))})
     done = run([*WINDOW, at(2.5), at(2.5), at(2.5), at(2.5)], ring)
