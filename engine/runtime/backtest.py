@@ -43,6 +43,8 @@ from engine.strategy.host import Seat, StrategyHost
 _ZERO: Final = Decimal(0)
 _CANON: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 
+# What an instrument's chart shows, the best first.
+_CHARTED: Final = ((Kind.QUOTES, "bid"), (Kind.TRADES, "price"), (Kind.BARS, "close"))
 # A replay's journal is its product, not its memory: facts go over in lots.
 _FACTS_TOGETHER: Final = 2_048
 
@@ -123,7 +125,7 @@ class Backtest:
     _prices: dict[int, ThinSeries] = field(factory=dict, init=False)
     _indicators: dict[tuple[str, int | None, str], ThinSeries] = field(factory=dict, init=False)
     _deposit: Decimal = field(default=_ZERO, init=False)
-    _charted: dict[int, Kind] = field(factory=dict, init=False)
+    _charted: dict[int, int] = field(factory=dict, init=False)
     _last: int = field(default=-1, init=False)
     _contexts: tuple[Context, ...] = field(default=(), init=False)
 
@@ -260,20 +262,24 @@ class Backtest:
 
     def _chart(self, chunk: Chunk) -> None:
         """One line an instrument: mid of quotes, else trades, else bar closes."""
-        for kind, name in ((Kind.QUOTES, "bid"), (Kind.TRADES, "price"), (Kind.BARS, "close")):
+        for rank, (kind, name) in enumerate(_CHARTED):
             columns = chunk.kinds.get(kind)
             if columns is None:
                 continue
             for conid in columns.conids:
-                if self._charted.setdefault(conid, kind) is not kind:
-                    continue
+                if rank != self._charted.get(conid):
+                    if rank > self._charted.get(conid, rank):
+                        continue
+                    # The first rows of its kind, and a better kind than any before.
+                    self._charted[conid] = rank
+                    self._prices[conid] = ThinSeries(*self.span_ns)
                 rows = columns.of(conid)
                 times, values = columns["ts_ns"], columns[name]
                 if kind is Kind.QUOTES:
                     values = (values + columns["ask"]) * 0.5
                 if rows is not None:
                     times, values = times[rows], values[rows]
-                self._prices.setdefault(conid, ThinSeries(*self.span_ns)).add(times, values)
+                self._prices[conid].add(times, values)
 
     # --- afterwards ---------------------------------------------------------------------------------------------
 
@@ -317,7 +323,7 @@ class Backtest:
             positions=positions,
             equity=EquityCurve(ts_ns=times, equity=equity, cash=cash, exposure=exposure, by_strategy=by_strategy),
             prices=tuple(_price_series(conid, line) for conid, line in sorted(self._prices.items())),
-            indicators=tuple(_indicator(key, line) for key, line in self._indicators.items()),
+            indicators=tuple(_indicator(key, self._indicators[key]) for key in sorted(self._indicators, key=_shelf)),
             counts={**self.venue_counts, "frozen_orders": len(self.orders.frozen)},
             off={seat.name: seat.off for seat in self.host.seats.values() if seat.off is not None},
             hash=whole.hexdigest(),
@@ -384,6 +390,11 @@ def _rare_collections() -> Iterator[None]:
 def _price_series(conid: int, line: ThinSeries) -> PriceSeries:
     times, values = line.points()
     return PriceSeries(conid=conid, ts_ns=times, price=values)
+
+
+def _shelf(key: tuple[str, int | None, str]) -> tuple[str, str, int]:
+    strategy, conid, name = key
+    return strategy, name, -1 if conid is None else conid
 
 
 def _indicator(key: tuple[str, int | None, str], line: ThinSeries) -> IndicatorSeries:

@@ -7,6 +7,8 @@ earlier, its state is copied before each window and the shorter window is given 
 from __future__ import annotations
 
 import copy
+from decimal import Decimal
+from types import BuiltinFunctionType, FunctionType, ModuleType, NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +26,17 @@ if TYPE_CHECKING:
 Wants = list[Intent | TimerWish]
 
 
+# Values that nothing changes from within, or that nobody would want copied.
+_ATOMS = (int, float, str, bool, NoneType, Decimal, bytes, FunctionType, BuiltinFunctionType, ModuleType, type)
+
+
+class NotCopied(StrategyError):
+    """A strategy keeps something that it could not be taken back from: the run ends."""
+
+
 class ColumnarSeat:
-    """One strategy with `on_window`. `row` is the chunk row in hand while it is asking for orders."""
+    """One strategy with `on_window`. `row` is the chunk row in hand while it is asking for orders; `reached` the row up
+    to which it has gone."""
 
     def __init__(self, strategy: Strategy[Any], ctx: Context, conids: frozenset[int]) -> None:
         self._strategy = strategy
@@ -41,33 +52,80 @@ class ColumnarSeat:
         self.reached = 0
 
     def run(self, chunk: Chunk, start: int, stop: int, wants: Wants, *, rewind: bool) -> int:
-        """Give the rows [start, stop); return the row after the one at which orders are wanted, or `stop`."""
-        if rewind:
-            self._keep(wants)
-        return self._call(chunk, start, stop, wants)
+        """Give the rows [start, stop); return the row after the one at which orders are wanted, or `stop`.
+
+        With `rewind`, a handler that raises is given fewer rows: it raises out of here only if it can't take the first
+        one, so that the row at which it fails does not depend on where windows are cut.
+        """
+        if not rewind:
+            return self._call(chunk, start, stop)
+        self._keep()
+        try:
+            return self._call(chunk, start, stop)
+        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+            failure = error
+        good, bad = 0, stop - start
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            self._take_back(wants)
+            try:
+                self._call(chunk, start, start + middle)
+                good = middle
+            except Exception as error:  # noqa: BLE001  # as above
+                bad, failure = middle, error
+        self._take_back(wants)
+        if not good:
+            raise failure
+        return self._call(chunk, start, start + good)
 
     def again(self, chunk: Chunk, start: int, stop: int, wants: Wants) -> None:
-        """Take the strategy back to `start` and give it the shorter window."""
-        ctx = self._ctx
-        _, number, indicators, notes = self._marks
-        ctx._number = number
-        del ctx.indicators[indicators:]
-        del ctx.notes[notes:]
-        mine = self._ctx.strategy
-        kept = [want for want in wants if _owner(want) != mine]
-        wants[:] = kept
-        ctx.open_orders = dict(self._orders)
-        vars(self._strategy).update(self._before)
-        self._call(chunk, start, stop, wants)
+        """Take the strategy back to `start` and give it the shorter window.
 
-    def _keep(self, wants: Wants) -> None:
-        state = {name: value for name, value in vars(self._strategy).items() if name not in ("ctx", "params")}
-        self._before = copy.deepcopy(state)
+        Raises: StrategyError if it now does what it did not do with more rows before it: it looks ahead.
+        """
+        self._take_back(wants)
+        try:
+            looked_ahead = self._call(chunk, start, stop) != stop
+        except Exception as error:
+            what = f"on_window raised {error!r} only when given fewer rows: it looks ahead, or keeps state elsewhere"
+            raise StrategyError(what, place=f"strategy {self._ctx.strategy}") from error
+        if looked_ahead:
+            what = "on_window wants something only when given fewer rows: it looks ahead, or keeps state elsewhere"
+            raise StrategyError(what, place=f"strategy {self._ctx.strategy}")
+
+    def _keep(self) -> None:
+        """Copy what a shorter window may have to begin from."""
         ctx = self._ctx
-        self._marks = (len(wants), ctx._number, len(ctx.indicators), len(ctx.notes))
+        self._before = self._copied(vars(self._strategy))
+        self._marks = (ctx._number, ctx._groups, len(ctx.indicators), len(ctx.notes))
         self._orders = dict(ctx.open_orders)
 
-    def _call(self, chunk: Chunk, start: int, stop: int, wants: Wants) -> int:
+    def _take_back(self, wants: Wants) -> None:
+        ctx = self._ctx
+        ctx._number, ctx._groups, indicators, notes = self._marks
+        del ctx.indicators[indicators:]
+        del ctx.notes[notes:]
+        wants[:] = [want for want in wants if owner(want) != ctx.strategy]
+        ctx.open_orders = dict(self._orders)
+        before = self._copied(self._before)  # a copy again: it may have to be taken back twice
+        state = vars(self._strategy)
+        state.clear()
+        state.update(before)
+
+    def _copied(self, state: dict[str, Any]) -> dict[str, Any]:
+        strategy, ctx = self._strategy, self._ctx
+        memo: dict[int, Any] = {id(strategy): strategy, id(ctx): ctx, id(strategy.params): strategy.params}
+        found = {}
+        for name, value in state.items():
+            try:
+                found[name] = value if value.__class__ in _ATOMS else copy.deepcopy(value, memo)
+            except Exception as error:  # a plugin may keep anything
+                what = f"beside others a strategy with on_window must keep what can be copied, and self.{name} can't be"
+                raise NotCopied(f"{what}: {error}", place=f"strategy {ctx.strategy}") from error
+        return found
+
+    def _call(self, chunk: Chunk, start: int, stop: int) -> int:
+        wants = self._ctx._wants
         rows = self._rows(chunk)
         if rows is None:
             window = _window(chunk, start, stop, None)
@@ -120,10 +178,11 @@ class ColumnarSeat:
         return self._mine
 
 
-def _owner(want: Intent | TimerWish) -> str:
+def owner(want: Intent | TimerWish) -> str:
+    """Whose wish it is."""
     tickets = getattr(want, "tickets", None)
-    owner: str = tickets[0].strategy if tickets else want.strategy  # type: ignore[union-attr]
-    return owner
+    name: str = tickets[0].strategy if tickets else want.strategy  # type: ignore[union-attr]
+    return name
 
 
 def _window(chunk: Chunk, start: int, stop: int, rows: Ints | None) -> Window:

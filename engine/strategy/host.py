@@ -23,8 +23,9 @@ from engine.domain.market import COLUMNS, ROW, Kind, MarketEvent
 from engine.domain.messages import BarWish, Cancel, Intent, Place, PositionNow, TimerDue, TimerWish, Update
 from engine.domain.order import CLOSED
 from engine.domain.view import ChunkView
+from engine.errors import StrategyError
 from engine.strategy.api import Strategy
-from engine.strategy.columnar import ColumnarSeat
+from engine.strategy.columnar import ColumnarSeat, NotCopied, owner
 from engine.strategy.context import Context
 
 Handler = Callable[[Any], None]
@@ -101,6 +102,7 @@ class StrategyHost:
         self._in_window = False
         self._view = ChunkView(self._chunk)
         self._columnar: tuple[Seat, ...] = ()
+        self._alone = False  # one strategy, with a whole-window handler and no other of market data
         self._row = 0
 
     # --- what contexts ask --------------------------------------------------------------------------------------
@@ -135,6 +137,7 @@ class StrategyHost:
         """Give a strategy a seat; order of adding is order of calling."""
         self.seats[seat.name] = seat
         self._columnar = tuple(s for s in self.seats.values() if s.columnar is not None)
+        self._alone = len(self.seats) == 1 and seat.columnar is not None and not seat.handlers
 
     def start(self, now_ns: int) -> list[BarWish]:
         """Call every `on_start`; return the bars that are wanted."""
@@ -226,7 +229,10 @@ class StrategyHost:
             if taken < stop:
                 for seat in self._columnar:
                     self._cut_columns(seat, chunk, start, taken, held)
-            self.wants[:0] = held
+            if held:
+                self.wants[:0] = held
+                places = {name: place for place, name in enumerate(self.seats)}
+                self.wants.sort(key=lambda want: places[owner(want)])
         self._row = taken
         if taken:
             self._now_ns = chunk.times[taken - 1]
@@ -254,6 +260,8 @@ class StrategyHost:
                             handle(event)
                         except Exception as error:  # noqa: BLE001  # a plugin may raise anything
                             self._switch_off(seat, error, mark)
+                            self._rest_of(route, seat, event)
+                            return _row_after(plan)
                     if wants:
                         break
                 else:
@@ -262,32 +270,39 @@ class StrategyHost:
             self._switch_off(plan.seats[0], error, before)
         finally:
             self._in_window = False
-        done = plan.done()
-        return done if plan.rows is None else int(plan.rows[done - 1]) + 1
+        return _row_after(plan)
+
+    def _rest_of(self, route: Route, failed: Seat, event: MarketEvent) -> None:
+        """Give an event to those that come after the one it has failed; the plan for later ones is void."""
+        after = [seat for seat, _ in route].index(failed) + 1
+        for seat, handle in route[after:]:
+            self._guarded(seat, handle, event)
 
     # --- whole-window handlers ----------------------------------------------------------------------------------
 
     def _run_columns(self, chunk: Chunk, start: int, stop: int) -> int:
         """Let the columnar strategies look first; return the row after the first one at which any wants something."""
-        alone = len(self._columnar) == 1 and self._plan is None
-        for seat in self._columnar:
+        for place, seat in enumerate(self._columnar):
             assert seat.columnar is not None
             if seat.off is not None:
                 continue
             self._in_window = True
             try:
-                end = seat.columnar.run(chunk, start, stop, self.wants, rewind=not alone)
-            except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+                end = seat.columnar.run(chunk, start, stop, self.wants, rewind=not self._alone)
+            except NotCopied:
+                raise
+            except Exception as error:  # a plugin may raise anything
+                if self._alone:  # its state is not kept, so nobody can say at which row it failed
+                    what = f"on_window raised {type(error).__name__}: {error}{_where(error)}"
+                    raise StrategyError(what, place=f"strategy {seat.name}") from error
                 self._in_window = False
+                self._now_ns = chunk.times[start]
                 self._switch_off(seat, error, len(self.wants))
-                stop = start + 1
-                continue
+                end = start + 1
             finally:
                 self._in_window = False
             if end < stop:
-                for earlier in self._columnar:
-                    if earlier is seat:
-                        break
+                for earlier in self._columnar[:place]:
                     self._cut_columns(earlier, chunk, start, end, self.wants)
                 stop = end
         return stop
@@ -369,6 +384,12 @@ class StrategyHost:
         seat.ctx.notes.append((self.now_ns(), "switched_off", seat.name, {"reason": seat.off}))
         self.wants.extend(Cancel(coid, seat.name) for coid in seat.ctx.open_orders)
         self._planned = False  # the rest of the chunk is planned anew without it
+
+
+def _row_after(plan: _Plan) -> int:
+    """The chunk row after the last event handed out."""
+    done = plan.done()
+    return done if plan.rows is None else int(plan.rows[done - 1]) + 1
 
 
 def _keys(columns: Columns) -> list[tuple[int, int]]:
