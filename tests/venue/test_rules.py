@@ -78,10 +78,12 @@ def test_market_order_goes_on_from_bar_to_bar() -> None:
     [("conservative", "10.10"), ("next_open", "9.95"), ("next_event", "10.10"), ("same_event", "10.05")],
 )
 def test_a_bar_that_had_begun_counts_by_its_close(rule: str, market: str) -> None:
+    minute = 60_000_000  # against a latency of 1 ms
     rows = [
-        bar(60_000_000 * at, *four, 1000, span=60_000_000)
-        for at, four in enumerate(((10.0, 10.1, 9.9, 10.05), (10.07, 10.2, 10.0, 10.1), (9.95, 10.0, 9.9, 9.97)), 1)
-    ]  # type: ignore[misc]
+        bar(minute, 10.0, 10.1, 9.9, 10.05, 1000, minute),
+        bar(2 * minute, 10.07, 10.2, 10.0, 10.1, 1000, minute),
+        bar(3 * minute, 9.95, 10.0, 9.9, 9.97, 1000, minute),
+    ]
     assert run(rows, ticket("m"), rule, latency=1) == [("100", market)]
 
 
@@ -111,15 +113,11 @@ def test_prints_are_ignored_by_the_rules_of_the_touch_where_quotes_are_known() -
 
 
 def test_ticks_win_over_bars_from_the_first_one_on() -> None:
-    rows = [
-        bar(60, 10, 10, 10, 10),
-        bar(120, 9.0, 9.0, 9.0, 9.0),
-        quote(121, 10.0, 10.02),
-        bar(180, 8.0, 8.0, 8.0, 8.0),
-    ]
+    bars = [bar(60, 10, 10, 10, 10), bar(120, 9.0, 9.0, 9.0, 9.0), bar(180, 8.0, 8.0, 8.0, 8.0)]
+    rows = [*bars, quote(121, 10.0, 10.02)]
     assert run(rows, ticket("l", limit="9.50"), "conservative") == [("100", "9.00")]
     assert run(rows, ticket("l", limit="8.50"), "conservative") == []
-    assert run([rows[2], *rows], ticket("l", limit="9.50"), "conservative") == [("100", "9.00")]
+    assert run([*bars, quote(61, 10.0, 10.02)], ticket("l", limit="9.50"), "conservative") == []
 
 
 def test_volume_that_is_absent_or_nothing() -> None:
@@ -127,9 +125,8 @@ def test_volume_that_is_absent_or_nothing() -> None:
     assert run([first, bar(120, 10, 10, 10, 10, NAN)], ticket("m", quantity=999), "conservative") == [("999", "10.00")]
     rows = [first, bar(120, 10, 10, 10, 10, 0), bar(180, 11, 11, 11, 11, 500)]
     assert run(rows, ticket("m"), "conservative") == [("100", "11.00")]
-    assert run(
-        [first, bar(120, 9, 9, 9, 9, 0), bar(180, 9.5, 11, 9.5, 11, 500)], ticket("l", limit="9.80"), "conservative"
-    ) == [("100", "9.50")]
+    rows = [first, bar(120, 9, 9, 9, 9, 0), bar(180, 9.5, 11, 9.5, 11, 500)]
+    assert run(rows, ticket("l", limit="9.80"), "conservative") == [("100", "9.50")]
 
 
 # Several orders in one book
@@ -160,10 +157,8 @@ def test_stop_limit_child_beyond_its_limit_in_the_entry_bar() -> None:
     child = ticket("s", "SELL", limit="9.92", order_type=OrderType.STOP_LIMIT, stop_price="9.90", parent="e")
     venue = venue_of()
     answers = play(venue, rows, {0: [place(ticket("e", limit="10.00"), child)]})
-    assert (
-        fills(answers) == [("e", "100", "10.00", "maker"), ("s", "100", "9.95", "maker")]
-        or fills(answers)[1][2] == "9.95"
-    )
+    # Triggered at 9.90 with a limit above: it rests from the next bar on, which opens at 9.95.
+    assert fills(answers) == [("e", "100", "10.00", "maker"), ("s", "100", "9.95", "taker")]
     assert venue.counts["ambiguous_bars"] == 1
 
 
@@ -188,3 +183,11 @@ def test_midprice_takes_only_whole_increments_and_counts_absent_sizes() -> None:
 def test_immediate_limit_waits_for_no_second_quote() -> None:
     answers = play(venue_of(fills="next_event"), QUOTES, {0: [place(ticket("i", limit="10.00", tif=Tif.IOC))]})
     assert said(answers) == ["Accepted i", "Cancelled i ioc"]
+
+
+def test_a_trail_that_holds_learns_from_the_bar_that_fills_another_order() -> None:
+    # The second bar fills the market order and takes the high to 10.30: a trail of 0.50 then stands at 9.80.
+    bars = [bar(60, 10, 10, 10, 10), bar(120, 10, 10.3, 10, 10.25), bar(180, 10.25, 10.25, 9.79, 9.9)]
+    trail = ticket("t", "SELL", order_type=OrderType.TRAIL, trail="0.50")
+    answers = play(venue_of(), bars, {0: [place(trail), place(ticket("m"))]})
+    assert fills(answers) == [("m", "100", "10.00", "taker"), ("t", "100", "9.80", "taker")]
