@@ -106,11 +106,13 @@ class EmaCross(Strategy[EmaCrossParams]):
 
     def on_order(self, order: Order) -> None:
         """An order has ended: what is to be closed after it may be closed now."""
-        self._flat.go_on(order.ticket.conid)
+        self._flat.hear(order)
         if order.state == "refused":
             self.ctx.log("order_refused", coid=order.coid, code=order.code)
 
     def _fold(self, line: _Line, conid: int, price: float) -> None:
+        if self._flat.owed:
+            self._flat.retry(conid)
         fast = line.fast.update(price)
         slow = line.slow.update(price)
         line.since += 1

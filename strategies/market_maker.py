@@ -82,9 +82,11 @@ class MarketMaker(Strategy[MarketMakerParams]):
 
     def on_quote(self, quote: Quote) -> None:
         """Bring both orders to where this quote wants them."""
+        conid = quote.conid
+        if self._flat.owed:
+            self._flat.retry(conid)
         if self._stopped:
             return
-        conid = quote.conid
         buying, selling = self._sides[conid]
         if not quote.bid < quote.ask:  # crossed, locked, or a side is NaN: there is no middle to quote about
             self._withdraw(buying)
@@ -122,7 +124,7 @@ class MarketMaker(Strategy[MarketMakerParams]):
                 if order.state is State.REFUSED:
                     side.rests_until_ns = self.ctx.now_ns + round(self.params.pause_s * _NS_PER_S)
                     self.ctx.log("quote_refused", coid=order.coid, code=order.code)
-        self._flat.go_on(conid)
+        self._flat.hear(order)
 
     def _quote(self, side: _Quoting, instrument: Instrument, price: Decimal, size: Decimal) -> None:
         """Place, move or withdraw one side's order. An order that waits for an answer is left alone until it has it."""

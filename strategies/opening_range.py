@@ -74,6 +74,8 @@ class OpeningRange(Strategy[OpeningRangeParams]):
     def on_trade(self, trade: Trade) -> None:
         """Widen the range, or look for the break."""
         self._traded.add(trade.conid)
+        if self._flat.owed:
+            self._flat.retry(trade.conid)
         day = self._today(trade.conid, trade.ts_ns)
         if day is not None:
             self._see(day, trade.conid, trade.ts_ns, trade.price, trade.price, trade.price)
@@ -82,6 +84,8 @@ class OpeningRange(Strategy[OpeningRangeParams]):
         """The same of a recorded bar, for instruments without trades."""
         if bar.conid in self._traded:
             return
+        if self._flat.owed:
+            self._flat.retry(bar.conid)
         day = self._today(bar.conid, bar.ts_ns - 1)  # a bar belongs to the time that it covers
         if day is not None and bar.ts_ns - bar.span_ns >= day.open_ns:
             self._see(day, bar.conid, bar.ts_ns - 1, bar.high, bar.low, bar.close)
@@ -105,7 +109,7 @@ class OpeningRange(Strategy[OpeningRangeParams]):
 
     def on_order(self, order: Order) -> None:
         """An order has ended; go on getting out if we are."""
-        self._flat.go_on(order.ticket.conid)
+        self._flat.hear(order)
         if order.state is State.REFUSED:
             self.ctx.log("order_refused", coid=order.coid, code=order.code)
 

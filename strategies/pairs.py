@@ -77,6 +77,8 @@ class Pairs(Strategy[PairsParams]):
     def on_bar(self, bar: Bar) -> None:
         """When both legs have a bar of one moment, look at the pair."""
         self._bars[bar.conid] = bar
+        if self._flat.owed:
+            self._flat.retry(bar.conid)
         first, second = self._bars.get(self._first.conid), self._bars.get(self._second.conid)
         if first is None or second is None or first.ts_ns != second.ts_ns:
             return
@@ -94,7 +96,7 @@ class Pairs(Strategy[PairsParams]):
                 self.ctx.log("leg_failed", coid=order.coid, code=order.code, reason=order.reason)
                 self._barred = True
                 self._leave("leg failed")
-        self._flat.go_on(order.ticket.conid)
+        self._flat.hear(order)
 
     def _measure(self, x: float, y: float) -> tuple[float, float]:
         """z score against the bars before, and the hedge; NaN while the window fills. The bar is folded in."""

@@ -13,7 +13,7 @@ from engine.domain.moments import NS_PER_DAY
 from engine.domain.order import State
 from strategies.opening_range import OpeningRange, OpeningRangeParams
 
-from .ring import AAA, BBB, CLOSE, LOOSE, OPEN, M, Ring, Run, S, quote, trade
+from .ring import AAA, BBB, CLOSE, LOOSE, MS, OPEN, M, Ring, Run, S, quote, trade
 
 READY = 15 * M + S  # when the range is read
 FLAT = CLOSE - OPEN - 10 * M
@@ -114,6 +114,18 @@ def test_flat_before_the_close() -> None:
     waiting = run([*opening(), *market(FLAT - M, 10.10), *market(FLAT + M, 10.30)])
     assert {order.state for order in waiting.orders} == {State.CANCELLED}
     assert waiting.fills == []
+
+
+def test_a_closing_order_that_is_refused_is_sent_again_when_the_market_is_heard_of() -> None:
+    ring = Ring(limits=evolve(LOOSE, quote_age_max_s=Decimal(1000)))
+    events = [*opening(), *market(20 * M, 10.25), *market(FLAT - 20 * M, 10.30), *market(FLAT + M, 10.30)]
+    events += [*market(FLAT + 2 * M, 10.32), *market(FLAT + 3 * M, 10.32)]
+    done = run(events, ring)
+    # The bracket's exits are dead at FLAT and 10 ms; at FLAT and a minute it is too soon for another try.
+    tries = [(order.created_ns - OPEN, order.state) for order in done.orders if order.ticket.tag == "flat"]
+    assert done.refused == ["STALE"]
+    assert tries == [(FLAT + 10 * MS, State.REFUSED), (FLAT + 2 * M + 1, State.FILLED)]
+    assert [position.quantity for position in done.result.positions] == [Decimal(0)]
 
 
 @pytest.mark.parametrize("bounds", [{"range_min_bps": 201.0}, {"range_max_bps": 199.0}])
