@@ -61,6 +61,8 @@ class Book:
     def begin(self, chunk: Chunk) -> None:
         """Go over to a new chunk: nothing of the old one is looked at again."""
         tape = self.__dict__.get("tape")
+        if tape is None and self.taken_index != -2:
+            tape = self.tape  # nobody looked at the chunk; the quote that we took from may have gone with it
         if tape is not None:
             end = tape.size
             for order in (*self.buys, *self.sells, *self.others):
