@@ -202,12 +202,11 @@ class Exposure:
         return left - known.counted
 
     def bracket_of(self, ticket: OrderTicket) -> Bracket | None:
-        """The bracket that a new ticket belongs to: it gets out of no more than what an open entry gets into.
+        """The bracket that a new ticket with a parent belongs to: it gets out of no more than what an open entry gets into.
 
         Whatever else names a parent is an order of its own. A bracket is kept once a child is.
         """
-        if ticket.parent is None:
-            return None
+        assert ticket.parent is not None
         found = self.brackets.get(ticket.parent)
         if found is None:
             entry = self.open.get(ticket.parent)

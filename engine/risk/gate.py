@@ -210,6 +210,7 @@ class Gate:
             reserved.wanted = ticket
             if reserved.bracket is not None and ticket.quantity > reserved.bracket.quantity:
                 self._leave(reserved)  # more than its entry gets into: an order of its own from now on
+                _drop_done(exposure)
             self._count(reserved)
             if exposure.bounds.duplicate_window_ns:
                 exposure.lately.append((now_ns, ticket))
