@@ -202,7 +202,7 @@ class Exposure:
         return left - known.counted
 
     def bracket_of(self, ticket: OrderTicket) -> Bracket | None:
-        """The bracket that a new ticket with a parent belongs to: it gets out of no more than what an open entry gets into.
+        """The bracket that a ticket with a parent belongs to: it gets out of no more than what an open entry gets into.
 
         Whatever else names a parent is an order of its own. A bracket is kept once a child is.
         """
