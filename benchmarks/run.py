@@ -35,7 +35,7 @@ WORKLOADS = {  # recording, strategy, fill rule that most peers have
     "W1": ("bars", "BarCross", "next_open"),
     "W1n": ("bars", "CountsBars", "next_open"),
     "W2": ("quotes", "QuoteCross", "same_event"),
-    "W2v": ("quotes", "WindowCross", "same_event"),
+    "W2v": ("quotes", "window:WindowCross", "same_event"),
     "W3": ("quotes", "Counts", "same_event"),
     "W4": ("multi", "ManyCross", "same_event"),
     "W5": ("quotes5", "Maker", "same_event"),
@@ -87,6 +87,7 @@ def one(name: str, options: argparse.Namespace) -> None:
     from engine.journal.run import RunJournal
 
     recording, strategy, fills = WORKLOADS[name]
+    module = strategy if ":" in strategy else f"strategies:{strategy}"
     symbols = [f"INST{number}" for number in range(20 if recording == "multi" else 1)]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "bench.toml"
@@ -98,7 +99,7 @@ path = "{(options.data / "recordings" / recording).resolve()}"
 [account]
 cash = {{ USD = 10_000_000 }}
 [[strategy]]
-use = "benchmarks.strategies:{strategy}"
+use = "benchmarks.{module}"
 name = "bench"
 instruments = {json.dumps(symbols)}
 [risk.account]

@@ -31,7 +31,7 @@ class Columns:
     at: Ints | None = None
     _by_conid: dict[int, Ints | None] = field(factory=dict, init=False)
     _conids: tuple[int, ...] | None = field(default=None, init=False)
-    _lists: list[list[Any]] | None = field(default=None, init=False)
+    _lists: dict[str, list[Any]] = field(factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self.data["ts_ns"])
@@ -76,18 +76,26 @@ class Columns:
         found = int(np.searchsorted(rows, end, side="left")) - 1
         return int(rows[found]) if found >= 0 else -1
 
+    def as_list(self, name: str) -> list[Any]:
+        """A column as a plain list, made once."""
+        found = self._lists.get(name)
+        if found is None:
+            found = self._lists[name] = self.data[name].tolist()
+        return found
+
     @property
     def lists(self) -> list[list[Any]]:
-        """The columns as plain lists in the order of the event's fields, made once."""
-        if self._lists is None:
-            self._lists = [self.data[name].tolist() for name, _ in COLUMNS[self.kind]]
-        return self._lists
+        """All columns as plain lists in the order of the event's fields."""
+        return [self.as_list(name) for name, _ in COLUMNS[self.kind]]
+
+    def at_index(self, name: str, index: int) -> Any:
+        """One value, as Python's own."""
+        known = self._lists.get(name)
+        return _plain(self.data[name][index]) if known is None else known[index]
 
     def event(self, index: int) -> MarketEvent:
         """Make one row's event object."""
-        if self._lists is not None:
-            return ROW[self.kind](*[column[index] for column in self._lists])
-        return ROW[self.kind](*[_plain(self.data[name][index]) for name, _ in COLUMNS[self.kind]])
+        return ROW[self.kind](*[self.at_index(name, index) for name, _ in COLUMNS[self.kind]])
 
 
 def _plain(value: Any) -> Any:
@@ -123,7 +131,7 @@ class Chunk:
         """`ts_ns` as plain ints, made once."""
         if self._times is None:
             alone = next(iter(self.kinds.values())) if len(self.kinds) == 1 and self.built is None else None
-            self._times = self.ts_ns.tolist() if alone is None else alone.lists[0]
+            self._times = self.ts_ns.tolist() if alone is None else alone.as_list("ts_ns")
         return self._times
 
     def quote(self, conid: int, row: int) -> Quote | None:
@@ -138,10 +146,9 @@ class Chunk:
         last bar's close; None if there is none."""
         columns = self.kinds.get(Kind.QUOTES)
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
-            lists = columns.lists
-            mid = (lists[2][index] + lists[3][index]) * 0.5
+            mid: float = (columns.at_index("bid", index) + columns.at_index("ask", index)) * 0.5
             if mid == mid:  # a side that is absent is NaN, and so is the middle
-                return mid, lists[0][index]
+                return mid, columns.at_index("ts_ns", index)
         else:
             quote = self.quotes_before.get(conid)
             if quote is not None and quote.mid == quote.mid:

@@ -13,6 +13,9 @@ from engine.domain.columns import Floats, Ints
 BUCKETS = 1_500
 
 
+Point = tuple[int, int, float]  # number in the line, time, value; times alone may tie
+
+
 class ThinSeries:
     """One line. `add` takes times (sorted, going on from the last call) and values (NaN is left out)."""
 
@@ -20,8 +23,8 @@ class ThinSeries:
         self._start_ns = start_ns
         self._width_ns = max(1, -(-(end_ns - start_ns + 1) // BUCKETS))
         self._count = 0
-        # Of a bucket: lowest, highest, last, each as (number in the line, time, value); times alone may tie.
-        self._kept: dict[int, list[tuple[int, int, float]]] = {}
+        # For each call: its buckets, and the numbers, times and values of their lowest, highest and last points.
+        self._parts: list[tuple[Ints, list[tuple[Ints, Ints, Floats]]]] = []
 
     def add(self, ts_ns: Ints, values: Floats) -> None:
         """Fold more of the line in."""
@@ -33,21 +36,31 @@ class ThinSeries:
         buckets = (ts_ns - self._start_ns) // self._width_ns
         starts = np.flatnonzero(np.concatenate([[True], buckets[1:] != buckets[:-1]]))
         ends = np.append(starts[1:], len(buckets))
-        for first, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            part, times = values[first:end], ts_ns[first:end]
-            low, high = int(part.argmin()), int(part.argmax())
-            number = self._count + first
-            found = [(number + i, int(times[i]), float(part[i])) for i in (low, high, end - first - 1)]
-            bucket = int(buckets[first])
-            known = self._kept.get(bucket)
-            if known is not None:
-                found[0] = known[0] if known[0][2] <= found[0][2] else found[0]
-                found[1] = known[1] if known[1][2] >= found[1][2] else found[1]
-            self._kept[bucket] = found
+        lowest = _first_equal(values, np.minimum.reduceat(values, starts), starts, ends)
+        highest = _first_equal(values, np.maximum.reduceat(values, starts), starts, ends)
+        points = [(at + self._count, ts_ns[at], values[at]) for at in (lowest, highest, ends - 1)]
+        self._parts.append((buckets[starts], points))
         self._count += len(values)
 
     def points(self) -> tuple[Ints, Floats]:
         """Times and values that stay, in the order in which they came."""
-        kept = sorted({point for points in self._kept.values() for point in points})
-        times = np.array([ts for _, ts, _ in kept], np.int64)
-        return times, np.array([value for _, _, value in kept], np.float64)
+        kept: dict[int, list[Point]] = {}
+        for buckets, points in self._parts:
+            low, high, last = ([(int(n), int(ts), float(v)) for n, ts, v in zip(*one, strict=True)] for one in points)
+            for bucket, *found in zip(buckets.tolist(), low, high, last, strict=True):
+                known = kept.get(bucket)
+                if known is not None:
+                    found[0] = known[0] if known[0][2] <= found[0][2] else found[0]
+                    found[1] = known[1] if known[1][2] >= found[1][2] else found[1]
+                kept[bucket] = found
+        stay = sorted({point for found in kept.values() for point in found})
+        times = np.array([ts for _, ts, _ in stay], np.int64)
+        return times, np.array([value for _, _, value in stay], np.float64)
+
+
+def _first_equal(values: Floats, wanted: Floats, starts: Ints, ends: Ints) -> Ints:
+    """Where in each run [start, end) of `values` the wanted value stands first."""
+    at = np.flatnonzero(values == np.repeat(wanted, ends - starts))
+    run = np.searchsorted(starts, at, side="right")
+    first: Ints = at[np.concatenate([[True], run[1:] != run[:-1]])]
+    return first

@@ -339,10 +339,12 @@ class StrategyHost:
         single = only[0][1] if only is not None and len(only) == 1 else None
         if everything and single is not None:
             columns = wanted[0][0]
-            lists = [column[start:] if start else column for column in columns.lists]
+            names = [name for name, _ in COLUMNS[columns.kind] if name != "conid"]
+            lists = [columns.as_list(name)[start:] if start else columns.as_list(name) for name in names]
             left: Iterator[Any] = iter(lists[0])
-            conids: Iterator[int] = repeat(columns.conids[0]) if len(columns.conids) == 1 else iter(lists[1])
-            events: Iterator[MarketEvent] = starmap(ROW[columns.kind], zip(left, conids, *lists[2:], strict=False))
+            alone = len(columns.conids) == 1
+            conids: Iterator[int] = repeat(columns.conids[0]) if alone else iter(columns.as_list("conid")[start:])
+            events: Iterator[MarketEvent] = starmap(ROW[columns.kind], zip(left, conids, *lists[1:], strict=False))
             self._plan = _Plan(None, events, left, chunk.size, single, None, (only[0][0],) if only else ())
             return
         self._plan = _mixed(wanted, start, single, only)
