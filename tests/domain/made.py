@@ -54,7 +54,7 @@ def said(kind: type[OrderEvent], *, coid: str = COID, ts_ns: int = 5) -> OrderEv
     if kind is Filled:
         return filled(99, 1, coid=coid, ts_ns=ts_ns)
     if kind in (Refused, ModifyRefused, CancelRefused):
-        return kind(coid=coid, ts_ns=ts_ns, code="no", reason="said no")  # type: ignore[call-arg]
+        return kind(coid=coid, ts_ns=ts_ns, code="no", reason="said no")
     return kind(coid=coid, ts_ns=ts_ns)  # type: ignore[call-arg]
 
 

@@ -29,7 +29,7 @@ def columns_of(kind: Kind, rows: list[MarketEvent]) -> dict[str, Any]:
     return {name: np.array([getattr(row, name) for row in rows], dtype=dtype) for name, dtype in COLUMNS[kind]}
 
 
-rows_of = {
+rows_of: dict[Kind, Any] = {
     Kind.QUOTES: st.lists(st.builds(Quote, stamps, conids, prices, prices, prices, prices), max_size=8),
     Kind.TRADES: st.lists(st.builds(Trade, stamps, conids, prices, prices, st.booleans()), max_size=8),
     Kind.BARS: st.lists(
@@ -37,7 +37,8 @@ rows_of = {
     ),
     Kind.STATUS: st.lists(st.builds(Status, stamps, conids, st.sampled_from(["open", "halted"])), max_size=4),
 }
-markets = st.fixed_dictionaries({**rows_of, "built": rows_of[Kind.BARS]})
+whole: dict[Any, Any] = {**rows_of, "built": rows_of[Kind.BARS]}
+markets = st.fixed_dictionaries(whole)
 
 
 def chunk_of(market: dict[Any, list[MarketEvent]], **before: Any) -> tuple[Chunk, list[tuple[Any, MarketEvent]]]:

@@ -19,7 +19,8 @@ STEPS = (PriceTick(D(0), D("0.05")), PriceTick(D(3), D("0.10")), PriceTick(D(100
 
 def made(*ticks: PriceTick, **terms: Any) -> Instrument:
     """An instrument with a tick table."""
-    return Instrument(conid=1, symbol="X", **({"price_ticks": ticks} if ticks else {}), **terms)
+    given_terms: dict[str, Any] = {"price_ticks": ticks, **terms} if ticks else terms
+    return Instrument(conid=1, symbol="X", **given_terms)
 
 
 def nearest(value: Decimal, tick: Decimal) -> tuple[Decimal, Fraction]:

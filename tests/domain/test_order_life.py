@@ -144,11 +144,11 @@ def test_a_refused_cancel_or_change_says_why_while_the_order_lives() -> None:
 
 def test_averages_and_what_is_left() -> None:
     order = in_state(State.WORKING)
-    assert (order.average_price, order.remaining, order.is_open, order.coid) == (None, 10, True, COID)
+    assert [order.average_price, order.remaining, order.is_open, order.coid] == [None, 10, True, COID]
     order = tell(order, filled(1, 4, price=Decimal(8)), filled(2, 1, price=Decimal(13)))
-    assert (order.average_price, order.remaining, order.paid) == (Decimal(9), 5, 45)
+    assert [order.average_price, order.remaining, order.paid] == [Decimal(9), 5, 45]
     order = tell(order, filled(3, 7))
-    assert (order.remaining, order.filled, order.state, order.is_open) == (0, 12, State.FILLED, False)
+    assert [order.remaining, order.filled, order.state, order.is_open] == [0, 12, State.FILLED, False]
 
 
 def test_a_modification_needs_its_ticket() -> None:
@@ -188,7 +188,7 @@ def test_fills_race_a_modification(
     for number, size in enumerate(fills, 1):
         order = advance(order, filled(number, size))
     order = advance(order, said(answer))
-    assert (order.state, order.ticket.quantity, order.wanted) == (state, quantity, None)
+    assert [order.state, order.ticket.quantity, order.wanted] == [state, quantity, None]
     assert order.filled == sum(fills)
 
 
@@ -251,16 +251,16 @@ def test_a_late_fill_of_a_dead_order_counts_and_ends_it_anew() -> None:
 
 def test_a_refusal_after_a_part_has_filled_is_an_end_not_a_refusal() -> None:
     order = tell(in_state(State.WORKING), filled(1, 3), said(Refused))
-    assert (order.state, order.filled, order.code) == (State.CANCELLED, 3, "no")
+    assert [order.state, order.filled, order.code] == [State.CANCELLED, 3, "no"]
     other = tell(in_state(State.WORKING), said(Refused), filled(1, 3))
-    assert (other.state, other.filled) == (State.CANCELLED, 3)  # the same, told in the other order
+    assert [other.state, other.filled] == [State.CANCELLED, 3]  # the same, told in the other order
 
 
 @pytest.mark.parametrize("order_of_telling", list(permutations(range(4))))
 def test_answers_in_any_order_end_the_same(order_of_telling: tuple[int, ...]) -> None:
     news = [said(Accepted), filled(1, 4), filled(2, 6), said(CancelRefused)]
     order = tell(in_state(State.SENT), said(CancelAsked), *(news[at] for at in order_of_telling))
-    assert (order.state, order.filled) == (State.FILLED, 10)
+    assert [order.state, order.filled] == [State.FILLED, 10]
 
 
 # --- any news in any order -------------------------------------------------------------------------------------------

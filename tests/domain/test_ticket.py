@@ -89,7 +89,7 @@ def test_prices_may_be_negative() -> None:
 def test_a_text_does_not_pass_for_an_enum(name: str, value: str) -> None:
     # `"BUY" is Side.BUY` is false: such a ticket would be counted as a sale.
     with pytest.raises(BadTicket, match="enums"):
-        ticket(**{"order_type": OrderType.MARKET, "limit_price": None, name: value})
+        of(OrderType.MARKET, **{name: value}) if name != "order_type" else ticket(order_type=value, limit_price=None)
 
 
 def test_an_order_is_not_its_own_parent() -> None:

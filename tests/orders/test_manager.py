@@ -34,6 +34,7 @@ from engine.domain.messages import (
     Refusal,
     Request,
     Update,
+    Verdict,
 )
 from engine.domain.order import State
 from engine.domain.ticket import OrderTicket, Side, Tif
@@ -150,7 +151,7 @@ def test_an_execution_counts_once_whichever_order_it_names() -> None:
     manager = working(ticket(10), ticket(10, coid="s-000002"))
     assert len(manager.hear([filled(1, 4)])) == 1
     assert manager.hear([filled(1, 4), filled(1, 4, coid="s-000002")]) == []
-    assert (manager.book[COID].filled, manager.book["s-000002"].filled) == (4, 0)
+    assert [manager.book[COID].filled, manager.book["s-000002"].filled] == [4, 0]
     assert len(manager.hear([filled(2, 4, coid="s-000002")])) == 1
 
 
@@ -351,8 +352,11 @@ def test_a_denied_change_of_an_unknown_order_is_a_fact_alone(intent: Intent) -> 
 
 def test_verdicts_are_carried_out_in_their_order() -> None:
     manager = OrderManager()
-    intents = [Place((ticket(10),)), Cancel(COID, "s"), Place((ticket(10, coid="s-000002"),))]
-    verdicts = [Approved(intents[0]), Approved(intents[1]), Denied(intents[2], NO)]
+    verdicts: list[Verdict] = [
+        Approved(Place((ticket(10),))),
+        Approved(Cancel(COID, "s")),
+        Denied(Place((ticket(10, coid="s-000002"),)), NO),
+    ]
     requests, updates = manager.act(verdicts, 1)
     assert [type(r) for r in requests] == [PlaceRequest, CancelRequest]
     assert [type(u.event) for u in updates] == [Refused]

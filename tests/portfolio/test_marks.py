@@ -20,8 +20,8 @@ from engine.portfolio.marks import EquityMarks
 
 NAN = float("nan")
 M = NS_PER_MINUTE
-KIND = {Quote: Kind.QUOTES, Trade: Kind.TRADES, Bar: Kind.BARS}
-PLACE = [Bar, Trade, Quote]  # at one nanosecond
+KIND: dict[Any, Kind] = {Quote: Kind.QUOTES, Trade: Kind.TRADES, Bar: Kind.BARS}
+PLACE: list[type[Any]] = [Bar, Trade, Quote]  # at one nanosecond
 INSTRUMENTS = {
     1: Instrument(conid=1, symbol="AAA"),
     2: Instrument(conid=2, symbol="FUT", multiplier=Decimal(50), currency="EUR"),
@@ -73,11 +73,8 @@ def reference(rows: list[MarketEvent], steps: list[Step]) -> list[list[float]]:
     for at in sorted(points):
 
         def last(kind: type[Any], conid: int, name: str, at: int = at) -> float:
-            seen = [
-                getattr(row, name) for row in rows
-                if type(row) is kind and row.conid == conid and row.ts_ns <= at and getattr(row, name) == getattr(row, name)
-            ]  # fmt: skip
-            return seen[-1] if seen else NAN
+            seen = [getattr(row, name) for row in rows if type(row) is kind and row.conid == conid and row.ts_ns <= at]
+            return next((value for value in reversed(seen) if value == value), NAN)
 
         profit, cash, exposure = {"a": 0.0, "b": 0.0}, 1000.0, 0.0
         for name in ("a", "b"):

@@ -30,7 +30,7 @@ SESSIONS = {"day": Sessions((900 * NS_PER_S,), (9_000 * NS_PER_S,)), "24/7": Ses
 RATES = {"USD": D(1), "EUR": D("1.25")}
 
 # Limits that refuse nothing, so that a test sees the one it sets.
-WIDE = {
+WIDE: dict[str, Any] = {
     "order_quantity_max": D(10**9),
     "order_notional_max": D(10**15),
     "price_collar_pct": D(10**6),

@@ -13,6 +13,8 @@ from engine.domain.messages import Cancel, Denied, Modify, Place, PositionNow, U
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
+from engine.risk.checks import Check, order_notional, price_collar
+from engine.risk.exposure import MarketNow
 from engine.risk.gate import Gate, market_now
 from engine.risk.limits import DEFAULTS, resolve, with_defaults
 from engine.settings import Limits, RiskSettings
@@ -103,8 +105,8 @@ def test_the_collar_of_a_stop_limit_lies_around_its_stop() -> None:
 def test_the_collar_at_a_price_of_zero_and_in_an_auction() -> None:
     assert ask(gate(price_collar_pct=D(5)), new(limit_price=D(0)), view=at(0.0)) == "ok"
     assert ask(gate(price_collar_pct=D(5)), new(limit_price=D("0.01")), view=at(0.0)) == "COLLAR"
-    closing = {"order_type": OrderType.LIMIT_ON_CLOSE, "limit_price": D(200)}
-    assert ask(gate(price_collar_pct=D(5)), new(**closing)) == "ok"
+    closing = new(order_type=OrderType.LIMIT_ON_CLOSE, limit_price=D(200))
+    assert ask(gate(price_collar_pct=D(5)), closing) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +274,8 @@ def test_without_a_limit_no_times_are_kept() -> None:
 
 @pytest.mark.parametrize("limit", ["position_max", "open_orders_max", "orders_per_minute_max"])
 def test_a_group_refused_leaves_no_reservation(limit: str) -> None:
-    here = gate(**{limit: D(25) if limit == "position_max" else 2})
+    limits: dict[str, Any] = {limit: D(25) if limit == "position_max" else 2}
+    here = gate(**limits)
     group = (new(10), new(10), new(10))
     assert ask(here, *group) == {"position_max": "POSITION", "open_orders_max": "OPEN_ORDERS"}.get(limit, "RATE")
     assert not any(ticket.coid in here.references for ticket in group)
@@ -370,7 +373,7 @@ def test_another_ticket_is_no_duplicate(terms: dict[str, Any]) -> None:
 @pytest.mark.parametrize("terms", [{"trail": D(2)}, {"limit_offset": D(1)}, {"stop_price": D(90)}])
 def test_other_trails_are_other_tickets(terms: dict[str, Any]) -> None:
     here = gate(duplicate_window_s=D(2))
-    base = {"order_type": OrderType.TRAIL_LIMIT, "trail": D(1), "limit_offset": D("0.1"), "tag": ""}
+    base: dict[str, Any] = {"order_type": OrderType.TRAIL_LIMIT, "trail": D(1), "limit_offset": D("0.1"), "tag": ""}
     assert [ask(here, new(**base)), ask(here, new(**{**base, **terms})), ask(here, new(**base))] == [
         "ok",
         "ok",
@@ -498,13 +501,13 @@ def test_exits_count_once_and_only_for_what_has_filled() -> None:
     stop = new(10, side=SELL, parent=entry.coid, stop_price=D(90), order_type=OrderType.STOP)
     assert ask(here, entry, target, stop) == "ok"
     units = here.exposure("a", 1).units[0]
-    assert (units.buys, units.sells) == (10, 0)
+    assert [units.buys, units.sells] == [10, 0]
     fill = Filled(coid=entry.coid, ts_ns=T0, exec_id="e", conid=1, side="BUY", quantity=D(6), price=D(100))
     here.hear(
         [Update(Order(ticket=entry, state=State.WORKING, filled=D(6)), fill)],
         [PositionNow("a", 1, D(6), D(600), D(0), D(6), D(0), "USD")],
     )
-    assert (units.position, units.buys, units.sells) == (6, 4, 6)
+    assert [units.position, units.buys, units.sells] == [6, 4, 6]
     assert ask(here, new(11, side=SELL)) == "POSITION"  # 6 - 6 - 11
     assert ask(here, new(10, side=SELL)) == "ok"
     assert change(here, target, quantity=D(12)) == "POSITION"  # more than its entry gets into
@@ -515,15 +518,15 @@ def test_a_combo_counts_in_each_leg() -> None:
     assert ask(here, new(11, conid=SPREAD.conid, limit_price=D(1))) == "POSITION"  # 22 of its second leg sold
     combo = new(8, conid=SPREAD.conid, limit_price=D(1))
     assert ask(here, combo) == "ok"
-    assert (here.exposure("a", 1).units[0].buys, here.exposure("a", 3).units[0].sells) == (8, 16)
+    assert [here.exposure("a", 1).units[0].buys, here.exposure("a", 3).units[0].sells] == [8, 16]
     assert ask(here, new(5, conid=3, side=SELL)) == "POSITION"
     assert ask(here, new(3, conid=SPREAD.conid, side=SELL, limit_price=D(1))) == "ok"
     fill = Filled(coid=combo.coid, ts_ns=T0, exec_id="e", conid=9, side="BUY", quantity=D(8), price=D(1))
     now = [PositionNow("a", conid, q, D(0), D(0), q, D(0), "USD") for conid, q in ((1, D(8)), (3, D(-16)))]
     here.hear([Update(Order(ticket=combo, state=State.FILLED, filled=D(8)), fill)], now)
     spread = here.exposure("a", SPREAD.conid).units[0]
-    assert (spread.position, spread.buys) == (8, 0)
-    assert (here.exposure("a", 1).units[0].buys, here.exposure("a", 3).units[0].sells) == (0, 0)
+    assert [spread.position, spread.buys] == [8, 0]
+    assert [here.exposure("a", 1).units[0].buys, here.exposure("a", 3).units[0].sells] == [0, 0]
     assert ask(here, new(3, conid=SPREAD.conid, limit_price=D(1))) == "POSITION"  # 16 and 6 more of the second leg
     sells = new(2, conid=SPREAD.conid, side=SELL, limit_price=D(2))
     assert ask(here, sells) == "ok"
@@ -543,12 +546,83 @@ def test_an_order_that_was_lost_counts_again() -> None:
     ticket = opened(here)
     here.hear([told(ticket, State.LOST)], [])
     units, tallies = here.exposure("a", 1).units, here.exposure("a", 1).tallies
-    assert (units[0].buys, tallies[0].open) == (0, 0)
+    assert [units[0].buys, tallies[0].open] == [0, 0]
     adopted = Order(ticket=ticket, state=State.PENDING_MODIFY, filled=D(4), wanted=twin_of(ticket, quantity=D(12)))
     here.hear([Update(adopted, Accepted(coid=ticket.coid, ts_ns=T0))], [])
-    assert ([u.buys for u in units], tallies[0].open) == ([8, 8], 1)
+    assert [*(u.buys for u in units), tallies[0].open] == [8, 8, 1]
     here.hear([told(ticket, State.CANCELLED), told(ticket, State.CANCELLED)], [])
-    assert ([u.buys for u in units], tallies[0].open) == ([0, 0], 0)
+    assert [*(u.buys for u in units), tallies[0].open] == [0, 0, 0]
+
+
+def told_fill(ticket: OrderTicket, number: int, quantity: int, filled: int, *, dead: bool = False) -> Update:
+    """An order after a fill, closed when it is full or was dead before."""
+    fill = Filled(
+        coid=ticket.coid, ts_ns=T0, exec_id=f"e{number}", conid=1, side=ticket.side, quantity=D(quantity), price=D(100)
+    )
+    state = State.FILLED if filled == ticket.quantity else State.CANCELLED if dead else State.WORKING
+    return Update(Order(ticket=ticket, state=state, filled=D(filled)), fill)
+
+
+def held(quantity: int) -> list[PositionNow]:
+    return [PositionNow("a", 1, D(quantity), D(0), D(0), D(quantity), D(0), "USD")]
+
+
+def test_what_one_exit_trades_the_others_lose() -> None:
+    here = gate()
+    entry = new(10, limit_price=D(100))
+    target = new(10, side=SELL, parent=entry.coid, limit_price=D(110))
+    stop = new(7, side=SELL, parent=entry.coid, stop_price=D(90), order_type=OrderType.STOP)
+    assert ask(here, entry, target, stop) == "ok"
+    units, brackets = here.exposure("a", 1).units[0], here.exposure("a", 1).brackets
+    here.hear([told_fill(entry, 1, 10, 10)], held(10))
+    assert [units.position, units.buys, units.sells] == [10, 0, 10]
+    here.hear([told_fill(target, 2, 4, 4)], held(6))
+    assert [units.position, units.sells] == [6, 6]  # 6 of the target or of the stop
+    here.hear([told(target, State.CANCELLED)], [])
+    assert units.sells == 6
+    assert list(brackets) == [entry.coid]
+    here.hear([told_fill(stop, 3, 2, 2)], held(4))
+    assert units.sells == 4  # the stop may trade 5 more of its own, and 4 are left to get out of
+    here.hear([told_fill(target, 4, 3, 7, dead=True)], held(1))  # a late fill of the cancelled one
+    assert units.sells == 1
+    here.hear([told(stop, State.CANCELLED)], [])
+    assert (units.sells, brackets) == (D(0), {})
+
+
+def test_an_exit_that_grows_beyond_its_entry_is_an_order_of_its_own() -> None:
+    here = gate(position_max=D(12))
+    entry = opened(here)
+    exit_ = new(10, side=SELL, parent=entry.coid, limit_price=D(110))
+    assert ask(here, exit_) == "ok"
+    units = here.exposure("a", 1).units[0]
+    assert change(here, exit_, quantity=D(13)) == "POSITION"
+    assert [units.sells] == [0]
+    assert change(here, exit_, quantity=D(12)) == "ok"
+    assert [units.sells] == [12]
+    assert change(here, exit_, quantity=D(11)) == "ok"  # for the order manager to refuse: one is in flight
+    assert [units.sells] == [12]
+    here.hear([told(exit_, State.WORKING, ModifyRefused(coid=exit_.coid, ts_ns=T0, code="c", reason="r"))], [])
+    assert [units.sells] == [10]
+
+
+def test_an_entry_that_has_grown_lets_its_exits_grow() -> None:
+    here = gate()
+    entry = opened(here)
+    exit_ = new(10, side=SELL, parent=entry.coid, limit_price=D(110))
+    assert ask(here, exit_) == "ok"
+    assert change(here, entry, quantity=D(15)) == "ok"
+    larger = twin_of(entry, quantity=D(15), coid=entry.coid)
+    here.hear([told(larger, State.WORKING, Modified(coid=entry.coid, ts_ns=T0))], [])
+    assert change(here, exit_, quantity=D(15)) == "ok"
+    assert [here.exposure("a", 1).units[0].sells] == [0]
+
+
+@pytest.mark.parametrize("check", [order_notional, price_collar])
+def test_a_check_by_itself_refuses_without_a_price(check: Check) -> None:
+    exposure = gate().exposure("a", 1)
+    refusal = check(new(limit_price=D(9)), exposure, MarketNow(T0, None, 0, False), exposure.bounds)
+    assert refusal is not None
+    assert refusal.code == "NO_PRICE"
 
 
 # --- the market of an instrument -------------------------------------------------------------------------------------

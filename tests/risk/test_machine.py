@@ -238,11 +238,14 @@ class GateLife(RuleBasedStateMachine):
     def venue_fills(self, data: st.DataObject, size: Decimal) -> None:
         order = self.pick(data)
         assert order is not None
+        self.fill(order, size)
+
+    def fill(self, order: Order, size: Decimal) -> None:
         ticket = order.ticket
         room = self.left(order)
         if ticket.coid in self.members:
             room = min(room, self.exits(self.members[ticket.coid]))
-        if not room:
+        if not room or not order.is_open:
             return
         self.fills += 1
         fill = Filled(
@@ -256,6 +259,12 @@ class GateLife(RuleBasedStateMachine):
         )
         self.say(fill)
         assert self.manager.hear([fill]) == []  # said twice, booked once
+
+    @precondition(lambda self: self.members)
+    @rule(data=st.data(), size=quantities, entry=st.booleans())
+    def venue_fills_a_bracket(self, data: st.DataObject, size: Decimal, entry: bool) -> None:
+        coids = sorted(set(self.members.values()) if entry else self.members)
+        self.fill(self.manager.book[data.draw(st.sampled_from(coids))], size)
 
     @precondition(lambda self: self.open())
     @rule(data=st.data(), kind=st.sampled_from([Accepted, Cancelled, AnswerMissing]))
@@ -346,4 +355,4 @@ class GateLife(RuleBasedStateMachine):
 
 
 TestGateLife = GateLife.TestCase
-TestGateLife.settings = settings(max_examples=max(25, settings.default.max_examples // 2), stateful_step_count=40)
+TestGateLife.settings = settings(max_examples=max(25, settings().max_examples // 2), stateful_step_count=40)
