@@ -148,6 +148,13 @@ def test_events_are_made_of_pythons_own_numbers(kind: Kind, listed: bool) -> Non
     assert {type(getattr(event, name)) for name, _ in COLUMNS[kind]} <= {int, float, bool, str}
 
 
+def test_times_are_made_once() -> None:
+    chunk = merge({Kind.TRADES: columns_of(Kind.TRADES, [Trade(3, 1, 9.0, 1.0), Trade(4, 1, 9.0, 1.0)])})
+    assert chunk.times is chunk.times
+    assert chunk.times == chunk.kinds[Kind.TRADES].as_list("ts_ns") == [3, 4]
+    assert chunk.kinds[Kind.TRADES].as_list("price") is chunk.kinds[Kind.TRADES].as_list("price")
+
+
 def test_nothing_at_all_is_an_empty_chunk() -> None:
     chunk = merge({Kind.TRADES: columns_of(Kind.TRADES, [])}, columns_of(Kind.BARS, []))
     assert (chunk.size, chunk.kinds, chunk.built, chunk.times) == (0, {}, None, [])

@@ -98,6 +98,7 @@ def test_prices_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) ->
     for number in range(100_050):
         instrument.price(number / 100)
     assert len(instrument._decimals) == 100_000
+    assert instrument.price(0.07) is instrument.price(0.0700001)
     assert instrument.price(1_000_499 / 1000) == D("1000.50")
 
 

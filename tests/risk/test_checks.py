@@ -332,6 +332,17 @@ def test_an_order_whose_cancel_was_sent_does_not_count() -> None:
     assert code_of(here.judge(Cancel("a-404404", "a"), FakeView, T0)) == "ok"  # cancels always pass
 
 
+def test_without_a_window_only_open_orders_stand_in_the_way() -> None:
+    here, first = gate(duplicate_window_s=D(0)), new(limit_price=D(99))
+    assert [ask(here, first), ask(here, twin_of(first))] == ["ok", "DUPLICATE"]
+    here.judge(Cancel(first.coid, "a"), FakeView, T0)
+    second = twin_of(first)
+    assert ask(here, second) == "ok"
+    here.hear([told(second, State.FILLED)], [])
+    assert ask(here, twin_of(first)) == "ok"
+    assert not here.exposure("a", 1).lately
+
+
 def test_a_cancel_forgets_its_own_order_only() -> None:
     here, one, other = gate(duplicate_window_s=D(2)), new(limit_price=D(99)), new(limit_price=D(98))
     assert ask(here, one, other) == "ok"
