@@ -244,7 +244,7 @@ class Market:
 
     def _guard(self, lap: Lap) -> None:
         # A round with very much news counts for more: orders that beget two orders each would fill the memory first.
-        self._still += 1 + (len(lap.answers) + len(lap.updates)) // 64
+        self._still += 1 + (len(lap.answers) + len(lap.updates)) // 16
         if self._still > LOOP_LIMIT:
             names = sorted({answer.coid.rsplit("-", 1)[0] for answer in lap.answers})
             names = names or sorted({timer.strategy for timer in lap.timers})
