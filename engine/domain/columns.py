@@ -17,6 +17,8 @@ from engine.domain.market import COLUMNS, RANK, ROW, Bar, Kind, MarketEvent, Quo
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+# Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
+_QUOTES, _TRADES, _BARS, _STATUS = Kind.QUOTES, Kind.TRADES, Kind.BARS, Kind.STATUS
 
 
 @define(eq=False, slots=True)
@@ -136,7 +138,7 @@ class Chunk:
 
     def quote(self, conid: int, row: int) -> Quote | None:
         """The quote in force just before a row."""
-        columns = self.kinds.get(Kind.QUOTES)
+        columns = self.kinds.get(_QUOTES)
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
             return columns.event(index)  # type: ignore[return-value]  # quotes make quotes
         return self.quotes_before.get(conid)
@@ -144,7 +146,7 @@ class Chunk:
     def price(self, conid: int, row: int) -> tuple[float, int] | None:
         """The price in force just before a row and when it was said: the middle of the quote, or the last trade, or the
         last bar's close; None if there is none."""
-        columns = self.kinds.get(Kind.QUOTES)
+        columns = self.kinds.get(_QUOTES)
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
             mid: float = (columns.at_index("bid", index) + columns.at_index("ask", index)) * 0.5
             if mid == mid:  # a side that is absent is NaN, and so is the middle
@@ -161,21 +163,21 @@ class Chunk:
 
     def trade(self, conid: int, row: int) -> Trade | None:
         """The last trade before a row."""
-        columns = self.kinds.get(Kind.TRADES)
+        columns = self.kinds.get(_TRADES)
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
             return columns.event(index)  # type: ignore[return-value]  # trades make trades
         return self.trades_before.get(conid)
 
     def bar(self, conid: int, row: int) -> Bar | None:
         """The last bar known before a row."""
-        columns = self.kinds.get(Kind.BARS)
+        columns = self.kinds.get(_BARS)
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
             return columns.event(index)  # type: ignore[return-value]  # bars make bars
         return self.bars_before.get(conid)
 
     def status(self, conid: int, row: int) -> Status | None:
         """The last change of status before a row."""
-        columns = self.kinds.get(Kind.STATUS)
+        columns = self.kinds.get(_STATUS)
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
             return columns.event(index)  # type: ignore[return-value]  # status rows make status
         return self.status_before.get(conid)

@@ -199,6 +199,16 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.LOST, ProvedAbsent): _S.LOST,
 }
 
+# Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
+_FILLED, _CANCELLED, _WORKING, _PENDING_SUBMIT, _PENDING_MODIFY, _LOST = (
+    _S.FILLED,
+    _S.CANCELLED,
+    _S.WORKING,
+    _S.PENDING_SUBMIT,
+    _S.PENDING_MODIFY,
+    _S.LOST,
+)
+
 
 def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = None) -> Order:
     """Return the order after `event`.
@@ -224,7 +234,7 @@ def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = Non
             return _ended(order, state, event.ts_ns, reason=reason)
         case Refused(code=code, reason=reason):
             # Whatever is said first, the fill or the no: what has filled was no refused order.
-            return _ended(order, _S.CANCELLED if order.filled else state, event.ts_ns, code=code, reason=reason)
+            return _ended(order, _CANCELLED if order.filled else state, event.ts_ns, code=code, reason=reason)
         case ProvedAbsent():
             return _ended(order, state, event.ts_ns)
         case ModifyAsked():
@@ -246,8 +256,8 @@ def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = Non
 
 def _unanswered(order: Order, state: State) -> State:
     """The state of a living order: while a modification is unanswered, no other may be sent."""
-    if order.wanted is not None and (state is _S.WORKING or state is _S.PENDING_SUBMIT):
-        return _S.PENDING_MODIFY
+    if order.wanted is not None and (state is _WORKING or state is _PENDING_SUBMIT):
+        return _PENDING_MODIFY
     return state
 
 
@@ -256,9 +266,9 @@ def _ended(order: Order, state: State, ts_ns: int, *, code: str = "", reason: st
     if state is order.state:
         return replace(order, updated_ns=ts_ns)
     if order.filled >= order.ticket.quantity:  # all there was; a larger ticket never came into force
-        return replace(order, state=_S.FILLED, wanted=None, updated_ns=ts_ns)
+        return replace(order, state=_FILLED, wanted=None, updated_ns=ts_ns)
     # A lost order may turn up, and then its modification may be in force.
-    wanted = order.wanted if state is _S.LOST else None
+    wanted = order.wanted if state is _LOST else None
     return replace(
         order, state=state, wanted=wanted, code=code or order.code, reason=reason or order.reason, updated_ns=ts_ns
     )
@@ -267,7 +277,7 @@ def _ended(order: Order, state: State, ts_ns: int, *, code: str = "", reason: st
 def _with_ticket(order: Order, ticket: OrderTicket, ts_ns: int, state: State) -> Order:
     """End a modification with this ticket in force; one that asks for no more than is filled is thereby done."""
     if state not in CLOSED and order.filled >= ticket.quantity:
-        state = _S.FILLED
+        state = _FILLED
     return replace(order, state=state, ticket=ticket, wanted=None, updated_ns=ts_ns)
 
 
@@ -280,7 +290,7 @@ def _with_fill(order: Order, fill: Filled, state: State) -> Order:
     if wanted is not None and wanted.quantity > due:
         due = wanted.quantity
     if filled >= due:
-        state = _S.FILLED
+        state = _FILLED
         wanted = None
     else:
         state = _unanswered(order, state)

@@ -67,6 +67,8 @@ _NEEDS_LIMIT: Final = frozenset(
 _NEEDS_STOP: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _TRAILS: Final = frozenset({OrderType.TRAIL, OrderType.TRAIL_LIMIT})
 _MAY_LIMIT: Final = _NEEDS_LIMIT | {OrderType.MIDPRICE}
+# Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
+_MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 _MAY_STOP: Final = _NEEDS_STOP | _TRAILS
 _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
@@ -130,7 +132,7 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
             raise BadTicket(f"order {self.coid}: {kind} takes no limit price")
         elif limit.__class__ is not Decimal or not limit.is_finite():
             raise BadTicket(f"order {self.coid}: limit price must be a finite Decimal, not {limit!r}")
-        if kind is not OrderType.MARKET and kind is not OrderType.LIMIT:
+        if kind is not _MARKET and kind is not _LIMIT:
             self._check_stops(kind)
         elif self.stop_price is not None or self.trail is not None or self.limit_offset is not None:
             raise BadTicket(f"order {self.coid}: {kind} takes no stop, trail or offset")

@@ -7,6 +7,8 @@ from typing import Protocol
 from engine.domain.columns import Chunk
 from engine.domain.market import Bar, Kind, Quote, Status, Trade
 
+_STATUS = Kind.STATUS  # bound once: an enum class is slow to ask
+
 
 class MarketView(Protocol):
     """What is known of the market now; None where nothing is known."""
@@ -57,7 +59,7 @@ class ChunkView:
     def status(self, conid: int) -> Status | None:
         """The last change of status."""
         chunk = self._chunk
-        return chunk.status(conid, self._row) if chunk.status_before or Kind.STATUS in chunk.kinds else None
+        return chunk.status(conid, self._row) if chunk.status_before or _STATUS in chunk.kinds else None
 
     def price(self, conid: int) -> tuple[float, int] | None:
         """The price in force and when it was said."""

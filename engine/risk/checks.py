@@ -21,6 +21,8 @@ Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
 _ZERO: Final = Decimal(0)
 _BLUR: Final = 1e-9  # of a price: well above what float arithmetic loses
 _AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
+# Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
+_OPG, _BUY = Tif.OPG, Side.BUY
 
 
 def restricted(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
@@ -74,7 +76,7 @@ def session_hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bo
     """CLOSED, HALTED: the exchange is open to this order now (an order for the opening auction may come before it)."""
     if market.halted:
         return Refusal("HALTED", "open", "halted", f"trading in {exposure.instrument.symbol} is halted")
-    if not bounds.session_hours or ticket.tif is Tif.OPG:
+    if not bounds.session_hours or ticket.tif is _OPG:
         return None
     outside = exposure.instrument.outside_hours if ticket.outside_rth else (0, 0)
     if exposure.sessions is not None and exposure.sessions.is_open(market.now_ns, outside):
@@ -84,7 +86,7 @@ def session_hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bo
 
 def stale_quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """NO_PRICE, STALE: the market was heard of lately (before the open there is nothing to hear)."""
-    if ticket.tif is Tif.OPG and market.price is not None:
+    if ticket.tif is _OPG and market.price is not None:
         return None
     if market.price is None:
         symbol = exposure.instrument.symbol
@@ -136,7 +138,7 @@ def price_collar(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
         price = float(stop)  # a stop limit trades there, not here
     size = abs(price)
     room = size * bounds.collar
-    worse_by = float(limit) - price if ticket.side is Side.BUY else price - float(limit)
+    worse_by = float(limit) - price if ticket.side is _BUY else price - float(limit)
     if worse_by <= room - size * _BLUR:
         return None
     fair = Decimal(repr(price)) if stop is None else stop  # too close for a float to say

@@ -21,6 +21,7 @@ from engine.domain.ticket import OrderTicket, Side
 from engine.risk.limits import Bounds
 
 _ZERO: Final = Decimal(0)
+_BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
 
 
 class MarketNow(Struct, frozen=True):
@@ -46,7 +47,7 @@ class Units:
 
     def reach(self, side: Side, more: Decimal) -> Decimal:
         """How far the position may get on this order's side, in units, if all open orders of that side fill."""
-        if side is Side.BUY:
+        if side is _BUY:
             return self.position + self.buys + more
         return self.sells + more - self.position
 
@@ -179,7 +180,7 @@ class Exposure:
     def count(self, side: Side, more: Decimal) -> None:
         """Count more (or fewer) units that open orders of a side may trade."""
         account, strategy = self.units
-        if side is Side.BUY:
+        if side is _BUY:
             account.buys += more
             strategy.buys += more
         else:

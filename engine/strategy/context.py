@@ -27,6 +27,10 @@ from engine.errors import StrategyError
 Named = str | int | Instrument
 Number = Decimal | float | int
 _ZERO: Final = Decimal(0)
+# Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
+_BUY, _SELL, _MARKET, _LIMIT = Side.BUY, Side.SELL, OrderType.MARKET, OrderType.LIMIT
+_AMOUNT, _PERCENT = TrailUnit.AMOUNT, TrailUnit.PERCENT
+_PENDING_MODIFY, _PENDING_CANCEL = State.PENDING_MODIFY, State.PENDING_CANCEL
 
 
 class Holding(Struct, frozen=True):
@@ -196,7 +200,7 @@ class Context:
         """Ask to buy; returns the client order id. The terms are those of `ticket`."""
         # fmt: off
         return self._place(self._make(
-            Side.BUY, name, quantity, limit, stop, trail, trail_percent, offset,
+            _BUY, name, quantity, limit, stop, trail, trail_percent, offset,
             order_type, tif, outside_rth, tag, parent, oca_group,
         ))
         # fmt: on
@@ -221,7 +225,7 @@ class Context:
         """Ask to sell; returns the client order id. The terms are those of `ticket`."""
         # fmt: off
         return self._place(self._make(
-            Side.SELL, name, quantity, limit, stop, trail, trail_percent, offset,
+            _SELL, name, quantity, limit, stop, trail, trail_percent, offset,
             order_type, tif, outside_rth, tag, parent, oca_group,
         ))
         # fmt: on
@@ -277,7 +281,7 @@ class Context:
         if order_type is not None:
             kind = OrderType(order_type)
         elif limit is not None and stop is None and trail is None:
-            kind = OrderType.LIMIT
+            kind = _LIMIT
         else:
             kind = _kind_of(limit, stop, trail, offset)
         self._number += 1
@@ -293,7 +297,7 @@ class Context:
             limit_price=None if limit is None else _price(instrument, limit),
             stop_price=None if stop is None else _price(instrument, stop),
             trail=None if trail is None else _decimal(trail) if trail_percent else _price(instrument, trail),
-            trail_unit=TrailUnit.PERCENT if trail_percent else TrailUnit.AMOUNT,
+            trail_unit=_PERCENT if trail_percent else _AMOUNT,
             limit_offset=None if offset is None else _price(instrument, offset),
             outside_rth=outside_rth,
             parent=parent,
@@ -342,7 +346,7 @@ class Context:
         if unknown:
             raise StrategyError(f"can't modify {sorted(unknown)[0]!r}; what can be is {', '.join(_TERM)}", place=coid)
         ticket = amend(order.ticket, wanted)  # a contradiction is the author's to hear at once
-        self.open_orders[coid] = replace(order, state=State.PENDING_MODIFY, wanted=ticket)
+        self.open_orders[coid] = replace(order, state=_PENDING_MODIFY, wanted=ticket)
         self._wants.append(Modify(coid, self.strategy, wanted))
         return True
 
@@ -352,7 +356,7 @@ class Context:
         if order is None:
             return False
         self._wants.append(Cancel(coid, self.strategy))
-        self.open_orders[coid] = replace(order, state=State.PENDING_CANCEL)
+        self.open_orders[coid] = replace(order, state=_PENDING_CANCEL)
         return True
 
     def cancel_all(self, name: Named | None = None) -> int:
@@ -476,7 +480,7 @@ def _kind_of(limit: Number | None, stop: Number | None, trail: Number | None, of
         return OrderType.TRAIL if offset is None else OrderType.TRAIL_LIMIT
     if stop is not None:
         return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
-    return OrderType.MARKET if limit is None else OrderType.LIMIT
+    return _MARKET if limit is None else _LIMIT
 
 
 def _price(instrument: Instrument, value: Number | None) -> Decimal | None:
