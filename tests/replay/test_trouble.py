@@ -112,7 +112,7 @@ def test_a_strategy_that_raises_is_switched_off_alone(handler: str, first: bool,
     team = {"bad": fails, "good": Steady} if first else {"good": Steady, "bad": fails}
     left = arena.run(MARKET, **team)
     assert list(left.result.off) == ["bad"]
-    assert left.result.off["bad"].startswith("raised ValueError: out of luck (test_host.py:")
+    assert left.result.off["bad"].startswith("raised ValueError: out of luck (test_trouble.py:")
     # What the failing call wanted is dropped; what stood is cancelled.
     mine = [row.order for row in left.result.orders if row.order.ticket.strategy == "bad"]
     assert all(order.ticket.quantity != 7 for order in mine)
@@ -152,7 +152,7 @@ def test_a_whole_window_handler_alone_that_raises_ends_the_run_with_a_sentence()
 
     for pipeline in Pipeline:
         with pytest.raises(
-            StrategyError, match=r"strategy a: on_window raised ZeroDivisionError: by nought \(test_host"
+            StrategyError, match=r"strategy a: on_window raised ZeroDivisionError: by nought \(test_trouble"
         ):
             ARENA.but(pipeline=pipeline).run([quote(0, 10, 11)], Alone)
 
