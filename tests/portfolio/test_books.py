@@ -81,6 +81,13 @@ def test_a_third_of_a_cost_is_taken_out_to_the_last_grain() -> None:
     assert held.cost == 0
 
 
+def test_a_closed_position_has_no_cost_however_fine_its_price() -> None:
+    held = Holdings()
+    held.trade(D(3), D("0.0000000015"))
+    assert held.trade(D(-3), D(0)) == D("-0.0000000015")
+    assert (held.quantity, held.cost) == (D(0), D(0))
+
+
 def test_a_fill_moves_cash_fees_and_what_is_told() -> None:
     portfolio = books()
     fees = (("commission", D("1.5"), "EUR"), ("exchange", D("-0.2"), "USD"), ("tax", D(2), "GBP"))

@@ -92,8 +92,9 @@ def test_collar(side: Side, limit: str, code: str) -> None:
 )
 def test_the_collar_is_exact_where_floats_are_not(price: float, limit: str) -> None:
     assert ask(gate(price_collar_pct=D(5)), new(limit_price=D(limit)), view=at(price)) == "ok"
-    beyond = D(limit) + D("0.0000001")
-    assert ask(gate(price_collar_pct=D(5)), new(limit_price=beyond), view=at(price)) == "COLLAR"
+    for more in ("0.0000001", "1e-17"):  # a float tells the one and not the other
+        beyond = D(limit) + D(more)
+        assert ask(gate(price_collar_pct=D(5)), new(limit_price=beyond), view=at(price)) == "COLLAR"
 
 
 def test_the_collar_of_a_stop_limit_lies_around_its_stop() -> None:
@@ -400,7 +401,9 @@ def test_a_modified_order_is_the_twin_of_what_it_became() -> None:
     wanted = twin_of(first, limit_price=D(98), coid=first.coid)
     assert code_of(here.judge(Modify(first.coid, "a", {"limit_price": D(98)}), lambda: view, late)) == "ok"
     for price in (99, 98):  # not answered yet: it may be either
-        assert ask(here, twin_of(first, limit_price=D(price)), at_ns=late) == "DUPLICATE"
+        for wait_s in (0, 3):
+            twin = twin_of(first, limit_price=D(price))
+            assert ask(here, twin, at_ns=late + wait_s * NS_PER_S) == "DUPLICATE"
     here.hear([told(wanted, State.WORKING, Modified(coid=first.coid, ts_ns=late))], [])
     assert ask(here, twin_of(first, limit_price=D(98)), at_ns=late + 5 * NS_PER_S) == "DUPLICATE"
     assert ask(here, twin_of(first), at_ns=late) == "ok"
@@ -488,6 +491,26 @@ def test_what_has_filled_is_not_counted_twice_by_a_modification() -> None:
     )
     assert change(here, ticket, limit_price=D(99)) == "ok"  # 6 held and 4 to come
     assert change(here, ticket, quantity=D("10.5")) == "POSITION"
+
+
+def test_a_change_that_raises_nothing_passes_even_where_the_position_is_beyond_its_limit() -> None:
+    here = gate(position_max=D(10))
+    ticket = opened(here, 5)
+    here.hear([], held(40))  # an over-fill, say
+    assert change(here, ticket, limit_price=D(99)) == "ok"
+    assert change(here, opened(here, 5, side=SELL), quantity=D(6)) == "ok"
+    assert ask(here, new(1)) == "POSITION"
+
+
+def test_an_exit_may_not_grow_beyond_the_room_that_other_orders_leave() -> None:
+    here = gate(position_max=D(10))
+    entry = opened(here)
+    exit_ = new(4, side=SELL, parent=entry.coid, limit_price=D(110))
+    assert ask(here, exit_) == "ok"
+    here.hear([told_fill(entry, 1, 10, 10)], held(10))
+    assert ask(here, new(16, side=SELL, limit_price=D(111))) == "ok"  # 10 - 4 - 16
+    assert change(here, exit_, quantity=D(5)) == "POSITION"
+    assert change(here, exit_, quantity=D(3)) == "ok"
 
 
 # --- brackets, combos, adopted orders --------------------------------------------------------------------------------
