@@ -69,7 +69,8 @@ def check_run(settings: Settings, *, seed: int = 1) -> list[Finding]:
             break
     for end_ns in _ends(base, prepared.span_ns, dice):
         shorter = evolve(settings, recording=evolve(settings.recording, end=_iso(end_ns)))
-        told = _difference([fact for fact in base if fact[0] < end_ns], _facts(shorter), until_ns=end_ns)
+        facts, last_ns = _facts_and_end(shorter)
+        told = _difference(_until(base, last_ns), _until(facts, last_ns))
         if told is not None:
             findings.append(Finding("look-ahead", f"without the data from {_iso(end_ns)} on, {told}"))
             break
@@ -77,16 +78,24 @@ def check_run(settings: Settings, *, seed: int = 1) -> list[Finding]:
 
 
 def _facts(settings: Settings, widths: Callable[[], int] | None = None) -> list[Fact]:
+    return _facts_and_end(settings, widths)[0]
+
+
+def _facts_and_end(settings: Settings, widths: Callable[[], int] | None = None) -> tuple[list[Fact], int]:
+    """A run's journal, and the time of the last row it saw."""
     journal = RunJournal()
     with closing(journal):
-        app.run(app.prepare(settings), journal, widths=widths)
-        return list(journal.rows())
+        outcome = app.run(app.prepare(settings), journal, widths=widths)
+        return list(journal.rows()), outcome.end_ns
 
 
-def _difference(base: Sequence[Fact], other: Sequence[Fact], until_ns: int | None = None) -> str | None:
-    """Say where two journals part; None if they are equal (up to a time)."""
-    if until_ns is not None:
-        other = [fact for fact in other if fact[0] < until_ns]
+def _until(facts: Sequence[Fact], last_ns: int) -> list[Fact]:
+    """What a run that ends with the row at `last_ns` must share: what was under way then never came to its answer."""
+    return [fact for fact in facts if fact[0] < last_ns or (fact[0] == last_ns and fact[1] != "answer")]
+
+
+def _difference(base: Sequence[Fact], other: Sequence[Fact]) -> str | None:
+    """Say where two journals part; None if they are equal."""
     for one, two in zip(base, other, strict=False):
         if one != two:
             return f"{_told(one)} becomes {_told(two)}"

@@ -9,12 +9,12 @@ A working order is moved by modification: cancelling and placing anew would cost
 from __future__ import annotations
 
 from decimal import Decimal
-from math import ceil, floor
+from math import ceil, floor, nan
 
 from attrs import define, field, frozen
 from attrs.validators import ge, gt
 
-from engine.strategy.api import Context, Fill, Instrument, Order, Quote, Side, State, Strategy
+from engine.strategy.api import Bar, Context, Fill, Instrument, Order, Quote, Side, State, Strategy
 from strategies.closing import GoFlat
 from strategies.indicators import Ema
 
@@ -107,6 +107,13 @@ class MarketMaker(Strategy[MarketMakerParams]):
             self._charted_ns[conid] = quote.ts_ns
             self.ctx.indicator("fair value", fair, conid)
             self.ctx.indicator("inventory", float(held), conid)
+
+    def on_bar(self, bar: Bar) -> None:
+        """Without any quotes, a bar's close stands for them, a tick to either side."""
+        if self.ctx.quote(bar.conid) is None:
+            instrument = self.ctx.instrument(bar.conid)
+            tick = float(instrument.tick_at(instrument.price(bar.close)))
+            self.on_quote(Quote(bar.ts_ns, bar.conid, bar.close - tick, bar.close + tick, nan, nan))
 
     def on_fill(self, fill: Fill) -> None:
         """A side whose order is done rests a while: whoever took it may know something."""

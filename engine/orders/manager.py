@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.domain.facts import (
     Answer,
     CancelAsked,
@@ -140,7 +142,7 @@ class OrderManager:
         if refusal is not None:
             self.facts.append((now_ns, "not_modified", coid, refusal))
             no = ModifyRefused(coid=coid, ts_ns=now_ns, code=refusal[0], reason=refusal[1])
-            updates.append(Update(order, no))
+            updates.append(Update(self._told(order, no), no))
             return
         self.facts.append((now_ns, "modify", coid, ticket))
         self._advance(order, ModifyAsked(coid=coid, ts_ns=now_ns), wanted=ticket)
@@ -166,7 +168,7 @@ class OrderManager:
                 known = self._book.get(coid)
                 if known is not None:
                     no = ModifyRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
-                    updates.append(Update(known, no))
+                    updates.append(Update(self._told(known, no), no))
             case Cancel(coid=coid, strategy=strategy):  # the gate lets every cancel pass; a plugin gate may not
                 self.denials.append((now_ns, strategy, coid, refusal))
                 self.facts.append((now_ns, "denied", coid, (intent, refusal)))
@@ -174,6 +176,13 @@ class OrderManager:
                 if known is not None:
                     kept = CancelRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
                     updates.append(Update(known, kept))
+
+    def _told(self, order: Order, no: ModifyRefused) -> Order:
+        """A modification that never left us: the order stays as it is, and says why. How one ended stays said."""
+        if order.state in CLOSED:
+            return order
+        after = self._book[order.ticket.coid] = replace(order, code=no.code, reason=no.reason)
+        return after
 
     def _advance(self, order: Order, event: OrderEvent, **more: Any) -> Update:
         after = advance(order, event, **more)

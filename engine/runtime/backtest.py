@@ -23,7 +23,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
 from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.sessions import Sessions
-from engine.errors import ConfigError
+from engine.errors import ConfigError, StrategyError
 from engine.feed.bars import with_bars
 from engine.orders.manager import JournalRow, OrderManager
 from engine.portfolio.books import Portfolio
@@ -38,7 +38,7 @@ from engine.runtime.series import ThinSeries
 from engine.settings import Pipeline, Settings
 from engine.strategy.api import Strategy
 from engine.strategy.context import Context
-from engine.strategy.host import Seat, StrategyHost
+from engine.strategy.host import Seat, StrategyHost, where
 
 _ZERO: Final = Decimal(0)
 _CANON: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
@@ -164,7 +164,7 @@ class Backtest:
                 wants=self.host.wants,
                 view=self.host.view,
             )
-            self.host.add(Seat.of(job.name, job.strategy(ctx, job.params), ctx))
+            self.host.add(Seat.of(job.name, _made(job, ctx), ctx))
         self._contexts = tuple(seat.ctx for seat in self.host.seats.values())
 
     def run(self, rows: Iterator[Chunk]) -> None:
@@ -367,6 +367,18 @@ class Backtest:
                 else:
                     total += position.quantity * position.mark * instrument.multiplier * rate
         return total
+
+
+def _made(job: Job, ctx: Context) -> Strategy[Any]:
+    """Make a strategy. Raises: StrategyError, in one sentence, whatever its `__init__` raises."""
+    try:
+        return job.strategy(ctx, job.params)
+    except StrategyError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        raise StrategyError(
+            f"can't be made: {type(error).__name__}: {error}{where(error)}", place=f"strategy {job.name}"
+        ) from error
 
 
 @contextmanager

@@ -293,7 +293,7 @@ class StrategyHost:
                 raise
             except Exception as error:  # a plugin may raise anything
                 if self._alone:  # its state is not kept, so nobody can say at which row it failed
-                    what = f"on_window raised {type(error).__name__}: {error}{_where(error)}"
+                    what = f"on_window raised {type(error).__name__}: {error}{where(error)}"
                     raise StrategyError(what, place=f"strategy {seat.name}") from error
                 self._in_window = False
                 self._now_ns = chunk.times[start]
@@ -382,7 +382,7 @@ class StrategyHost:
             if isinstance(want, Place):
                 for ticket in want.tickets:
                     seat.ctx.open_orders.pop(ticket.coid, None)
-        seat.off = f"raised {type(error).__name__}: {error}{_where(error)}"
+        seat.off = f"raised {type(error).__name__}: {error}{where(error)}"
         seat.ctx.notes.append((self.now_ns(), "switched_off", seat.name, {"reason": seat.off}))
         self.wants.extend(Cancel(coid, seat.name) for coid in seat.ctx.open_orders)
         self._planned = False  # the rest of the chunk is planned anew without it
@@ -458,7 +458,7 @@ def _mixed(
     return _Plan(rows, left, left, len(events), single, None if single is not None else iter(routes), seats)
 
 
-def _where(error: Exception) -> str:
+def where(error: Exception) -> str:
     """File and line of the innermost frame below the handler, as ' (mine.py:12)'."""
     trace = error.__traceback__
     place = ""
