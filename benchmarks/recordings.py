@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ LONG_ROWS = 20_000_000
 def make(folder: Path, name: str) -> None:
     """Write the recording `folder/recordings/name`, making the columns first where they are absent.
 
-    `quotes5` is the first 200,000 rows of `quotes`; `quotes20` a longer run of the same kind, to show that memory is flat.
+    `quotes5` is the first 200,000 rows of `quotes`; `quotes20` a longer run of the same kind, to show that memory is
+    flat.
     """
     source = {"quotes5": "quotes", "quotes20": "quotes"}.get(name, name)
     if not (folder / source / "ts.npy").exists():
@@ -62,3 +64,7 @@ def make(folder: Path, name: str) -> None:
             writer.append(kind, {column: values[start : start + 1_000_000] for column, values in block.items()})
     seal(part)
     part.replace(root)
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]), sys.argv[2])

@@ -10,9 +10,10 @@
   W5m  as W5, the resting order modified in place                                  W20  W2 on 20,000,000 quotes
 
 The data (`benchmarks/data.py`) is made where DIR (default: a folder in the temporary one) lacks it, and turned into a
-recording once, by a process of its own. `run_s` is the engine's run, `total_s` has reading the recording in it. Account,
-every risk check, order manager, portfolio, journal and result are on; the limits that refuse nothing are printed to
-stderr. A workload runs in a process of its own, so that peak memory is its own.
+recording once, by a process of its own. `run_s` is the engine's run up to the last fact, `total_s` has reading the
+recording in it; writing the result is in neither. Account, every risk check, order manager, portfolio, journal and
+equity curve are on; the limits that refuse nothing are printed to stderr. A workload runs in a process of its own, so
+that peak memory is its own.
 """
 
 from __future__ import annotations
@@ -76,8 +77,7 @@ def main() -> None:
 def _recording(data: Path, name: str) -> None:
     """Make the recording of a set in a process of its own, unless it is there."""
     if not (data / "recordings" / name / "recording.toml").exists():
-        code = "import sys; from pathlib import Path; from benchmarks.recordings import make; make(Path(sys.argv[1]), sys.argv[2])"
-        subprocess.run([sys.executable, "-c", code, str(data), name], check=True, cwd=ROOT)
+        subprocess.run([sys.executable, "-m", "benchmarks.recordings", str(data), name], check=True, cwd=ROOT)
 
 
 def one(name: str, options: argparse.Namespace) -> None:

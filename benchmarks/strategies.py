@@ -44,7 +44,7 @@ class Counts(Strategy[Any]):
     def on_start(self) -> None:
         self.seen = 0
 
-    def on_quote(self, quote: Quote) -> None:
+    def on_quote(self, _quote: Quote) -> None:
         self.seen += 1
 
 
@@ -54,7 +54,7 @@ class CountsBars(Strategy[Any]):
     def on_start(self) -> None:
         self.seen = 0
 
-    def on_bar(self, bar: Bar) -> None:
+    def on_bar(self, _bar: Bar) -> None:
         self.seen += 1
 
 
