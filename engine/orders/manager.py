@@ -142,7 +142,7 @@ class OrderManager:
         if refusal is not None:
             self.facts.append((now_ns, "not_modified", coid, refusal))
             no = ModifyRefused(coid=coid, ts_ns=now_ns, code=refusal[0], reason=refusal[1])
-            updates.append(Update(self._told(order, no), no))
+            updates.append(Update(_told(order, no), no))
             return
         self.facts.append((now_ns, "modify", coid, ticket))
         self._advance(order, ModifyAsked(coid=coid, ts_ns=now_ns), wanted=ticket)
@@ -168,7 +168,7 @@ class OrderManager:
                 known = self._book.get(coid)
                 if known is not None:
                     no = ModifyRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
-                    updates.append(Update(self._told(known, no), no))
+                    updates.append(Update(_told(known, no), no))
             case Cancel(coid=coid, strategy=strategy):  # the gate lets every cancel pass; a plugin gate may not
                 self.denials.append((now_ns, strategy, coid, refusal))
                 self.facts.append((now_ns, "denied", coid, (intent, refusal)))
@@ -177,16 +177,14 @@ class OrderManager:
                     kept = CancelRefused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence)
                     updates.append(Update(known, kept))
 
-    def _told(self, order: Order, no: ModifyRefused) -> Order:
-        """A modification that never left us: the order stays as it is, and says why. How one ended stays said."""
-        if order.state in CLOSED:
-            return order
-        after = self._book[order.ticket.coid] = replace(order, code=no.code, reason=no.reason)
-        return after
-
     def _advance(self, order: Order, event: OrderEvent, **more: Any) -> Update:
         after = advance(order, event, **more)
         coid = event.coid
         self._book[coid] = after
         self.histories[coid].append((event.ts_ns, after.state, event.__class__.__name__))
         return Update(after, event)
+
+
+def _told(order: Order, no: ModifyRefused) -> Order:
+    """The order as the strategy hears of it: unchanged, with the reason. How one ended stays said."""
+    return order if order.state in CLOSED else replace(order, code=no.code, reason=no.reason)

@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.facts import (
     Accepted,
@@ -283,7 +284,9 @@ def test_a_modification_that_can_not_be_sent_is_refused_with_a_fact(
     requests, (update,) = approve(manager, Modify(COID, "s", changes), at_ns=6)
     assert requests == []
     assert isinstance(update.event, ModifyRefused)
-    assert (update.order, update.event.code, update.event.ts_ns) == (before, code, 6)
+    no = update.event
+    told = replace(before, code=code, reason=no.reason) if before.is_open else before
+    assert (update.order, no.code, no.ts_ns) == (told, code, 6)
     assert manager.book[COID] is before
     assert [(row[0], row[1], row[2], row[3][0]) for row in manager.facts] == [(6, "not_modified", COID, code)]
     assert not manager.denials
@@ -337,7 +340,9 @@ def test_a_denied_change_is_told_and_changes_nothing(intent: Intent, event: Any)
     manager = working()
     before = manager.book[COID]
     (update,) = deny(manager, intent, at_ns=6)
-    assert update == Update(before, event(coid=COID, ts_ns=6, code="CODE", reason="the gate says no"))
+    said = {"code": "CODE", "reason": "the gate says no"}
+    told = replace(before, **said) if event is ModifyRefused else before
+    assert update == Update(told, event(coid=COID, ts_ns=6, **said))
     assert manager.denials == [(6, "s", COID, NO)]
     assert manager.facts == [(6, "denied", COID, (intent, NO))]
     assert manager.book[COID] is before
