@@ -125,13 +125,14 @@ def _file(path: Path, use: str, place: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise StrategyError(f"{use}: {path} is no Python file", place=place)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # attrs looks a class's type hints up there
-    loader = spec.loader
     try:
-        _guarded(lambda: loader.exec_module(module), use, place)
+        # Compiled from what was read: the import system's cache knows a file by its size and second, and would run an
+        # old strategy right after an edit.
+        _guarded(lambda: exec(compile(content, str(path), "exec"), module.__dict__), use, place)
     except StrategyError:
         del sys.modules[name]
         raise
