@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -83,7 +83,7 @@ def prepare(settings: Settings) -> Prepared:
         strategies=strategies,
         instruments={conid: recording.instruments[conid] for conid in sorted(wanted)},
         conids=frozenset(wanted),
-        sessions={name: sessions(name, low, high) for name in calendars},
+        sessions={name: _sessions(name, low, high, recording.path) for name in calendars},
         start_ns=start_ns,
         end_ns=end_ns,
         span_ns=(low, high),
@@ -105,36 +105,8 @@ def run(
         widths: Says how many rows the next window may have, for the checker; None leaves it to the ring.
     """
     settings, recording = prepared.settings, prepared.recording
-    fees = load_fees(settings.venue.fees)
-    venue = SimVenue(
-        instruments=prepared.instruments,
-        settings=settings.venue,
-        sessions=prepared.sessions,
-        fees=fees,
-        seed=settings.seed,
-    )
-    by_symbol = {instrument.symbol: instrument for instrument in prepared.instruments.values()}
-    test = Backtest(
-        settings=settings,
-        instruments=prepared.instruments,
-        sessions=prepared.sessions,
-        jobs=tuple(
-            Job(
-                name=one.name,
-                strategy=loaded.strategy_class,
-                params=loaded.params,
-                instruments=tuple(by_symbol[symbol] for symbol in one.instruments),
-            )
-            for one, loaded in zip(settings.strategies, prepared.strategies, strict=True)
-        ),
-        venue=venue,
-        venue_counts=venue.counts,
-        journal=journal,
-        span_ns=prepared.span_ns,
-        warm_up_until_ns=prepared.warm_up_until_ns,
-        progress=None if progress is None else partial(_report, progress, prepared.rows),
-        widths=widths,
-    )
+    with _placed(settings.source):
+        test = _backtest(prepared, journal, progress, widths)
     chunks = recording.chunks(
         chunk_rows=settings.replay.chunk,
         start_ns=prepared.start_ns,
@@ -156,6 +128,53 @@ def run(
         manifest=manifest(settings, recording, prepared.strategies),
         **{one.name: getattr(result, one.name) for one in fields(type(result))},
     )
+
+
+def _backtest(
+    prepared: Prepared, journal: RunJournal, progress: Progress | None, widths: Callable[[], int] | None
+) -> Backtest:
+    settings = prepared.settings
+    fees = load_fees(settings.venue.fees)
+    venue = SimVenue(
+        instruments=prepared.instruments,
+        settings=settings.venue,
+        sessions=prepared.sessions,
+        fees=fees,
+        seed=settings.seed,
+    )
+    by_symbol = {instrument.symbol: instrument for instrument in prepared.instruments.values()}
+    return Backtest(
+        settings=settings,
+        instruments=prepared.instruments,
+        sessions=prepared.sessions,
+        jobs=tuple(
+            Job(
+                name=one.name,
+                strategy=loaded.strategy_class,
+                params=loaded.params,
+                instruments=tuple(by_symbol[symbol] for symbol in one.instruments),
+            )
+            for one, loaded in zip(settings.strategies, prepared.strategies, strict=True)
+        ),
+        venue=venue,
+        venue_counts=venue.counts,
+        journal=journal,
+        span_ns=prepared.span_ns,
+        warm_up_until_ns=prepared.warm_up_until_ns,
+        progress=None if progress is None else partial(_report, progress, prepared.rows),
+        widths=widths,
+    )
+
+
+@contextlib.contextmanager
+def _placed(source: Path) -> Iterator[None]:
+    """Let an error about a key of the configuration name the file, too."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.place is not None and error.place.startswith(("venue.", "account.")):
+            raise ConfigError(error.problem, place=f"{source}: {error.place}") from error
+        raise
 
 
 def _report(progress: Progress, total: int, done: int, ts_ns: int, equity: float) -> None:
@@ -219,6 +238,13 @@ def _wanted(settings: Settings, by_symbol: Mapping[str, Instrument]) -> set[int]
             wanted.add(instrument.conid)
             wanted.update(leg.conid for leg in instrument.legs)
     return wanted
+
+
+def _sessions(name: str, start_ns: int, end_ns: int, root: Path) -> Sessions:
+    try:
+        return sessions(name, start_ns, end_ns)
+    except ConfigError as error:
+        raise ConfigError(error.problem, place=f"{root / 'recording.toml'}: calendar") from error
 
 
 def _moment(settings: Settings, key: str, recording: Recording) -> int | None:
