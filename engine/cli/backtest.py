@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.options import config_argument, json_option, set_option
+
+if TYPE_CHECKING:
+    from engine.runtime.outcome import Outcome
 
 
 @click.command()
@@ -44,6 +48,21 @@ def backtest(
     with progress(Console(stderr=True), enabled=shown) as report:
         outcome, folder = app.backtest(settings, out, write=write, progress=report if shown else None)
     if as_json:
+        _warn(outcome)
         click.echo((folder / RESULT).read_text(encoding="utf-8"), nl=False)
     else:
         show(outcome, folder, Console())
+
+
+def _warn(outcome: Outcome) -> None:
+    """Where nobody sees the page, trouble goes to stderr."""
+    import structlog
+
+    from engine.logs import configure
+
+    configure()
+    log = structlog.get_logger()
+    for name, reason in outcome.off.items():
+        log.warning("strategy_switched_off", strategy=name, reason=reason)
+    for name, reason in outcome.deaf.items():
+        log.warning("strategy_heard_nothing", strategy=name, reason=reason)

@@ -73,6 +73,7 @@ def result_document(outcome: Outcome, statistics: Statistics | None = None) -> d
         "assumptions": [{"name": name, "value": value} for name, value in outcome.assumptions],
         "quality": outcome.quality,
         "off": outcome.off,
+        "deaf": outcome.deaf,
     }
     result: dict[str, Any] = plain(document)
     return result

@@ -111,6 +111,7 @@ def _tiles(outcome: Outcome, statistics: Statistics) -> str:
 
 def _alerts(outcome: Outcome, statistics: Statistics) -> str:
     alerts = [f"Strategy {name} was switched off: {why}" for name, why in outcome.off.items()]
+    alerts += [f"Strategy {name} heard nothing: it {why}" for name, why in outcome.deaf.items()]
     alerts += [f"Data: {sentence}" for sentence in findings(outcome.quality)]
     alerts += statistics.notes
     if not alerts:

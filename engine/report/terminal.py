@@ -102,6 +102,7 @@ def _headline(outcome: Outcome, statistics: Statistics) -> RenderableType:
 def _alarms(outcome: Outcome) -> list[RenderableType]:
     """Say loudly what was switched off and what is wrong with the data."""
     off = [Text(f"Strategy {name} was switched off: {why}") for name, why in outcome.off.items()]
+    deaf = [Text(f"Strategy {name} {why}") for name, why in outcome.deaf.items()]
     data = [Text(sentence) for sentence in findings(outcome.quality)]
     cut = data[:8]
     if len(data) > len(cut):
@@ -109,6 +110,8 @@ def _alarms(outcome: Outcome) -> list[RenderableType]:
     boxes: list[RenderableType] = []
     if off:
         boxes.append(Panel(Group(*off), title="SWITCHED OFF", title_align="left", border_style="bold red"))
+    if deaf:
+        boxes.append(Panel(Group(*deaf), title="HEARD NOTHING", title_align="left", border_style="bold yellow"))
     if cut:
         boxes.append(Panel(Group(*cut), title="DATA QUALITY", title_align="left", border_style="bold yellow"))
     return boxes

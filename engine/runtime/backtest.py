@@ -92,6 +92,7 @@ class Result:
     indicators: tuple[IndicatorSeries, ...]
     counts: Mapping[str, int]
     off: Mapping[str, str]
+    deaf: Mapping[str, str]
     hash: str
 
 
@@ -125,6 +126,7 @@ class Backtest:
     _prices: dict[int, ThinSeries] = field(factory=dict, init=False)
     _indicators: dict[tuple[str, int | None, str], ThinSeries] = field(factory=dict, init=False)
     _deposit: Decimal = field(default=_ZERO, init=False)
+    _built: bool = field(default=False, init=False)
     _charted: dict[int, int] = field(factory=dict, init=False)
     _last: int = field(default=-1, init=False)
     _contexts: tuple[Context, ...] = field(default=(), init=False)
@@ -182,6 +184,7 @@ class Backtest:
     def _replay(self, rows: Iterator[Chunk], lap: Lap) -> Market:
         wishes = self.host.start(self.span_ns[0])
         by_conid = {conid: self.sessions[i.calendar] for conid, i in self.instruments.items()}
+        self._built = bool(wishes)
         rows = with_bars(rows, wishes, by_conid)
         market = Market(
             rows, self.venue, window=self.settings.replay.window, on_chunk=self._chunk_done, widths=self.widths
@@ -325,6 +328,7 @@ class Backtest:
             prices=tuple(_price_series(conid, line) for conid, line in sorted(self._prices.items())),
             indicators=tuple(_indicator(key, self._indicators[key]) for key in sorted(self._indicators, key=_shelf)),
             counts={**self.venue_counts, "frozen_orders": len(self.orders.frozen)},
+            deaf=self.host.deaf({**self._by_kind, **({"bars": 1} if self._built else {})}),
             off={seat.name: seat.off for seat in self.host.seats.values() if seat.off is not None},
             hash=whole.hexdigest(),
         )

@@ -460,6 +460,9 @@ _TERM: Final = {
 }
 
 
+_WHOLE: Final[dict[Number, Decimal]] = {number: Decimal(number) for number in range(1_001)}
+
+
 def _change(instrument: Instrument, name: str, value: Any) -> Change:
     match name:
         case "quantity":
@@ -490,6 +493,9 @@ def _price(instrument: Instrument, value: Number | None) -> Decimal | None:
 
 
 def _decimal(value: Number) -> Decimal:
+    known = _WHOLE.get(value)
+    if known is not None:
+        return known
     return Decimal(repr(value)) if value.__class__ is float else Decimal(value)
 
 

@@ -155,6 +155,20 @@ class StrategyHost:
         """True if any strategy has a handler that news of an order could wake."""
         return any(seat.on_order is not None or seat.on_fill is not None for seat in self.seats.values())
 
+    def deaf(self, heard: Mapping[str, int]) -> dict[str, str]:
+        """The strategies that handle market data, but none of the kinds there was, with a sentence.
+
+        Args:
+            heard: Rows by kind, built bars among the bars.
+        """
+        found = {}
+        for seat in self.seats.values():
+            kinds = [kind for kind in seat.handlers if kind is not Kind.STATUS]
+            if kinds and seat.columnar is None and not any(heard.get(kind) for kind in kinds):
+                there = ", ".join(sorted(heard)) or "nothing"
+                found[seat.name] = f"handles {', '.join(kinds)}, and the recording has {there}"
+        return found
+
     def stop(self, now_ns: int) -> None:
         """Call every `on_stop`."""
         self._now_ns = now_ns
