@@ -292,6 +292,8 @@ def _with_fill(order: Order, fill: Filled, state: State) -> Order:
     if filled >= due:
         state = _FILLED
         wanted = None
+        if filled == due:
+            filled = due  # one object less for each order of a long run
     else:
         state = _unanswered(order, state)
     return replace(

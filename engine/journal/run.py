@@ -17,7 +17,7 @@ import msgspec
 
 Row = tuple[int, str, str, Any]  # time, kind of fact, coid or strategy, what
 SCHEMA_VERSION: Final = 1
-_HELD_MAX: Final = 131_072
+_HELD_MAX: Final = 8_192
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (
@@ -80,15 +80,15 @@ class RunJournal:
     def _flush(self, count: int) -> None:
         if not count:
             return
-        encode = _ENCODER.encode
-        rows = [(ts_ns, kind, name, encode(body)) for ts_ns, kind, name, body in self._held[:count]]
+        encode, raw = _ENCODER.encode, msgspec.Raw
+        held = self._held[:count]
         del self._held[:count]
-        update = self._hash.update
-        for ts_ns, kind, name, body in rows:
-            update(b'[%d,"%b",%b,%b]\n' % (ts_ns, kind.encode(), encode(name), body))
+        bodies = [encode(row[3]) for row in held]
+        lines = [encode((*row[:3], raw(body))) for row, body in zip(held, bodies, strict=True)]
+        self._hash.update(b"\n".join(lines) + b"\n")
         self._database.execute("BEGIN")
         self._database.executemany(
             "INSERT INTO facts (ts_ns, kind, name, body) VALUES (?, ?, ?, ?)",
-            [(ts_ns, kind, name, body.decode()) for ts_ns, kind, name, body in rows],
+            [(*row[:3], body.decode()) for row, body in zip(held, bodies, strict=True)],
         )
         self._database.execute("COMMIT")

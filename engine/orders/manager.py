@@ -55,17 +55,23 @@ class OrderManager:
         self.frozen: dict[str, str] = {}  # orders told something impossible, and what
         self.facts: list[JournalRow] = []
         self.denials: list[tuple[int, str, str, Refusal]] = []  # time, strategy, coid, why
-        self.histories: dict[str, list[tuple[int, str, str]]] = {}  # of an order: time, state, what was said
+        # Of each order time, state and what was said, again and again in one flat list: a third of a tuple an entry.
+        self._said: dict[str, list[int | str]] = {}
 
     @property
     def book(self) -> Mapping[str, Order]:
         """Every order of the run; read it, don't write it."""
         return self._book
 
+    def history(self, coid: str) -> tuple[tuple[int, str, str], ...]:
+        """An order's life: time, the state it came to, and the name of what was said."""
+        flat = iter(self._said.get(coid, ()))
+        return tuple(zip(flat, flat, flat, strict=True))  # type: ignore[arg-type]  # three by three, as written
+
     def hear(self, answers: Sequence[Answer]) -> list[Update]:
         """Apply what a venue said; return what became of the orders."""
         updates: list[Update] = []
-        facts, book, histories = self.facts, self._book, self.histories
+        facts, book, said = self.facts, self._book, self._said
         for answer in answers:
             coid = answer.coid
             facts.append((answer.ts_ns, "answer", coid, answer))
@@ -85,7 +91,7 @@ class OrderManager:
                 facts.append((answer.ts_ns, "illegal", coid, str(error)))
                 continue
             book[coid] = after
-            histories[coid].append((answer.ts_ns, after.state, answer.__class__.__name__))
+            said[coid] += (answer.ts_ns, after.state, answer.__class__.__name__)
             updates.append(Update(after, answer))
         return updates
 
@@ -116,7 +122,7 @@ class OrderManager:
             if coid in self._book:
                 raise InvariantBroken(f"the client order id {coid} was given twice")
             self._book[coid] = Order(ticket=ticket, state=_SENT, created_ns=now_ns, updated_ns=now_ns)
-            self.histories[coid] = [(now_ns, _SENT, "Sent")]
+            self._said[coid] = [now_ns, _SENT, "Sent"]
         requests.append(PlaceRequest(intent.tickets))
 
     def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request]) -> None:
@@ -160,7 +166,7 @@ class OrderManager:
                     order = self._book.get(coid)
                     if order is None:
                         order = self._book[coid] = advance(Order(ticket=ticket, created_ns=now_ns), said)
-                        self.histories[coid] = [(now_ns, order.state, f"Refused {refusal.code}")]
+                        self._said[coid] = [now_ns, order.state, f"Refused {refusal.code}"]
                     updates.append(Update(order, said))  # of an id used twice: the order that has it stays as it is
             case Modify(coid=coid, strategy=strategy):
                 self.denials.append((now_ns, strategy, coid, refusal))
@@ -181,7 +187,7 @@ class OrderManager:
         after = advance(order, event, **more)
         coid = event.coid
         self._book[coid] = after
-        self.histories[coid].append((event.ts_ns, after.state, event.__class__.__name__))
+        self._said[coid] += (event.ts_ns, after.state, event.__class__.__name__)
         return Update(after, event)
 
 

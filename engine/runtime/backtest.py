@@ -334,9 +334,9 @@ class Backtest:
         )
 
     def _orders(self) -> tuple[OrderRow, ...]:
-        histories = self.orders.histories
+        history = self.orders.history
         return tuple(
-            OrderRow(order=order, reference=self.gate.references.get(coid), history=tuple(histories.get(coid, ())))
+            OrderRow(order=order, reference=self.gate.references.get(coid), history=history(coid))
             for coid, order in self.orders.book.items()
         )
 
