@@ -63,7 +63,7 @@ class Columns:
         """Index of this kind's first row at or after a chunk row."""
         if self.at is None:
             return row
-        return int(np.searchsorted(self.at, row, side="left"))
+        return int(self.at.searchsorted(row))
 
     def row_of(self, index: int) -> int:
         """Chunk row of this kind's i-th row."""
@@ -75,7 +75,7 @@ class Columns:
         rows = self._by_conid[conid] if conid in self._by_conid else self.of(conid)
         if rows is None:
             return end - 1
-        found = int(np.searchsorted(rows, end, side="left")) - 1
+        found = int(rows.searchsorted(end)) - 1
         return int(rows[found]) if found >= 0 else -1
 
     def as_list(self, name: str) -> list[Any]:

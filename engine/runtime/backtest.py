@@ -269,6 +269,7 @@ class Backtest:
             columns = chunk.kinds.get(kind)
             if columns is None:
                 continue
+            every = columns[name] if kind is not Kind.QUOTES else (columns[name] + columns["ask"]) * 0.5
             for conid in columns.conids:
                 if rank != self._charted.get(conid):
                     if rank > self._charted.get(conid, rank):
@@ -277,9 +278,7 @@ class Backtest:
                     self._charted[conid] = rank
                     self._prices[conid] = ThinSeries(*self.span_ns)
                 rows = columns.of(conid)
-                times, values = columns["ts_ns"], columns[name]
-                if kind is Kind.QUOTES:
-                    values = (values + columns["ask"]) * 0.5
+                times, values = columns["ts_ns"], every
                 if rows is not None:
                     times, values = times[rows], values[rows]
                 self._prices[conid].add(times, values)
