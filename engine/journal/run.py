@@ -17,7 +17,7 @@ import msgspec
 
 Row = tuple[int, str, str, Any]  # time, kind of fact, coid or strategy, what
 SCHEMA_VERSION: Final = 1
-_HELD_MAX: Final = 8_192
+_HELD_MAX: Final = 40_000
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (

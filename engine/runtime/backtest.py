@@ -32,13 +32,15 @@ from engine.risk.gate import Gate
 from engine.runtime.hang import HangGuard, unwrapped
 from engine.runtime.lap import Lap
 from engine.runtime.market import Market, Venue
-from engine.runtime.outcome import EquityCurve, FillRow, IndicatorSeries, OrderRow, Position, PriceSeries, RefusalRow
+from engine.runtime.outcome import EquityCurve, FillRow, OrderRow, Position, RefusalRow
+from engine.runtime.result import Result, indicator_series, price_series, shelf
 from engine.runtime.ring import Ring, run_channels, run_fused
 from engine.runtime.series import ThinSeries
 from engine.settings import Pipeline, Settings
 from engine.strategy.api import Strategy
 from engine.strategy.context import Context
-from engine.strategy.host import Seat, StrategyHost, where
+from engine.strategy.host import StrategyHost, where
+from engine.strategy.plan import Seat
 
 _ZERO: Final = Decimal(0)
 _CANON: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
@@ -69,31 +71,6 @@ class Job:
     strategy: type[Strategy[Any]]
     params: Any
     instruments: tuple[Instrument, ...]
-
-
-@frozen(kw_only=True, eq=False)
-class Result:
-    """What a run found out; `app` adds where it came from and how long it took."""
-
-    start_ns: int
-    end_ns: int
-    events: int
-    events_by_kind: Mapping[str, int]
-    deposit: Decimal
-    final_equity: Decimal
-    fees: Decimal
-    fees_by_line: Mapping[str, Decimal]
-    orders: tuple[OrderRow, ...]
-    fills: tuple[FillRow, ...]
-    refusals: tuple[RefusalRow, ...]
-    positions: tuple[Position, ...]
-    equity: EquityCurve
-    prices: tuple[PriceSeries, ...]
-    indicators: tuple[IndicatorSeries, ...]
-    counts: Mapping[str, int]
-    off: Mapping[str, str]
-    deaf: Mapping[str, str]
-    hash: str
 
 
 @define(eq=False)
@@ -324,8 +301,10 @@ class Backtest:
             ),
             positions=positions,
             equity=EquityCurve(ts_ns=times, equity=equity, cash=cash, exposure=exposure, by_strategy=by_strategy),
-            prices=tuple(_price_series(conid, line) for conid, line in sorted(self._prices.items())),
-            indicators=tuple(_indicator(key, self._indicators[key]) for key in sorted(self._indicators, key=_shelf)),
+            prices=tuple(price_series(conid, line) for conid, line in sorted(self._prices.items())),
+            indicators=tuple(
+                indicator_series(key, self._indicators[key]) for key in sorted(self._indicators, key=shelf)
+            ),
             counts={**self.venue_counts, "frozen_orders": len(self.orders.frozen)},
             deaf=self.host.deaf({**self._by_kind, **({"bars": 1} if self._built else {})}),
             off={seat.name: seat.off for seat in self.host.seats.values() if seat.off is not None},
@@ -400,18 +379,3 @@ def _rare_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-def _price_series(conid: int, line: ThinSeries) -> PriceSeries:
-    times, values = line.points()
-    return PriceSeries(conid=conid, ts_ns=times, price=values)
-
-
-def _shelf(key: tuple[str, int | None, str]) -> tuple[str, str, int]:
-    strategy, conid, name = key
-    return strategy, name, -1 if conid is None else conid
-
-
-def _indicator(key: tuple[str, int | None, str], line: ThinSeries) -> IndicatorSeries:
-    times, values = line.points()
-    return IndicatorSeries(strategy=key[0], conid=key[1], name=key[2], ts_ns=times, value=values)

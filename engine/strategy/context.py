@@ -20,12 +20,12 @@ from engine.domain.messages import BarWish, Cancel, DropTimer, Modify, Place, Po
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.sessions import Sessions
-from engine.domain.ticket import Change, OrderTicket, OrderType, Side, Tif, TrailUnit, amend
+from engine.domain.ticket import OrderTicket, OrderType, Side, Tif, TrailUnit, amend
 from engine.domain.view import MarketView
 from engine.errors import StrategyError
+from engine.strategy.terms import TERMS, TIFS, Number, changed, decimal_of, kind_of, plain, price_of, span_of
 
 Named = str | int | Instrument
-Number = Decimal | float | int
 _ZERO: Final = Decimal(0)
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
 _BUY, _SELL, _MARKET, _LIMIT = Side.BUY, Side.SELL, OrderType.MARKET, OrderType.LIMIT
@@ -54,7 +54,6 @@ class Clock(Protocol):
 
 
 _NOTHING: Final = Holding()
-_SPANS: Final = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Context:
@@ -283,7 +282,7 @@ class Context:
         elif limit is not None and stop is None and trail is None:
             kind = _LIMIT
         else:
-            kind = _kind_of(limit, stop, trail, offset)
+            kind = kind_of(limit, stop, trail, offset)
         self._number += 1
         return OrderTicket(
             coid=f"{self.strategy}-{self._number:06d}",
@@ -292,13 +291,13 @@ class Context:
             conid=instrument.conid,
             side=side,
             order_type=kind,
-            quantity=quantity if quantity.__class__ is Decimal else _decimal(quantity),
-            tif=_TIFS.get(tif) or Tif(tif),
-            limit_price=None if limit is None else _price(instrument, limit),
-            stop_price=None if stop is None else _price(instrument, stop),
-            trail=None if trail is None else _decimal(trail) if trail_percent else _price(instrument, trail),
+            quantity=quantity if quantity.__class__ is Decimal else decimal_of(quantity),
+            tif=TIFS.get(tif) or Tif(tif),
+            limit_price=None if limit is None else price_of(instrument, limit),
+            stop_price=None if stop is None else price_of(instrument, stop),
+            trail=None if trail is None else decimal_of(trail) if trail_percent else price_of(instrument, trail),
             trail_unit=_PERCENT if trail_percent else _AMOUNT,
-            limit_offset=None if offset is None else _price(instrument, offset),
+            limit_offset=None if offset is None else price_of(instrument, offset),
             outside_rth=outside_rth,
             parent=parent,
             oca_group=oca_group,
@@ -341,10 +340,10 @@ class Context:
         if order is None:
             return False
         instrument = self._by_name[order.ticket.conid]
-        wanted = {_TERM[name]: _change(instrument, name, value) for name, value in changes.items() if name in _TERM}
-        unknown = set(changes) - set(_TERM)
+        wanted = {TERMS[name]: changed(instrument, name, value) for name, value in changes.items() if name in TERMS}
+        unknown = set(changes) - set(TERMS)
         if unknown:
-            raise StrategyError(f"can't modify {sorted(unknown)[0]!r}; what can be is {', '.join(_TERM)}", place=coid)
+            raise StrategyError(f"can't modify {sorted(unknown)[0]!r}; what can be is {', '.join(TERMS)}", place=coid)
         ticket = amend(order.ticket, wanted)  # a contradiction is the author's to hear at once
         self.open_orders[coid] = replace(order, state=_PENDING_MODIFY, wanted=ticket)
         self._wants.append(Modify(coid, self.strategy, wanted))
@@ -409,11 +408,11 @@ class Context:
 
     def log(self, event: str, **facts: Any) -> None:
         """Write to the run's log and journal: a fixed event name, facts as fields."""
-        self.notes.append((self.now_ns, "log", event, _plain(facts)))
+        self.notes.append((self.now_ns, "log", event, plain(facts)))
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Keep the strategy's own state (plain values); the next start finds the newest in `ctx.saved`."""
-        self.notes.append((self.now_ns, "state", self.strategy, _plain(state)))
+        self.notes.append((self.now_ns, "state", self.strategy, plain(state)))
 
     # --- ours ---------------------------------------------------------------------------------------------------
 
@@ -446,91 +445,3 @@ class Context:
         self.account_quantity[now.conid] = now.account_quantity
         if now.strategy == self.strategy:
             self.holdings[now.conid] = Holding(now.quantity, now.cost, now.realised)
-
-
-_TIFS: Final[dict[str, Tif]] = {tif.value: tif for tif in Tif}
-_TERM: Final = {
-    "quantity": "quantity",
-    "limit": "limit_price",
-    "stop": "stop_price",
-    "trail": "trail",
-    "offset": "limit_offset",
-    "tif": "tif",
-    "outside_rth": "outside_rth",
-}
-
-
-_WHOLE: Final[dict[Number, Decimal]] = {number: Decimal(number) for number in range(1_001)}
-
-
-def _change(instrument: Instrument, name: str, value: Any) -> Change:
-    match name:
-        case "quantity":
-            return _decimal(value)
-        case "tif":
-            return Tif(value)
-        case "outside_rth":
-            return bool(value)
-        case _:
-            price = _price(instrument, value)
-            if price is None:
-                raise StrategyError(f"{name} can't be modified to nothing", place=instrument.symbol)
-            return price
-
-
-def _kind_of(limit: Number | None, stop: Number | None, trail: Number | None, offset: Number | None) -> OrderType:
-    if trail is not None:
-        return OrderType.TRAIL if offset is None else OrderType.TRAIL_LIMIT
-    if stop is not None:
-        return OrderType.STOP if limit is None else OrderType.STOP_LIMIT
-    return _MARKET if limit is None else _LIMIT
-
-
-def _price(instrument: Instrument, value: Number | None) -> Decimal | None:
-    if value is None or isinstance(value, Decimal):
-        return value
-    return instrument.price(value)
-
-
-def _decimal(value: Number) -> Decimal:
-    known = _WHOLE.get(value)
-    if known is not None:
-        return known
-    return Decimal(repr(value)) if value.__class__ is float else Decimal(value)
-
-
-def _plain(facts: Mapping[Any, Any]) -> dict[str, Any]:
-    """Facts as they are now, in what JSON can hold; anything else by its text."""
-    return {str(name): _plain_value(value) for name, value in facts.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _plain(value)
-    if isinstance(value, list | tuple):
-        return [_plain_value(inner) for inner in value]
-    # `is`: a subclass (numpy's float64, an enum of ints) would keep a face of its own.
-    if value is None or value.__class__ in (str, int, float, bool, Decimal):
-        return value
-    if isinstance(value, str | int | float):
-        return str(value) if isinstance(value, str) else float(value) if isinstance(value, float) else int(value)
-    return repr(value)
-
-
-def span_of(length: str | float) -> int:
-    """Read a bar length: seconds, or a number with s, min, h or d; returns nanoseconds.
-
-    Raises: StrategyError if it is no length above zero.
-    """
-    try:
-        if isinstance(length, str):
-            digits = length.rstrip("abcdefghijklmnopqrstuvwxyz ")
-            seconds = float(digits) * _SPANS[length[len(digits) :].strip()]
-        else:
-            seconds = float(length)
-    except (ValueError, KeyError):
-        raise StrategyError(f"{length!r} is no bar length; write seconds, or for instance 5min, 1h, 1d") from None
-    span = round(seconds * NS_PER_S)
-    if span <= 0:
-        raise StrategyError(f"a bar length must be above zero, not {length!r}")
-    return span

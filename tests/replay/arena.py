@@ -16,7 +16,8 @@ from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
 from engine.domain.moments import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from engine.domain.sessions import Sessions
 from engine.orders.manager import JournalRow
-from engine.runtime.backtest import Backtest, Job, Result
+from engine.runtime.backtest import Backtest, Job
+from engine.runtime.result import Result
 from engine.settings import (
     LatencySettings,
     Limits,
