@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path, PurePath
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any, Final
 
 from attrs import evolve, frozen
@@ -29,6 +29,8 @@ from engine.domain.moments import NS_PER_S
 from engine.errors import StrategyError
 from engine.journal.run import RunJournal
 from engine.settings import Pipeline, Settings
+from engine.strategy.api import Strategy
+from engine.strategy.loading import Loaded
 
 _AFTER_NS: Final = (0, 0, NS_PER_S)  # how long after a decision the data is cut off
 _OF_THE_END: Final = frozenset({"answer", "log", "state", "switched_off"})
@@ -65,7 +67,7 @@ def check_run(settings: Settings, *, seed: int = 1) -> list[Finding]:
     settings = evolve(settings, replay=evolve(settings.replay, pipeline=Pipeline.FUSED))
     with _opened(settings.recording.path) as opened:
         prepared = app.prepare(settings)
-        files = {str(loaded.file): loaded.name for loaded in prepared.strategies}
+        files = {path: loaded.name for loaded in prepared.strategies for path in _sources(loaded)}
         with _watched(files, settings.recording.path) as seen:
             base = _facts(settings)[0]
     hands = [_hand(files[name], name, line) for name, line in opened if name in files]
@@ -88,6 +90,13 @@ def check_run(settings: Settings, *, seed: int = 1) -> list[Finding]:
             findings.append(Finding("look-ahead", f"without the data from {_iso(end_ns)} on, {told}"))
             break
     return findings
+
+
+def _sources(loaded: Loaded) -> set[str]:
+    """The file names under which a strategy's own code may run; beside the configuration they can be relative."""
+    own = [one for one in loaded.strategy_class.__mro__ if one not in Strategy.__mro__]  # an author's bases, too
+    parts = [(one, value) for one in own for value in vars(one).values() if isinstance(value, FunctionType)]
+    return {str(loaded.file), *(part.__code__.co_filename for one, part in parts if part.__module__ == one.__module__)}
 
 
 def _facts(settings: Settings, widths: Callable[[], int] | None = None) -> tuple[list[Fact], int]:
