@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import fcntl
+import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -76,6 +78,7 @@ def prepare(settings: Settings) -> Prepared:
     high = last_ns if end_ns is None else min(end_ns, last_ns)
     if low > high:
         raise ConfigError("no row of the recording lies between start and end", place=f"{settings.source}: recording")
+    _no_split_in_between(settings, recording, wanted, (low, high))
     calendars = sorted({recording.instruments[conid].calendar for conid in wanted})
     return Prepared(
         settings=settings,
@@ -192,17 +195,40 @@ def backtest(
         progress: Called now and then with rows done, rows in all, time reached (ns UTC) and equity.
     """
     prepared = prepare(settings)
-    if out is not None:
-        _clear(out)
     journal = RunJournal()
-    with contextlib.closing(journal):
+    with contextlib.ExitStack() as held:
+        held.enter_context(contextlib.closing(journal))
+        if out is not None:
+            held.enter_context(_alone_in(out))
+            _clear(out)
         outcome = run(prepared, journal, progress=progress)
         outcome = evolve(outcome, quality=examine(settings.recording.path).as_dict())
-        folder = out if out is not None else RUNS / f"{settings.name}-{outcome.hash[:10]}"
-        _clear(folder)
+        folder = out
+        if folder is None:
+            folder = RUNS / f"{settings.name}-{outcome.hash[:10]}"
+            held.enter_context(_alone_in(folder))
+            _clear(folder)
         journal.save(folder / "journal.db")
         write(outcome, folder)
     return outcome, folder
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a result folder for one run; another that wants it meanwhile is refused."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(f"the result can't be written there: {error.strerror}", place=str(folder)) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError("another run is writing its result there", place=str(folder)) from None
+        yield
+    finally:
+        os.close(lock)
 
 
 def _clear(folder: Path) -> None:
@@ -223,6 +249,9 @@ def _wanted(settings: Settings, by_symbol: Mapping[str, Instrument]) -> set[int]
     if allowed is not None:
         symbols += [(symbol, "recording.instruments") for symbol in allowed]
     symbols += [(symbol, f"risk.instrument.{symbol}") for symbol in settings.risk.instrument]
+    risk = settings.risk
+    for key, limits in (("account", risk.account), *((f"strategy.{n}", one) for n, one in risk.strategy.items())):
+        symbols += [(symbol, f"risk.{key}.restricted") for symbol in limits.restricted]
     wanted: set[int] = set()
     for symbol, key in symbols:
         instrument = by_symbol.get(symbol)
@@ -245,6 +274,22 @@ def _sessions(name: str, start_ns: int, end_ns: int, root: Path) -> Sessions:
         return sessions(name, start_ns, end_ns)
     except ConfigError as error:
         raise ConfigError(error.problem, place=f"{root / 'recording.toml'}: calendar") from error
+
+
+def _no_split_in_between(settings: Settings, recording: Recording, wanted: set[int], span_ns: tuple[int, int]) -> None:
+    """Refuse to replay over a split in prices as traded: positions are not converted, so it would look like a loss."""
+    if settings.recording.adjust_splits:
+        return
+    zone = ZoneInfo(recording.head.time_zone)
+    for split in recording.actions.splits:
+        first = datetime(split.day.year, split.day.month, split.day.day, tzinfo=zone)
+        if split.conid in wanted and span_ns[0] < int(first.timestamp()) * 1_000_000_000 <= span_ns[1]:
+            symbol = recording.instruments[split.conid].symbol
+            raise ConfigError(
+                f"{symbol} has a split of {split.ratio} for 1 on {split.day} within the run, and positions are not "
+                "converted; set adjust_splits = true, or end the run before it",
+                place=f"{settings.source}: recording.adjust_splits",
+            )
 
 
 def _moment(settings: Settings, key: str, recording: Recording) -> int | None:

@@ -41,7 +41,7 @@ _CLOCKS: Final = {
     for clock in ("time", "monotonic", "perf_counter", "process_time", "thread_time", "clock_gettime")
     for name in (clock, f"{clock}_ns")
     if hasattr(time, name)
-}
+} | {time.strftime, time.localtime, time.gmtime, time.ctime, time.asctime}
 _CLOCKS_OF_DATETIME: Final = {"now", "utcnow", "today"}
 _DICE_FILES: Final = {secrets.__file__, uuid.__file__}
 _OPENING: Final = {"open", "os.listdir", "os.scandir"}
@@ -49,8 +49,8 @@ _OPENING: Final = {"open", "os.listdir", "os.scandir"}
 
 @frozen
 class Finding:
-    """Something that a backtest of this configuration can't be trusted in: `kind` is `look-ahead`, `window`, `clock` or
-    `chance`."""
+    """Something that a backtest of this configuration can't be trusted in: `kind` is `look-ahead`, `window`, `clock`,
+    `chance` or `switched off`."""
 
     kind: str
     sentence: str
@@ -71,7 +71,13 @@ def check_run(settings: Settings, *, seed: int = 1) -> list[Finding]:
         with _watched(files, settings.recording.path) as seen:
             base = _facts(settings)[0]
     hands = [_hand(files[name], name, line) for name, line in opened if name in files]
-    findings = list(dict.fromkeys((*hands, *seen)))
+    # Of one that was switched off nothing after that was checked.
+    off = [
+        Finding("switched off", f"strategy {name} at {_iso(ts_ns)}: {body.decode()}")
+        for ts_ns, kind, name, body in base
+        if kind == "switched_off"
+    ]
+    findings = list(dict.fromkeys((*hands, *seen, *off)))
     again = _difference(base, _facts(settings)[0])
     if again is not None:
         findings.append(Finding("chance", f"two equal runs differ: {again}"))
@@ -224,7 +230,7 @@ def _watched(files: dict[str, str], folder: Path) -> Iterator[list[Finding]]:
             )
             if dice or code.co_filename in _DICE_FILES:
                 seen.append(_asks("chance", files, frame.f_back, code.co_qualname))
-            elif any((isinstance(one, PurePath) or os.sep in str(one)) and _lies_in(one, folder) for one in told):
+            elif any(_lies_in(one, folder) for one in told):
                 path = frame.f_back.f_code.co_filename
                 seen.append(_hand(files[path], path, frame.f_back.f_lineno))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from engine.domain.instrument import SecType
 from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
@@ -20,6 +21,7 @@ from engine.risk.limits import LEVELS, Bounds
 Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
 _ZERO: Final = Decimal(0)
 _BLUR: Final = 1e-9  # of a price: well above what float arithmetic loses
+_MAY_BE_NEGATIVE: Final = frozenset({SecType.FUTURE, SecType.FUTURE_OPTION, SecType.COMBO})
 _AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
 _OPG, _BUY = Tif.OPG, Side.BUY
@@ -59,6 +61,8 @@ def tick_and_lot(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
         if price is not None and not _on_tick(price, only or instrument.tick_at(price)):
             tick = instrument.tick_at(price)
             return Refusal("TICK", str(tick), str(price), f"{price} is no multiple of the tick {tick}")
+        if price is not None and price <= _ZERO and instrument.sec_type not in _MAY_BE_NEGATIVE:
+            return Refusal("TICK", "a price above 0", str(price), f"{instrument.symbol} has no price of {price}")
     lot = instrument.size_increment
     if ticket.quantity % lot:
         return Refusal("LOT", str(lot), str(ticket.quantity), f"{ticket.quantity} is no multiple of the lot {lot}")

@@ -41,6 +41,7 @@ from engine.strategy.api import Strategy
 from engine.strategy.context import Context
 from engine.strategy.host import StrategyHost, where
 from engine.strategy.plan import Seat
+from engine.strategy.window import RAISED
 
 _ZERO: Final = Decimal(0)
 _CANON: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
@@ -357,7 +358,7 @@ def _made(job: Job, ctx: Context) -> Strategy[Any]:
         return job.strategy(ctx, job.params)
     except StrategyError:
         raise
-    except Exception as error:  # a plugin may raise anything
+    except RAISED as error:
         raise StrategyError(
             f"can't be made: {type(error).__name__}: {error}{where(error)}", place=f"strategy {job.name}"
         ) from error

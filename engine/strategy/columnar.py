@@ -18,7 +18,7 @@ from engine.domain.market import Kind
 from engine.domain.messages import Intent, TimerWish
 from engine.errors import StrategyError
 from engine.strategy.context import Context
-from engine.strategy.window import Window, slice_of
+from engine.strategy.window import RAISED, Window, slice_of
 
 if TYPE_CHECKING:
     from engine.strategy.api import Strategy
@@ -62,8 +62,8 @@ class ColumnarSeat:
         self._keep()
         try:
             return self._call(chunk, start, stop)
-        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
-            failure = error
+        except RAISED as error:
+            failure: BaseException = error
         good, bad = 0, stop - start
         while bad - good > 1:
             middle = (good + bad) // 2
@@ -71,7 +71,7 @@ class ColumnarSeat:
             try:
                 self._call(chunk, start, start + middle)
                 good = middle
-            except Exception as error:  # noqa: BLE001  # as above
+            except RAISED as error:
                 bad, failure = middle, error
         self._take_back(wants)
         if not good:
@@ -86,7 +86,7 @@ class ColumnarSeat:
         self._take_back(wants)
         try:
             looked_ahead = self._call(chunk, start, stop) != stop
-        except Exception as error:
+        except RAISED as error:
             what = f"on_window raised {error!r} only when given fewer rows: it looks ahead, or keeps state elsewhere"
             raise StrategyError(what, place=f"strategy {self._ctx.strategy}") from error
         if looked_ahead:

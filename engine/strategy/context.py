@@ -318,6 +318,9 @@ class Context:
         """
         if target is None and stop is None:
             raise StrategyError("a bracket needs a target or a stop", place=self.strategy)
+        if stop is not None and (TIFS.get(tif) is Tif.OPG or self.instrument(entry.conid).legs):
+            what = "for the opening auction" if TIFS.get(tif) is Tif.OPG else "in a combo"
+            raise StrategyError(f"no exchange takes a stop {what}: the entry would be unprotected", place=entry.coid)
         away = entry.side.opposite
         terms: dict[str, Any] = {"tif": tif, "parent": entry.coid, "outside_rth": entry.outside_rth, "tag": entry.tag}
         children = []

@@ -22,6 +22,7 @@ from engine.domain.view import ChunkView
 from engine.errors import StrategyError
 from engine.strategy.columnar import NotCopied, owner
 from engine.strategy.plan import Plan, Route, Seat, plan_of
+from engine.strategy.window import RAISED
 
 
 class StrategyHost:
@@ -140,7 +141,7 @@ class StrategyHost:
                 if seat.on_order is not None:
                     mark = len(self.wants)
                     seat.on_order(order)
-            except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+            except RAISED as error:
                 self._switch_off(seat, error, mark)
 
     def wake(self, timers: Sequence[TimerDue], now_ns: int) -> None:
@@ -207,7 +208,7 @@ class StrategyHost:
                         mark = len(wants)
                         try:
                             handle(event)
-                        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+                        except RAISED as error:
                             self._switch_off(seat, error, mark)
                             self._rest_of(route, seat, event)
                             return _row_after(plan)
@@ -215,7 +216,7 @@ class StrategyHost:
                         break
                 else:
                     return stop
-        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+        except RAISED as error:
             self._switch_off(plan.seats[0], error, before)
         finally:
             self._in_window = False
@@ -240,7 +241,7 @@ class StrategyHost:
                 end = seat.columnar.run(chunk, start, stop, self.wants, rewind=not self._alone)
             except NotCopied:
                 raise
-            except Exception as error:  # a plugin may raise anything
+            except RAISED as error:
                 if self._alone:  # its state is not kept, so nobody can say at which row it failed
                     what = f"on_window raised {type(error).__name__}: {error}{where(error)}"
                     raise StrategyError(what, place=f"strategy {seat.name}") from error
@@ -280,10 +281,10 @@ class StrategyHost:
         mark = len(self.wants)
         try:
             handler(*args)
-        except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+        except RAISED as error:
             self._switch_off(seat, error, mark)
 
-    def _switch_off(self, seat: Seat, error: Exception, mark: int) -> None:
+    def _switch_off(self, seat: Seat, error: BaseException, mark: int) -> None:
         """Drop what the failing call wanted, cancel the strategy's orders, and call it no more."""
         dropped = self.wants[mark:]
         del self.wants[mark:]
@@ -303,7 +304,7 @@ def _row_after(plan: Plan) -> int:
     return done if plan.rows is None else int(plan.rows[done - 1]) + 1
 
 
-def where(error: Exception) -> str:
+def where(error: BaseException) -> str:
     """File and line of the innermost frame below the handler, as ' (mine.py:12)'."""
     trace = error.__traceback__
     place = ""

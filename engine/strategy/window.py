@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.domain.columns import Columns, Ints
+
+# What a plugin may raise and is switched off for: anything of its own, and what would end the process.
+RAISED: Final = (Exception, SystemExit)
 
 
 class Slice:

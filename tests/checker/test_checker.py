@@ -12,14 +12,14 @@ from engine.config import load
 from engine.domain.market import Kind
 from tests.endtoend.small import walk, walking_bars, write_config, write_recording
 
-HEAD = """
+HEAD = '''
 import os, random, secrets, time, uuid
 from datetime import date, datetime
 from pathlib import Path
 from random import Random
 from engine.strategy.api import Strategy
 
-class Mine(Strategy):
+class Base(Strategy):
     def on_start(self):
         self.n = 0
         self.dice = Random(5)
@@ -28,7 +28,10 @@ class Mine(Strategy):
         if yes:
             (self.ctx.sell if self.n % 2 else self.ctx.buy)("X", 1)
             self.n += 1
-"""
+
+class Mine(Base):
+    """What is checked."""
+'''
 _numbers = count()
 
 
@@ -208,3 +211,13 @@ def test_other_files_are_the_authors_own_business(folder: Path) -> None:
         self.trade(round(quote.bid * 100) % 10 == self.weight)
 """
     assert findings(folder, body) == []
+
+
+def test_a_strategy_that_is_switched_off_is_no_clean_one(folder: Path) -> None:
+    body = """
+    def on_quote(self, quote):
+        raise SystemExit(0)
+"""
+    (found,) = findings(folder, body)
+    assert found.kind == "switched off"
+    assert "SystemExit" in found.sentence
