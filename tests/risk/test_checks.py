@@ -692,3 +692,9 @@ def test_references_are_the_market_when_an_order_was_approved() -> None:
 def test_limits_are_money() -> None:
     for value in (DEFAULTS.order_quantity_max, DEFAULTS.order_notional_max, DEFAULTS.position_max):
         assert isinstance(value, Decimal)
+
+
+@pytest.mark.parametrize("price", ["0", "-0.01", "-3"])
+def test_a_stock_has_no_price_of_zero_or_below(price: str) -> None:
+    assert ask(gate(tick_and_lot=True), new(limit_price=D(price))) == "TICK"
+    assert ask(gate(tick_and_lot=True), new(conid=9, limit_price=D(price))) == "ok"  # a spread may have one
