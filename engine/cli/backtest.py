@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,19 @@ if TYPE_CHECKING:
     from engine.runtime.outcome import Outcome
 
 
+def _named(_context: click.Context, _parameter: click.Parameter, given: Path | str | None) -> Path | None:
+    """Refuse an empty folder name: as a path it would mean the current folder."""
+    if given is None:
+        return None
+    if not os.fspath(given):
+        raise click.BadParameter("the name of the folder is empty")
+    return Path(given)
+
+
 @click.command()
 @config_argument
 @set_option
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; runs/NAME-HASH if not given.")
+@click.option("--out", type=click.Path(), callback=_named, help="Folder of the result; runs/NAME-HASH if not given.")
 @json_option
 @click.option("--no-progress", is_flag=True, help="Show no progress bar.")
 @click.option("--window", type=click.IntRange(min=1), help="Rows a window holds at most; changes no result.")

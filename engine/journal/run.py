@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.errors import InputError
+
 Row = tuple[int, str, str, Any]  # time, kind of fact, coid or strategy, what
 SCHEMA_VERSION: Final = 1
 _HELD_MAX: Final = 40_000
@@ -68,8 +70,12 @@ class RunJournal:
         self._flush(len(self._held))
         self._database.close()
         part = path.with_name(path.name + ".part")
-        shutil.move(self._path, part)
-        part.replace(path)
+        try:
+            shutil.move(self._path, part)
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)  # a full disk is not to stay full of half a journal
+            raise InputError(f"the journal can't be written: {error.strerror}", place=str(path)) from error
         self._folder.cleanup()
 
     def close(self) -> None:

@@ -101,8 +101,8 @@ class Outcome:
 
     `events` counts market-data rows replayed; `run_s` the engine's run without reading; `total_s` with reading the
     recording. `counts` holds the simulator's tallies (ambiguous bars, capped fills, unsized fills ...), `off` the
-    strategies switched off with the sentence why, `deaf` those that handle no kind
-    of data there was, `assumptions` name and value of what the run assumed, in order.
+    strategies switched off with the sentence why, `deaf` those that handle no kind of data there was,
+    `assumptions` name and value of what the run assumed, in order.
     """
 
     settings: Settings

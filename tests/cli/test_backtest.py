@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from engine import app
 from engine.cli import run
+from engine.cli.backtest import backtest
 from engine.errors import RecordingError
 from engine.report.files import write
 from engine.runtime.outcome import Outcome
@@ -105,3 +107,9 @@ def test_what_the_app_turns_down_is_bad_input(
     printed = capsys.readouterr()
     assert printed.err == "engine: data/quotes: is cut short\n"
     assert printed.out == ""
+
+
+def test_an_empty_folder_name_is_not_the_current_folder() -> None:
+    done = CliRunner().invoke(backtest, ["configs/demo.toml", "--out", ""])
+    assert done.exit_code == 2
+    assert "the name of the folder is empty" in done.output

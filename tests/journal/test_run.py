@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.errors import InputError
 from engine.journal import run
 from engine.journal.run import Row, RunJournal
 from tests.domain.made import filled, ticket
@@ -126,3 +127,16 @@ def test_an_unsaved_journal_leaves_nothing() -> None:
     assert folder.is_dir()
     made.close()
     assert not folder.exists()
+
+
+def test_a_disk_that_fills_up_leaves_no_half_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("engine.journal.run.shutil.move", full)
+    journal = RunJournal()
+    with pytest.raises(InputError, match="can't be written: No space left on device"):
+        journal.save(tmp_path / "journal.db")
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
