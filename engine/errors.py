@@ -5,6 +5,10 @@ EngineError
         ConfigError         the configuration
         RecordingError      a recording, or a file to be imported
         StrategyError       a strategy that can't be found, built or trusted to go on
+    VenueError              the other side of the Web API
+        VenueUnreachable    nothing was sent: the same call may be made again
+        AnswerLost          sent, no answer that can be read: ask the venue, never send it again
+        VenueRefused        it said no: tell whoever asked why
     IllegalTransition       an order was told something its state does not admit: freeze it, ask the venue
     InvariantBroken         our own bug: stop trading, keep the journal
 
@@ -45,6 +49,45 @@ class RecordingError(InputError):
 
 class StrategyError(InputError):
     """A strategy can't be found, built or run."""
+
+
+class VenueError(EngineError):
+    """A request to the Web API did not come to a good end.
+
+    Args:
+        request: Method and path template, such as `POST /iserver/reply/{replyId}`; nothing secret.
+        problem: One clear sentence, without a full stop at its end.
+    """
+
+    def __init__(self, request: str, problem: str) -> None:
+        super().__init__(request, problem)
+        self.request = request
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.request}: {self.problem}"
+
+
+class VenueUnreachable(VenueError):
+    """Nothing of the request left us, or it is one that may be repeated: the same call may be made again."""
+
+
+class AnswerLost(VenueError):
+    """The request may have arrived and its answer is unknown: ask the venue, never send it again."""
+
+
+class VenueRefused(VenueError):
+    """The venue answered no.
+
+    Args:
+        request: As above.
+        problem: What it said.
+        status: HTTP status; 200 where the refusal stands in a good answer's body.
+    """
+
+    def __init__(self, request: str, problem: str, *, status: int) -> None:
+        super().__init__(request, problem)
+        self.status = status
 
 
 class IllegalTransition(EngineError):
