@@ -29,6 +29,7 @@ from engine.risk.limits import with_defaults
 from engine.runtime.backtest import Backtest, Job
 from engine.runtime.outcome import Outcome
 from engine.settings import Settings
+from engine.stopping import Tidied
 from engine.strategy.loading import Loaded
 from engine.strategy.loading import load as load_strategy
 from engine.venue.schedules import load_fees
@@ -198,6 +199,7 @@ def backtest(
     journal = RunJournal()
     with contextlib.ExitStack() as held:
         held.enter_context(contextlib.closing(journal))
+        held.enter_context(Tidied(journal.close))
         if out is not None:
             held.enter_context(_alone_in(out))
             _clear(out)

@@ -1,8 +1,8 @@
 """The command `engine`: parses, calls, prints; and turns whatever went wrong into one sentence and an exit code.
 
-Exit codes: 0 done, 2 bad input or usage, 130 stopped by Ctrl-C, 1 anything else (and findings, where a command looks
-for some). With ENGINE_TRACEBACK=1 in the environment the traceback comes along. Commands are imported when they are
-called, so that `engine --help` is instant.
+Exit codes: 0 done, 2 bad input or usage, 130 stopped by Ctrl-C, 143 by SIGTERM, 1 anything else (and findings, where a
+command looks for some). With ENGINE_TRACEBACK=1 in the environment the traceback comes along. Commands are imported
+when they are called, so that `engine --help` is instant.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import click
 
 from engine.cli.lazy import LazyGroup
 from engine.errors import EngineError, InputError
-
-INTERRUPTED = 130
+from engine.stopping import INTERRUPTED, obey
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -45,6 +44,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
+    obey()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -29,6 +30,7 @@ from engine.recording.nbbo import Nbbo, PairedBest
 from engine.recording.rows import NEEDED, NEEDED_FOR_NBBO, PAIRED_NOTE, Reading, RowMaker
 from engine.recording.sources import Source, find_sources, line_of, parse_columns, pieces
 from engine.recording.stamps import UNIT_NS, date_in, length_ns, midnight_ns
+from engine.stopping import Tidied
 
 
 @frozen(kw_only=True)
@@ -127,7 +129,7 @@ def import_files(
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.importing-", dir=out.parent))
         stage = Stage(work / "staged", reading.kind)
         states: dict[tuple[int, bool], Nbbo | PairedBest] = {}
-        try:
+        with _removed(work, stage):
             summaries = []
             for source in found:
                 maker = RowMaker(
@@ -142,9 +144,6 @@ def import_files(
                 summaries.append(_summary(source, maker, stage.conids, known))
             days = assemble(out, work / "new", stage, _head(out, old, known, reading, found))
             install(work / "new", out)
-        finally:
-            stage.close()
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as exc:
         raise RecordingError(f"can't be written ({exc.strerror or exc})", place=str(shown)) from exc
     return Summary(
@@ -156,6 +155,21 @@ def import_files(
         crossed=sum(state.crossed for state in states.values()),
         notes=tuple(_notes(known, old, reading, paired=any(paired for _, paired in states))),
     )
+
+
+@contextmanager
+def _removed(work: Path, stage: Stage) -> Iterator[None]:
+    """The working folder goes away whatever happens, a signal that ends the process included."""
+
+    def remove() -> None:
+        shutil.rmtree(work, ignore_errors=True)
+
+    try:
+        with Tidied(remove):
+            yield
+    finally:
+        stage.close()
+        remove()
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from engine.report.wording import moment, money
+from engine.stopping import Tidied
 
 # What a runner calls: events done, events in all (0: unknown), market time in ns UTC, equity in base currency.
 Report = Callable[[int, int, int, float], None]
@@ -17,6 +19,11 @@ _STEPS = 500  # a run of any length moves the bar this often, so that showing it
 
 def _silent(events_done: int, events_total: int, ts_ns: int, equity: float) -> None:
     """Show nothing."""
+
+
+def _unhide() -> None:
+    """Take the bar's line away and show the cursor again, past rich, whose lock somebody may hold."""
+    os.write(2, b"\r\x1b[2K\x1b[?25h")
 
 
 @contextmanager
@@ -36,7 +43,7 @@ def progress(console: Console, *, enabled: bool = True, zone: str = "America/New
         TextColumn("{task.fields[where]}", style="dim"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, expand=True) as bar:
+    with Tidied(_unhide), Progress(*columns, console=console, transient=True, expand=True) as bar:
         task = bar.add_task("", total=None, where="")
         shown = -1
 

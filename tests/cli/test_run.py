@@ -12,8 +12,9 @@ import click
 import pytest
 
 from engine import cli as package
-from engine.cli import INTERRUPTED, run
+from engine.cli import run
 from engine.errors import ConfigError, InvariantBroken, StrategyError
+from engine.stopping import INTERRUPTED
 
 HEAVY = ("numpy", "pandas", "pyarrow", "trio", "rich", "cattrs", "attrs", "msgspec", "structlog", "exchange_calendars")
 
