@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from typing import Protocol
+
+from engine.domain.brokerage import (
+    CancelAnswer,
+    ExecutionsKnown,
+    NotYetKnown,
+    OrdersKnown,
+    Prompted,
+    VenueOrder,
+    VenuePosition,
+    WriteAnswer,
+)
+from engine.domain.ticket import OrderTicket
 
 
 class Clock(Protocol):
@@ -20,3 +35,54 @@ class Clock(Protocol):
 
     async def sleep_until(self, moment_ns: int) -> None:
         """Wait until this clock shows `moment_ns`."""
+
+
+class Broker(Protocol):
+    """Where orders go. Every write goes out once; what its silence means is the caller's business.
+
+    Raises, wherever a method speaks to the venue: VenueUnreachable (nothing left us), AnswerLost (a write may have
+    arrived), VenueRefused (a read or an idempotent request was refused).
+    """
+
+    async def place(self, tickets: Sequence[OrderTicket]) -> WriteAnswer:
+        """Send one order, a bracket (entry first) or an OCA group."""
+
+    async def reply(self, reply_id: str, *, confirmed: bool) -> WriteAnswer:
+        """Answer a question."""
+
+    async def modify(self, order_id: str, ticket: OrderTicket) -> WriteAnswer:
+        """Replace a working order by a full ticket."""
+
+    async def cancel(self, order_id: str, *, urgent: bool) -> CancelAnswer:
+        """Ask for a cancellation; `urgent` is a halt's or a risk-driven one."""
+
+    async def cancel_all(self) -> CancelAnswer:
+        """Cancel every order of the account, foreign ones too."""
+
+    async def answer_prompt(self, prompt: Prompted, option: str) -> None:
+        """Choose one of a prompt's options."""
+
+    async def orders(self) -> OrdersKnown | NotYetKnown:
+        """Read the day's orders."""
+
+    async def executions(self) -> ExecutionsKnown | NotYetKnown:
+        """Read the executions of the last seven trading days."""
+
+    async def order(self, order_id: str) -> VenueOrder:
+        """Read one order's own page."""
+
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        """Read positions, past the venue's cache."""
+
+    async def cash(self) -> Mapping[str, Decimal]:
+        """Read cash by currency."""
+
+    async def suppress(self, message_ids: Sequence[str]) -> None:
+        """Give the session the whole list of questions that need not be asked."""
+
+    async def reset_suppression(self) -> None:
+        """Have all questions asked again."""
+
+    def round(self) -> AbstractAsyncContextManager[None]:
+        """The critical section of one order write with its replies: no other request but a tickle or an urgent cancel
+        goes out meanwhile."""
