@@ -33,8 +33,11 @@ class Book:
     """One instrument's orders.
 
     `buys` and `sells` are plain limit orders, best price first, then by arrival; `others` all that moves by other
-    rules, by arrival. `taken_*` is what our own orders took of the quote in force, index `taken_index` of the tape.
+    rules, by arrival. `taken_*` is what our own orders took of the quote in force, index `taken_index` of the tape;
+    `watchers` are the combos that have this instrument as a leg.
     """
+
+    watchers: tuple[Book, ...] = ()
 
     def __init__(self, floor: Floor, instrument: Instrument, sessions: Sessions) -> None:
         self.floor = floor
@@ -201,6 +204,13 @@ class Book:
         if stop_here > tape.ticks_from:
             return search.scan(self, max(first, tape.ticks_from), stop_here)
         return stop_here
+
+    def quoted_at(self, row: int, *, halted: bool = False) -> bool:
+        """Say whether a row is a quote of this instrument that is matched on; with `halted`, one in a halt counts."""
+        quotes = self.tape.quotes
+        if quotes is None or (index := quotes.first(row)) == quotes.length or quotes.row(index) != row:
+            return False
+        return halted or not self.tape.halted(row + 1)
 
     def take_row(self, row: int, now_ns: int) -> None:
         """Apply one row of this instrument."""

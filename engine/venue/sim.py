@@ -89,6 +89,7 @@ class SimVenue:
         for book in self._books.values():
             if isinstance(book, combos.ComboBook):
                 book.find_legs(self._books)
+        self._has_combos = any(instrument.legs for instrument in instruments.values())
         self._active: dict[int, Book] = {}
         # Commands on their way: (arrival, number, request). With one latency for all they arrive as they left.
         self._first_in_first_out = self._place_ns == self._modify_ns == self._cancel_ns
@@ -196,6 +197,10 @@ class SimVenue:
         now_ns = int(chunk.ts_ns[row])
         self._floor.row = row + 1
         self._row = row + 1
+        if self._has_combos:
+            for book in combos.moved_by(row, self._active.values()):
+                book.take_row(row, now_ns)
+            return self._heard(now_ns)
         for book in tuple(self._active.values()):
             if book.hit(row):
                 book.take_row(row, now_ns)

@@ -100,17 +100,31 @@ def _take_quote(
 
 def _from_quote(book: Book, order: WorkingOrder, index: int, size: float) -> Decimal:
     """Take from a quote's displayed size, and remember it."""
+    gone = taken(book, index, asks=order.buy)
+    quantity = book.portion(order, size * book.floor.quote_share - gone)
+    if quantity:
+        take(book, index, float(quantity), asks=order.buy)
+    return quantity
+
+
+def taken(book: Book, index: int, *, asks: bool) -> float:
+    """How much of one side of a quote our own orders have taken already."""
+    if book.taken_index != index:
+        return 0.0
+    return book.taken_buy if asks else book.taken_sell
+
+
+def take(book: Book, index: int, units: float, *, asks: bool) -> None:
+    """Remember that `units` of one side of a quote are gone, until the next quote."""
     if book.taken_index != index:
         book.taken_index = index
         book.taken_buy = book.taken_sell = 0.0
-    taken = book.taken_buy if order.buy else book.taken_sell
-    quantity = book.portion(order, size * book.floor.quote_share - taken)
-    if quantity:
-        if order.buy:
-            book.taken_buy = taken + float(quantity)
-        else:
-            book.taken_sell = taken + float(quantity)
-    return quantity
+    if asks:
+        book.taken_buy += units
+    else:
+        book.taken_sell += units
+    for combo in book.watchers:
+        combo.changed()  # what its last search found counted on this size
 
 
 # Rows

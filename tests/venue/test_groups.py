@@ -253,7 +253,7 @@ def test_combo_needs_every_leg() -> None:
     rows = [quote(0, 10.0, 10.02), quote(1, 10.0, 10.02), quote(2, 4.0, 4.01, NAN, NAN, conid=2)]
     venue = venue_of((X, Y, SPREAD))
     answers = play(venue, rows, {0: [place(ticket("k", "BUY", 500, conid=3))]})
-    assert fills(answers) == [("k", "500", "2.02", "taker")]
+    assert fills(answers) == [("k", "100", "2.02", "taker")]  # as many as the leg whose size is known has
     assert venue.counts["unsized_fills"] == 1
 
 
