@@ -6,6 +6,7 @@ time alone never says what came first.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 
@@ -14,6 +15,12 @@ NS_PER_MS: Final = 1_000_000
 NS_PER_MINUTE: Final = 60 * NS_PER_S
 NS_PER_DAY: Final = 86_400 * NS_PER_S
 END_OF_TIME_NS: Final = 2**63 - 1
+
+
+def iso(ts_ns: int) -> str:
+    """A time for people: ISO 8601, UTC, to the microsecond."""
+    seconds, rest = divmod(ts_ns, NS_PER_S)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1_000).isoformat()
 
 
 class Rank(IntEnum):

@@ -72,6 +72,9 @@ _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 _MAY_STOP: Final = _NEEDS_STOP | _TRAILS
 _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
+# Nobody means more digits before the point than these, and sums would no longer be exact in 28.
+_DIGITS: Final = 12
+_LEAST_QUANTITY, _MOST_QUANTITY = Decimal("1e-12"), Decimal("999_999_999_999")
 
 # What a modification may change; everything else of a ticket is fixed for life.
 MODIFIABLE: Final = frozenset({"quantity", "limit_price", "stop_price", "trail", "limit_offset", "tif", "outside_rth"})
@@ -79,6 +82,12 @@ MODIFIABLE: Final = frozenset({"quantity", "limit_price", "stop_price", "trail",
 
 class BadTicket(ValueError):
     """A ticket that contradicts itself; whether a sound one is allowed is for risk."""
+
+
+def _bound(value: object) -> str:
+    """The rest of a sentence on a number: that it is out of all bounds, or what it is."""
+    absurd = isinstance(value, Decimal) and value.is_finite() and not -_DIGITS <= value.adjusted() < _DIGITS
+    return f" and within reason, not {value!r}" if absurd else f", not {value!r}"
 
 
 class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +130,8 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
         if self.parent is not None and self.parent == self.coid:
             raise BadTicket(f"order {self.coid}: it can't be its own parent")
         quantity = self.quantity
-        if quantity.__class__ is not Decimal or not quantity.is_finite() or quantity <= _ZERO:
-            raise BadTicket(f"order {self.coid}: quantity must be a Decimal above zero, not {quantity!r}")
+        if quantity.__class__ is not Decimal or quantity.is_nan() or not _LEAST_QUANTITY <= quantity <= _MOST_QUANTITY:
+            raise BadTicket(f"order {self.coid}: quantity must be a Decimal above zero{_bound(quantity)}")
         kind = self.order_type
         limit = self.limit_price
         if limit is None:
@@ -130,8 +139,8 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
                 raise BadTicket(f"order {self.coid}: {kind} needs a limit price")
         elif kind not in _MAY_LIMIT:
             raise BadTicket(f"order {self.coid}: {kind} takes no limit price")
-        elif limit.__class__ is not Decimal or not limit.is_finite():
-            raise BadTicket(f"order {self.coid}: limit price must be a finite Decimal, not {limit!r}")
+        elif limit.__class__ is not Decimal or not limit.is_finite() or limit.adjusted() >= _DIGITS:
+            raise BadTicket(f"order {self.coid}: limit price must be a finite Decimal{_bound(limit)}")
         if kind is not _MARKET and kind is not _LIMIT:
             self._check_stops(kind)
         elif self.stop_price is not None or self.trail is not None or self.limit_offset is not None:
@@ -139,8 +148,10 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
 
     def _check_stops(self, kind: OrderType) -> None:
         for name, value in (("stop price", self.stop_price), ("limit offset", self.limit_offset)):
-            if value is not None and (value.__class__ is not Decimal or not value.is_finite()):
-                raise BadTicket(f"order {self.coid}: {name} must be a finite Decimal, not {value!r}")
+            if value is not None and (
+                value.__class__ is not Decimal or not value.is_finite() or value.adjusted() >= _DIGITS
+            ):
+                raise BadTicket(f"order {self.coid}: {name} must be a finite Decimal{_bound(value)}")
         if self.stop_price is None:
             if kind in _NEEDS_STOP:
                 raise BadTicket(f"order {self.coid}: {kind} needs a stop price")
@@ -149,8 +160,10 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
         trail = self.trail
         if (kind in _TRAILS) != (trail is not None):
             raise BadTicket(f"order {self.coid}: a trail belongs to TRAIL and TRAILLMT, and they need one")
-        if trail is not None and (trail.__class__ is not Decimal or not trail.is_finite() or trail <= _ZERO):
-            raise BadTicket(f"order {self.coid}: trail must be a Decimal above zero, not {trail!r}")
+        if trail is not None and (
+            trail.__class__ is not Decimal or not trail.is_finite() or trail <= _ZERO or trail.adjusted() >= _DIGITS
+        ):
+            raise BadTicket(f"order {self.coid}: trail must be a Decimal above zero{_bound(trail)}")
         if trail is not None and self.trail_unit is TrailUnit.PERCENT and trail >= _HUNDRED:
             raise BadTicket(f"order {self.coid}: a trail of {trail} percent is the whole price")
         if (kind is OrderType.TRAIL_LIMIT) != (self.limit_offset is not None):

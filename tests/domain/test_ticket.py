@@ -52,7 +52,7 @@ def test_each_type_is_made_of_exactly_what_it_needs(kind: OrderType) -> None:
 
 
 @pytest.mark.parametrize("kind", OrderType)
-@pytest.mark.parametrize("value", [D("NaN"), D("Infinity"), 9.0, 9, "9"])
+@pytest.mark.parametrize("value", [D("NaN"), D("sNaN"), D("Infinity"), D("1e12"), D("1e999999"), 9.0, 9, "9"])
 def test_a_price_is_a_finite_decimal(kind: OrderType, value: Any) -> None:
     needs, may = NEEDS[kind]
     for name in (*needs, *may):
@@ -65,6 +65,17 @@ def test_a_quantity_is_a_decimal_above_zero(value: Any) -> None:
     terms: dict[str, Any] = {"coid": "s-000001", "strategy": "s", "account": "DU1", "conid": 1}
     with pytest.raises(BadTicket, match="quantity must be a Decimal above zero"):
         OrderTicket(**terms, side=Side.BUY, order_type=OrderType.MARKET, quantity=value)
+
+
+@pytest.mark.parametrize("value", ["1e12", "1e999999", "1e-13", "1e-999999"])
+def test_a_quantity_that_nobody_means_is_refused(value: str) -> None:
+    with pytest.raises(BadTicket, match="quantity must be a Decimal above zero and within reason, not"):
+        ticket(quantity=value)
+
+
+def test_the_largest_and_the_least_quantity_pass() -> None:
+    assert ticket(quantity="999999999999").quantity == 999_999_999_999
+    assert ticket(quantity="1e-12").quantity == D("1e-12")
 
 
 @pytest.mark.parametrize("value", [D(0), D(-1)])
