@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.gateway.options import Options
 from engine.gateway.records import Exchange
+from engine.gateway.session import Session
 
 
 class Memory:
@@ -16,6 +17,8 @@ class Memory:
     `fields` holds by conid (as the client wrote it) each snapshot field and when it was first asked for; `searched` are
     conids found by a symbol search; `days` is the sticky `days` of trades; `silent`: the `sor` topic is mute after a
     filtered read; `selected` is the account that order reads follow.
+
+    The shell adds "accounts" to `primed` after a good GET /iserver/accounts; the streams look for it as well.
     """
 
     def __init__(self) -> None:
@@ -29,12 +32,27 @@ class Memory:
 
 
 class Hall:
-    """The gateway's middle. `shelf` keeps what is neither session nor exchange: alerts, watchlists, FYI marks."""
+    """The gateway's middle. `shelf` keeps what is neither session nor exchange: alerts, watchlists, FYI marks.
+
+    `session` is the login (`username`, `is_paper`, `user_id`, `brokerage_id` for the `sessionId` of
+    /iserver/accounts; `session.SERVER_INFO` for `serverInfo`). `asked` names what the fault script wants the handler of
+    this very call to play, such as "late-live" for a reply that fails and whose order goes live later. `prompts` and
+    `bulletins` are bodies of `ntf` and `blt` frames to be sent: handlers append, the streams take them away.
+    """
 
     def __init__(self, options: Options, exchange: Exchange) -> None:
         self.options = options
         self.exchange = exchange
+        self.chance = Random(options.seed)
+        self.session = Session(options, self.chance, exchange.now_ns)
         self.memory = Memory()  # replaced with each new brokerage session
         self.memory.selected = exchange.accounts[0]
         self.shelf: dict[str, Any] = {}
-        self.chance = Random(options.seed)
+        self.asked: frozenset[str] = frozenset()
+        self.prompts: list[dict[str, Any]] = []
+        self.bulletins: list[dict[str, Any]] = []
+
+    def renew_memory(self) -> None:
+        """Forget what the last brokerage session remembered."""
+        self.memory = Memory()
+        self.memory.selected = self.exchange.accounts[0]
