@@ -30,6 +30,7 @@ _ZERO: Final = Decimal(0)
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
 _BUY, _SELL, _MARKET, _LIMIT = Side.BUY, Side.SELL, OrderType.MARKET, OrderType.LIMIT
 _AMOUNT, _PERCENT = TrailUnit.AMOUNT, TrailUnit.PERCENT
+_NO_STOP: Final[Mapping[Tif | None, str]] = {Tif.OPG: "for the opening auction", Tif.IOC: "that is immediate or cancel"}
 _PENDING_MODIFY, _PENDING_CANCEL = State.PENDING_MODIFY, State.PENDING_CANCEL
 
 
@@ -318,9 +319,10 @@ class Context:
         """
         if target is None and stop is None:
             raise StrategyError("a bracket needs a target or a stop", place=self.strategy)
-        if stop is not None and (TIFS.get(tif) is Tif.OPG or self.instrument(entry.conid).legs):
-            what = "for the opening auction" if TIFS.get(tif) is Tif.OPG else "in a combo"
-            raise StrategyError(f"no exchange takes a stop {what}: the entry would be unprotected", place=entry.coid)
+        if stop is not None:
+            what = _NO_STOP.get(TIFS.get(tif), "") or ("in a combo" if self.instrument(entry.conid).legs else "")
+            if what:  # the venue would refuse the whole bracket; the author hears it at once
+                raise StrategyError(f"no exchange takes a stop {what}: the bracket would be refused", place=entry.coid)
         away = entry.side.opposite
         terms: dict[str, Any] = {"tif": tif, "parent": entry.coid, "outside_rth": entry.outside_rth, "tag": entry.tag}
         children = []

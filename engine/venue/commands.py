@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from msgspec.structs import replace
+
+from engine.domain.facts import Refused
 from engine.domain.instrument import SecType
 from engine.domain.ticket import OrderTicket, OrderType, Tif
 from engine.venue.auctions import CLOSE_CUTOFF_NS, OPEN_CUTOFF_NS
@@ -35,6 +38,43 @@ def against_place(ticket: OrderTicket, book: Book | None, floor: Floor, now_ns: 
     if no is None and not book.sessions.always:
         no = too_late(ticket, book, now_ns)
     return no
+
+
+def against_group(
+    tickets: Sequence[OrderTicket], books: Mapping[int, Book], floor: Floor, now_ns: int
+) -> dict[str, tuple[str, str]]:
+    """Everything that is asked of tickets sent together: what is against each, by client order id; empty if nothing.
+
+    A child may name an entry that stands before it in the group.
+    """
+    noes: dict[str, tuple[str, str]] = {}
+    entries: dict[str, OrderTicket] = {}
+    for ticket in tickets:
+        coid = ticket.coid
+        entry = None if ticket.parent is None else entries.get(ticket.parent)
+        if coid in entries:
+            no: No = ("duplicate_id", f"the group has two orders {coid}")
+        elif entry is None:
+            no = against_place(ticket, books.get(ticket.conid), floor, now_ns)
+        else:
+            no = against_place(replace(ticket, parent=None), books.get(ticket.conid), floor, now_ns)
+            if no is None and entry.conid != ticket.conid:
+                no = "parent", f"the entry {ticket.parent} trades another instrument"
+        if no is not None:
+            noes.setdefault(coid, no)
+        entries.setdefault(coid, ticket)
+    return noes
+
+
+def refuse_group(tickets: Sequence[OrderTicket], noes: Mapping[str, tuple[str, str]], ts_ns: int) -> list[Refused]:
+    """The answers to a group that is refused: its own reason for each bad ticket, the first bad one's for the rest."""
+    bad, (_, reason) = next(iter(noes.items()))
+    whole = "group", f"{bad} of the same group is refused: {reason}"
+    return [
+        Refused(coid=ticket.coid, ts_ns=ts_ns, code=code, reason=why)
+        for ticket in tickets
+        for code, why in (noes.get(ticket.coid, whole),)
+    ]
 
 
 def against_ticket(ticket: OrderTicket, book: Book) -> No:

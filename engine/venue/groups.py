@@ -6,6 +6,7 @@ quantity: what one executes, the others lose. In an OCA group any fill of one me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,25 @@ class Bracket:
     def share(self, child: WorkingOrder) -> Decimal:
         """What a child may still execute."""
         return max(ZERO, min(child.ticket.quantity - child.filled, self.entry.filled - self.exits))
+
+
+def arrive(floor: Floor, orders: Sequence[WorkingOrder], now_ns: int) -> None:
+    """Take orders that were sent together: all of them know one another before the first can be filled."""
+    for order in orders:
+        order.stand = HELD
+        ticket = order.ticket
+        floor.orders[ticket.coid] = order
+        join_oca(floor, order)
+        if ticket.parent is not None:
+            bracket = join_bracket(floor.orders.get(ticket.parent) or floor.filled[ticket.parent], order)
+            order.set_left(bracket.share(order))
+    for order in orders:
+        if order.stand is not HELD:
+            continue  # alive by its entry's fill already, or gone with its group
+        if order.left:
+            floor.on_live(order, now_ns)
+        else:
+            floor.pend(order, now_ns)
 
 
 def join_bracket(entry: WorkingOrder, child: WorkingOrder) -> Bracket:

@@ -244,8 +244,11 @@ class SimVenue:
         if kind is CancelRequest:
             self._cancel(request.coid, now_ns)  # type: ignore[union-attr]  # `is` narrows nothing for mypy
         elif kind is PlaceRequest:
-            for ticket in request.tickets:  # type: ignore[union-attr]
-                self._place(ticket, now_ns)
+            tickets = request.tickets  # type: ignore[union-attr]
+            if len(tickets) == 1:
+                self._place(tickets[0], now_ns)
+            else:
+                self._place_group(tickets, now_ns)
         elif isinstance(request, ModifyRequest):
             self._modify(request.ticket, now_ns, row)
 
@@ -284,6 +287,19 @@ class SimVenue:
                 floor.pend(order, now_ns)
                 return
         self._go_live(order, now_ns)
+
+    def _place_group(self, tickets: tuple[OrderTicket, ...], now_ns: int) -> None:
+        """Tickets sent together: all are checked before any is taken, and all are here before any is live."""
+        floor = self._floor
+        noes = commands.against_group(tickets, self._books, floor, now_ns)
+        if noes:
+            floor.answers += commands.refuse_group(tickets, noes, now_ns + floor.heard_ns)
+            return
+        orders = []
+        for ticket in tickets:
+            self._venue_ids += 1
+            orders.append(make_order(ticket, self._books[ticket.conid], self._venue_ids))
+        groups.arrive(floor, orders, now_ns)
 
     def _modify(self, wanted: OrderTicket, now_ns: int, row: int) -> None:
         floor = self._floor

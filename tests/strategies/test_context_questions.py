@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from engine.domain.market import MarketEvent, Status, Trading
 from engine.domain.sessions import Sessions
+from engine.errors import StrategyError
 from engine.strategy.api import Quote, Side, Strategy
 
 from .ring import AAA, BBB, CLOSE, OPEN, Ring, S, quote, trade
@@ -70,3 +73,22 @@ def test_pending_is_what_open_orders_may_still_trade_without_waiting_exits() -> 
     done = Ring(instruments=(AAA, BBB)).run(Ordering, None, events)
     # Of the print of 40 below our price half may be ours.
     assert done.strategy.pending == [(25, -7), (25, -7), (5, -7)]
+
+
+class Unprotected(Strategy[None]):
+    """Asks for brackets whose stop no exchange takes."""
+
+    def on_start(self) -> None:
+        self.told: list[str] = []
+
+    def on_quote(self, quote: Quote) -> None:
+        for tif in ("OPG", "IOC"):
+            with pytest.raises(StrategyError) as found:
+                self.ctx.bracket(self.ctx.ticket(Side.BUY, "AAA", 30, limit=10.05), stop=9.0, tif=tif)
+            self.told.append(str(found.value))
+
+
+def test_a_stop_that_the_venue_would_refuse_with_its_bracket_is_refused_at_once() -> None:
+    done = Ring(instruments=(AAA,)).run(Unprotected, None, [quote(0, 10.0, 10.1)])
+    assert ["opening auction" in done.strategy.told[0], "immediate or cancel" in done.strategy.told[1]] == [True, True]
+    assert done.asked == []

@@ -116,8 +116,11 @@ def test_child_without_an_entry_is_refused() -> None:
     other = ticket("u", "SELL", limit="10.10", parent="e", conid=2)
     y = Instrument(conid=2, symbol="Y", calendar="24/7")
     orders = [ticket("t", "SELL", limit="10.10", parent="e"), ticket("e"), other]
-    answers = play(venue_of((X, y)), [quote(0, 9.98, 10.0)], {0: [place(*orders)]})
+    alone = [place(order) for order in orders]
+    answers = play(venue_of((X, y)), [quote(0, 9.98, 10.0)], {0: alone})
     assert said(answers) == ["Refused t parent", "Accepted e", "Filled e", "Refused u parent"]
+    answers = play(venue_of((X, y)), [quote(0, 9.98, 10.0)], {0: [place(*orders)]})
+    assert said(answers) == ["Refused t parent", "Refused e group", "Refused u parent"]
 
 
 def test_entry_cut_down_to_what_it_has_filled() -> None:
