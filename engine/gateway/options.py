@@ -18,7 +18,12 @@ class Questions:
     stop_triggers: bool = True  # o403: a stop that would trigger at once
     stop_risk: bool = True  # o10331 for stops and trails
     market_cap: bool = True  # o10153: a market order outside regular hours, a limit far away
+    cap_percent: Decimal = Decimal(10)  # o10153: what counts as a limit far away
     market_risk: bool = False  # o10151
+    stop_detail: bool = False  # o10152 for stops
+    cross_side: bool = True  # o2137: an order that would turn a position over
+    size_change_percent: Decimal = Decimal(100)  # o10138: a modification that changes the size by more
+    prompt_percent: Decimal = Decimal(0)  # p12: a limit further than this is refused with a prompt; 0: never
     expiry_s: float = 30.0  # an unanswered question is gone after this long
     late_live: float = 0.0  # chance that a reply ends in 503 and its order goes live later
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import Instrument, Leg
 from engine.domain.ticket import OrderTicket
 
 
@@ -181,7 +181,10 @@ News = OrderNews | ExecutionNews | QuoteNews
 
 
 class NewOrder(msgspec.Struct, kw_only=True):
-    """An order as the desk hands it over: checked for form, not yet for funds."""
+    """An order as the desk hands it over: checked for form, not yet for funds.
+
+    `ticket.parent` is `str(parent_id)`, and `ticket.oca_group` equals `oca_group`.
+    """
 
     account: str
     ticket: OrderTicket  # its coid is set by the exchange
@@ -211,17 +214,20 @@ class Exchange(Protocol):
     def advance(self, now_ns: int) -> list[News]:
         """Play the market up to `now_ns`; return what became of orders and quotes, in order of time."""
 
+    def combo(self, legs: Sequence[Leg], currency: str) -> int:
+        """The conid of a combo of listed legs, whose `Contract` is listed from now on; the same legs, the same conid."""
+
     def register(self, order: NewOrder) -> LiveOrder:
         """Give it an order id and list it as parked (`Inactive`, `Pending Submit`); the venue hears nothing yet."""
 
     def release(self, order_ids: Sequence[int]) -> None:
-        """Send parked orders to the venue, as one group where they are a bracket or OCA."""
+        """Send parked (also deactivated) orders to the venue, as one group where they are a bracket or OCA."""
 
     def discard(self, order_id: int, reason: str) -> None:
         """End a parked order that was declined, refused or replaced."""
 
     def modify(self, order_id: int, ticket: OrderTicket, wire: dict[str, Any]) -> None:
-        """Replace a working order's ticket; `ticket` is full."""
+        """Replace a working or deactivated order's ticket; `ticket` is full. A deactivated one stays parked."""
 
     def cancel(self, order_id: int) -> None:
         """Ask the venue to cancel; the end comes as news."""
