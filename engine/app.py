@@ -20,7 +20,7 @@ from attrs import evolve, field, fields, frozen
 from engine.calendars import sessions
 from engine.domain.instrument import Instrument
 from engine.domain.sessions import Sessions
-from engine.errors import ConfigError, InputError
+from engine.errors import ConfigError, InputError, StrategyError
 from engine.journal.run import RunJournal
 from engine.manifest import manifest
 from engine.recording.quality import examine
@@ -109,8 +109,6 @@ def run(
         widths: Says how many rows the next window may have, for the checker; None leaves it to the ring.
     """
     settings, recording = prepared.settings, prepared.recording
-    with _placed(settings.source):
-        test = _backtest(prepared, journal, progress, widths)
     chunks = recording.chunks(
         chunk_rows=settings.replay.chunk,
         start_ns=prepared.start_ns,
@@ -119,8 +117,10 @@ def run(
         adjust=settings.recording.adjust_splits,
     )
     read_before = recording.read_s
-    run_began = perf_counter()
-    test.run(chunks)
+    with _placed(settings.source):
+        test = _backtest(prepared, journal, progress, widths)
+        run_began = perf_counter()
+        test.run(chunks)
     ran = perf_counter()
     result = test.result()
     return Outcome(
@@ -172,12 +172,14 @@ def _backtest(
 
 @contextlib.contextmanager
 def _placed(source: Path) -> Iterator[None]:
-    """Let an error about a key of the configuration name the file, too."""
+    """Let an error about a key of the configuration, or about a strategy, name the file, too."""
     try:
         yield
+    except StrategyError as error:
+        raise StrategyError(str(error), place=str(source)) from error
     except ConfigError as error:
-        if error.place is not None and error.place.startswith(("venue.", "account.")):
-            raise ConfigError(error.problem, place=f"{source}: {error.place}") from error
+        if error.place is None or error.place.startswith(("venue.", "account.")):
+            raise ConfigError(str(error), place=str(source)) from error
         raise
 
 

@@ -6,10 +6,8 @@ Shapes and types are checked by `engine.tables`; here stand the tables themselve
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +25,7 @@ from engine.settings import (
     StrategySettings,
     VenueSettings,
 )
-from engine.tables import nearest, shown, structure
+from engine.tables import LARGEST_WHOLE, nearest, shown, structure, toml
 
 Table = dict[str, Any]
 
@@ -58,7 +56,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Settings:
 
 def _read(path: Path) -> Table:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        return toml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise ConfigError("there is no such file", place=str(path)) from exc
     except IsADirectoryError as exc:
@@ -67,7 +65,7 @@ def _read(path: Path) -> Table:
         raise ConfigError(f"can't be read: {exc.strerror}", place=str(path)) from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"is not UTF-8 text (byte {exc.start})", place=str(path)) from exc
-    except tomllib.TOMLDecodeError as exc:
+    except ValueError as exc:
         raise ConfigError(f"is not valid TOML: {exc}", place=str(path)) from exc
 
 
@@ -101,6 +99,8 @@ def _settings(table: Table, path: Path) -> Settings:
 def _plain(value: Any, kind: type[Any], what: str, place: str) -> Any:
     if type(value) is not kind:  # a bool is an int, too
         raise ConfigError(f"must be {what}, not {shown(value)}", place=place)
+    if kind is int and abs(value) > LARGEST_WHOLE:
+        raise ConfigError(f"is too large a number: {shown(value)}", place=place)
     return value
 
 
@@ -168,8 +168,8 @@ def _dotted(key: str, place: str) -> list[str]:
     """Split a dotted key as TOML does, quotes included."""
     steps = []
     try:
-        at: Any = {} if re.search(r"[\n=]", key) else tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
+        at: Any = {} if re.search(r"[\n=]", key) else toml(f"{key} = 0")
+    except ValueError:
         at = {}
     while isinstance(at, dict):
         if not at:  # nothing, a comment or a table's head
@@ -193,7 +193,7 @@ def _row(rows: list[Any], step: str, place: str) -> int:
 def _value(text: str) -> Any:
     """Read a value as TOML would, or take it as a text: `5`, `"5"`, `[1, 2]`, `AAPL`."""
     try:
-        found = tomllib.loads(f"value = {text}", parse_float=Decimal)
-    except tomllib.TOMLDecodeError:
+        found = toml(f"value = {text}")
+    except ValueError:
         return text
     return found["value"] if len(found) == 1 else text

@@ -19,6 +19,9 @@ from engine.tables import nearest, shown
 from engine.venue.rules import RESTING_PRICES, RULES, STOP_TRIGGERS
 from engine.venue.slippage import NAMES as SLIPPAGES
 
+_DAY_MS = 86_400_000
+_MOST_ROWS = 10_000_000  # held in memory at once
+
 # A problem: (dotted key, sentence).
 Problem = tuple[str, str]
 
@@ -72,7 +75,10 @@ def _recording(settings: Settings) -> Iterator[Problem]:
         try:
             moments[key] = datetime.fromisoformat(text)
         except ValueError:
-            yield f"recording.{key}", f"must be a date or a time as in 2024-08-08T09:30:00, not {text!r}"
+            yield f"recording.{key}", f"must be a date or a time as in 2024-08-08T09:30:00, not {shown(text)}"
+            continue
+        if not 1970 <= moments[key].year <= 2261:  # as far as 64 bits of nanoseconds reach
+            yield f"recording.{key}", f"must be from 1970 to 2261, not {text!r}"
     if recording.instruments is not None:
         if not recording.instruments:
             yield "recording.instruments", "is empty; leave it out to take all"
@@ -85,15 +91,22 @@ def _recording(settings: Settings) -> Iterator[Problem]:
                 yield f"recording.{later}", f"{getattr(recording, later)} is not after {earlier}, {first.isoformat()}"
 
 
+def _is_rate(rate: Decimal) -> bool:
+    return Decimal("1e-9") <= rate <= 10**9
+
+
 def _account(settings: Settings) -> Iterator[Problem]:
     account = settings.account
     if not account.id:
         yield "account.id", "is empty"
-    for key, currency in (("base_currency", account.base_currency), *((f"cash.{name}", name) for name in account.cash)):
+    held = [(f"{table}.{name}", name) for table in ("cash", "fx_rates") for name in getattr(account, table)]
+    for key, currency in (("base_currency", account.base_currency), *held):
         if not re.fullmatch(r"[A-Z]{3,5}", currency):
             yield f"account.{key}", f"must be a currency's code as in USD, not {currency!r}"
     for currency, amount in account.cash.items():
         yield from _ranged(f"account.cash.{currency}", amount, lambda cash: cash >= 0, "0 or more")
+    for currency, rate in account.fx_rates.items():
+        yield from _ranged(f"account.fx_rates.{currency}", rate, _is_rate, "from 0.000000001 to 1,000,000,000")
 
 
 def _strategies(settings: Settings) -> Iterator[Problem]:
@@ -141,6 +154,8 @@ def _limits(key: str, limits: Limits) -> Iterator[Problem]:
 def _venue(settings: Settings) -> Iterator[Problem]:
     venue = settings.venue
     for name, value in attrs.asdict(venue.latency_ms).items():
+        if value > _DAY_MS:
+            yield f"venue.latency_ms.{name}", f"is more than a day: {shown(value)}"
         yield from _ranged(f"venue.latency_ms.{name}", value, lambda ms: ms >= 0, "0 or more")
     for name, value in attrs.asdict(venue.participation).items():
         yield from _ranged(f"venue.participation.{name}", value, lambda part: 0 < part <= 1, "above 0 and at most 1")
@@ -148,13 +163,15 @@ def _venue(settings: Settings) -> Iterator[Problem]:
     yield from _one_of("venue.resting_price", venue.resting_price, RESTING_PRICES)
     yield from _one_of("venue.slippage", venue.slippage, SLIPPAGES)
     yield from _one_of("venue.stop_trigger", venue.stop_trigger, STOP_TRIGGERS)
-    yield from _ranged("venue.slippage_size", venue.slippage_size, lambda size: size >= 0, "0 or more")
+    yield from _ranged("venue.slippage_size", venue.slippage_size, lambda size: 0 <= size <= 10_000, "from 0 to 10,000")
 
 
 def _replay(settings: Settings) -> Iterator[Problem]:
     replay, report = settings.replay, settings.report
-    yield from _ranged("replay.window", replay.window, lambda rows: rows >= 1, "1 or more")
-    yield from _ranged("replay.chunk", replay.chunk, lambda rows: rows >= 1, "1 or more")
-    yield from _ranged("replay.hang_limit_s", replay.hang_limit_s, lambda limit: limit > 0, "above 0")
-    yield from _ranged("report.trading_days", report.trading_days, lambda days: days >= 1, "1 or more")
-    yield from _ranged("report.risk_free_rate", report.risk_free_rate, lambda rate: rate > -1, "above -1")
+    for key, rows in (("window", replay.window), ("chunk", replay.chunk)):
+        what = f"from 1 to {_MOST_ROWS:,} rows"
+        yield from _ranged(f"replay.{key}", rows, lambda rows: 1 <= rows <= _MOST_ROWS, what)
+    limit_s = replay.hang_limit_s
+    yield from _ranged("replay.hang_limit_s", limit_s, lambda limit: 0.01 <= limit <= 86_400, "from 0.01 to 86,400 s")
+    yield from _ranged("report.trading_days", report.trading_days, lambda days: 1 <= days <= 366, "from 1 to 366")
+    yield from _ranged("report.risk_free_rate", report.risk_free_rate, lambda rate: -1 < rate <= 10, "from -1 to 10")

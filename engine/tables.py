@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 import types
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
@@ -32,9 +33,30 @@ from engine.errors import ConfigError
 
 T = TypeVar("T")
 
+# Numbers beyond these are slips of the hand, and sums of such would not be exact in Decimal's 28 digits.
+LARGEST: Final = 10**15
+LARGEST_WHOLE: Final = 2**63 - 1  # nanoseconds since 1970 must find room
+_DIGITS: Final = 28
+_DECIMALS: Final = 18
+
 
 class NotAllowed(ValueError):
     """A value that its key does not take; `str()` is the sentence."""
+
+
+def toml(text: str, parse_float: Callable[[str], Any] = Decimal) -> dict[str, Any]:
+    """Read TOML.
+
+    Raises: ValueError with a sentence, also where `tomllib` itself knows none.
+    """
+    try:
+        return tomllib.loads(text, parse_float=parse_float)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise ValueError("lists or tables lie too deep in one another") from None
+    except (ValueError, InvalidOperation):  # a number of thousands of digits, an exponent of dozens
+        raise ValueError("there is a number that is far too long") from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -51,6 +73,8 @@ def shown(value: object) -> str:
     match value:
         case bool():
             text = "true" if value else "false"
+        case int() if value.bit_length() > 1_000:  # Python itself refuses to write the longest
+            text = "a number of hundreds of digits"
         case Decimal() | date() | time():
             text = str(value)
         case Mapping():
@@ -134,7 +158,7 @@ def _converter(folder: Path) -> cattrs.Converter:
         bool: _flag,
         int: _whole,
         float: _number,
-        Decimal: _exact,
+        Decimal: _money,
         Path: path,
         datetime: _plain(datetime, "a date and time"),
         date: _plain(date, "a date"),
@@ -237,6 +261,8 @@ def _flag(value: object, _: type) -> bool:
 def _whole(value: object, _: type) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise NotAllowed(f"must be a whole number, not {shown(value)}")
+    if abs(value) > LARGEST_WHOLE:
+        raise NotAllowed(f"is too large a number: {shown(value)}")
     return value
 
 
@@ -246,14 +272,21 @@ def _exact(value: object, _: type) -> Decimal:
     exact = Decimal(value)
     if not exact.is_finite():
         raise NotAllowed(f"must be a finite number, not {shown(value)}")
+    if abs(exact) >= LARGEST:
+        raise NotAllowed(f"is too large a number: {shown(value)}")
+    return exact
+
+
+def _money(value: object, _: type) -> Decimal:
+    exact = _exact(value, Decimal)
+    parts = exact.as_tuple()
+    if int(parts.exponent) < -_DECIMALS or len(parts.digits) > _DIGITS:
+        raise NotAllowed(f"has more decimals than can be added exactly: {shown(value)}")
     return exact
 
 
 def _number(value: object, _: type) -> float:
-    number = float(_exact(value, Decimal))
-    if number in (float("inf"), float("-inf")):
-        raise NotAllowed(f"is too large a number: {shown(value)}")
-    return number
+    return float(_exact(value, Decimal))
 
 
 def _plain(kind: type[Any], what: str) -> Callable[[Any, Any], Any]:

@@ -8,7 +8,7 @@ from typing import Literal
 from attrs import define, field, frozen
 from attrs.validators import ge, gt
 
-from engine.strategy.api import Bar, Context, Order, Quote, Strategy
+from engine.strategy.api import Bar, Context, Order, Quote, Strategy, bar_length
 from strategies.closing import GoFlat
 from strategies.indicators import Ema
 
@@ -30,7 +30,7 @@ class EmaCrossParams:
     slow: int = 30
     quantity: Decimal = field(default=Decimal(100), validator=gt(Decimal(0)))
     on: Literal["bars", "quotes"] = "bars"
-    length: str = "1min"
+    length: str = field(default="1min", validator=bar_length)
     source: Literal["trades", "mid", "bars", "recorded"] = "trades"
     gap: int = field(default=0, validator=ge(0))
     short: bool = False

@@ -19,7 +19,7 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
-from engine.strategy.api import Bar, Context, Instrument, Order, Side, State, Strategy, StrategyError
+from engine.strategy.api import Bar, Context, Instrument, Order, Side, State, Strategy, StrategyError, bar_length
 from strategies.closing import GoFlat
 from strategies.indicators import RollingFit, RollingMoments
 
@@ -41,7 +41,7 @@ class PairsParams:
     give_up: float = 4.0
     notional: Decimal = field(default=Decimal(20_000), validator=gt(Decimal(0)))
     hedge: Literal["ratio", "fitted"] = "ratio"
-    length: str = "5min"
+    length: str = field(default="5min", validator=bar_length)
     source: Literal["trades", "mid", "bars", "recorded"] = "bars"
 
     def __attrs_post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Pairs(Strategy[PairsParams]):
     def __init__(self, ctx: Context, params: PairsParams) -> None:
         super().__init__(ctx, params)
         if len(ctx.instruments) != 2:
-            raise StrategyError(f"a pair has two instruments, not {len(ctx.instruments)}", place=ctx.strategy)
+            raise StrategyError(f"a pair has two instruments, not {len(ctx.instruments)}")
         self._first, self._second = ctx.instruments
         self._flat = GoFlat(ctx)
         self._bars: dict[int, Bar] = {}

@@ -54,7 +54,7 @@ def with_bars(chunks: Iterator[Chunk], wishes: Sequence[BarWish], sessions: Mapp
             raise StrategyError(
                 f"wants bars of {wish.span_ns / NS_PER_S:g} s of conid {wish.conid} from {wish.source}, "
                 f"which {earlier.strategy} wants from {earlier.source}; in one run they must have one source",
-                place=wish.strategy,
+                place=f"strategy {wish.strategy}",
             )
     coverages = {
         conid: Coverage(conid, sessions[conid], max(NS_PER_DAY, *(s for c, s in sources if c == conid)))

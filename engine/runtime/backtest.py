@@ -356,8 +356,8 @@ def _made(job: Job, ctx: Context) -> Strategy[Any]:
     """Make a strategy. Raises: StrategyError, in one sentence, whatever its `__init__` raises."""
     try:
         return job.strategy(ctx, job.params)
-    except StrategyError:
-        raise
+    except StrategyError as error:
+        raise StrategyError(error.problem, place=f"strategy {job.name}") from error
     except RAISED as error:
         raise StrategyError(
             f"can't be made: {type(error).__name__}: {error}{where(error)}", place=f"strategy {job.name}"

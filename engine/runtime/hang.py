@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
+from engine.domain.moments import iso
 from engine.errors import StrategyError
 from engine.runtime.lap import Lap
 from engine.strategy.api import Strategy
@@ -60,7 +61,14 @@ class HangGuard:
         self._still += 1
         name = _strategy_below(frame)
         if self._still >= 2 and name is not None:
-            raise Hang(f"strategy {name}: a handler has not come back for {self._limit_s:g} s")
+            told = f"a handler has not come back for {self._limit_s:g} s, called at {self._time()}"
+            raise Hang(f"strategy {name}: {told}")
+
+    def _time(self) -> str:
+        try:
+            return iso(self._host.now_ns())
+        except Exception:  # noqa: BLE001  # between two events none is in hand, and an error here would be the strategy's
+            return iso(self._lap.now_ns)
 
 
 def _strategy_below(frame: FrameType | None) -> str | None:

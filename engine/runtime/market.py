@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer
 from engine.domain.messages import Request
-from engine.domain.moments import END_OF_TIME_NS
+from engine.domain.moments import END_OF_TIME_NS, iso
 from engine.errors import StrategyError
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
@@ -250,6 +250,6 @@ class Market:
             names = names or sorted({timer.strategy for timer in lap.timers})
             names = names or sorted({update.order.ticket.strategy for update in lap.updates})
             raise StrategyError(
-                f"loops on its own orders or timers: {LOOP_LIMIT} rounds and more at the moment {lap.now_ns} ns",
+                f"loops on its own orders or timers: {LOOP_LIMIT} rounds and more at {iso(lap.now_ns)}",
                 place=f"strategy {', '.join(names)}",
             )

@@ -31,6 +31,7 @@ from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.errors import StrategyError
 from engine.strategy.context import Context, Holding
+from engine.strategy.terms import bar_length
 from engine.strategy.window import Slice, Window
 
 
@@ -115,4 +116,5 @@ __all__ = [
     "Tif",
     "Trade",
     "Window",
+    "bar_length",
 ]

@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.domain.instrument import Instrument
-from engine.domain.moments import NS_PER_S
+from engine.domain.moments import NS_PER_DAY, NS_PER_S
 from engine.domain.ticket import Change, OrderType, Tif
 from engine.errors import StrategyError
 
 Number = Decimal | float | int
 _SPANS: Final = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86_400}
+_LONGEST_NS: Final = 366 * NS_PER_DAY
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 TIFS: Final[dict[str, Tif]] = {tif.value: tif for tif in Tif}
 TERMS: Final = {
@@ -98,9 +99,22 @@ def span_of(length: str | float) -> int:
             seconds = float(digits) * _SPANS[length[len(digits) :].strip()]
         else:
             seconds = float(length)
-    except (ValueError, KeyError):
+        span = round(seconds * NS_PER_S)
+    except (ValueError, KeyError, OverflowError):  # overflow: of an infinite length
         raise StrategyError(f"{length!r} is no bar length; write seconds, or for instance 5min, 1h, 1d") from None
-    span = round(seconds * NS_PER_S)
     if span <= 0:
         raise StrategyError(f"a bar length must be above zero, not {length!r}")
+    if span > _LONGEST_NS:
+        raise StrategyError(f"a bar length must be at most 366 days, not {length!r}")
     return span
+
+
+def bar_length(_instance: Any, attribute: Any, value: str | float) -> None:
+    """Validator of a parameter that is the length of bars, so that a wrong one is told when the config is read.
+
+    Raises: ValueError if it is no length that `ctx.bars` takes.
+    """
+    try:
+        span_of(value)
+    except StrategyError as exc:
+        raise ValueError(f"{attribute.alias}: {exc.problem}") from exc

@@ -91,7 +91,7 @@ def test_json_is_exactly_the_document_on_disk(fake: FakeApp, capsys: pytest.Capt
 
 def test_a_wrong_set_is_bad_input_and_starts_nothing(fake: FakeApp, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["backtest", "one.toml", "--set", "replay.chunk=0", "--out", "there"]) == 2
-    assert capsys.readouterr().err == "engine: --set replay.chunk=0: must be 1 or more, not 0\n"
+    assert capsys.readouterr().err == "engine: --set replay.chunk=0: must be from 1 to 10,000,000 rows, not 0\n"
     assert fake.settings is None
     assert not Path("there").exists()
 

@@ -179,12 +179,36 @@ CASES: dict[str, tuple[Spoil, list[str], list[str]]] = {
     "raises when made": (
         strategy("    def __init__(self, ctx, params):\n        raise KeyError('x')\n"),
         [],
-        ["strategy", "s", "KeyError"],
+        ["run.toml: strategy s: can't be made: KeyError"],
+    ),
+    "refuses when made": (
+        strategy(
+            "    def __init__(self, ctx, params):\n"
+            "        from engine.strategy.api import StrategyError\n"
+            "        raise StrategyError('needs two')\n"
+        ),
+        [],
+        ["run.toml: strategy s: needs two"],
+    ),
+    "a pair of one": (
+        swap("run.toml", "./mine.py:Mine", "strategies.pairs:Pairs"),
+        [],
+        ["run.toml: strategy s: a pair has two instruments, not 1"],
+    ),
+    "no length of bars": (
+        swap("run.toml", "./mine.py:Mine", "strategies.ema_cross:EmaCross"),
+        ["--set", "strategy.s.params={ length = '5mn' }"],
+        ["run.toml: strategy.s.params.length", "'5mn' is no bar length"],
+    ),
+    "bars of a million days": (
+        swap("run.toml", "./mine.py:Mine", "strategies.pairs:Pairs"),
+        ["--set", "strategy.s.params.length=1000000d"],
+        ["strategy.s.params.length", "at most 366 days, not '1000000d'"],
     ),
     "loops on its own orders": (
         strategy("    def on_order(self, order):\n        self.ctx.buy('X', 1)\n"),
         [],
-        ["strategy s: loops on its own orders"],
+        ["run.toml: strategy s: loops on its own orders", "at 2024-03-05T15:00:00"],
     ),
     "loops on what is refused": (
         strategy("    def on_order(self, order):\n        self.ctx.buy('X', 10**9)\n"),
@@ -194,7 +218,7 @@ CASES: dict[str, tuple[Spoil, list[str], list[str]]] = {
     "hangs": (
         strategy("    def on_start(self):\n        while True: pass\n"),
         ["--set", "replay.hang_limit_s=0.05"],
-        ["strategy s: a handler has not come back for 0.05 s"],
+        ["run.toml: strategy s: a handler has not come back for 0.05 s", "at 2024-03-05T15:00:00"],
     ),
     "unknown fill rule": (same, ["--set", "venue.fills=tuch"], ["venue.fills", "touch"]),
     "unknown fees": (same, ["--set", "venue.fees=free"], ["run.toml: venue.fees", "'free'"]),
