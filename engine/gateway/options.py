@@ -48,8 +48,21 @@ class Pacing:
 
     on: bool = True
     global_per_s: int = 10
+    direct_per_s: int = 50  # without a gateway process in between (OAuth)
     penalty_after: int = 0
     penalty_s: float = 600.0
+
+
+@frozen(kw_only=True)
+class Streams:
+    """How the websocket behaves. Times in seconds of the gateway's clock."""
+
+    binary: bool = False  # frames with the binary opcode, as gateways have been seen to send
+    conflation_s: float = 0.5  # at most one frame a conid in this time
+    heartbeat_s: float = 10.0
+    account_s: float = 10.0  # between frames of summary and ledger
+    tics: int = 1  # answers to one `tic`; gateways have been seen to give 4
+    backlog: int = 5_000  # frames kept for a slow client; one more and its connection is closed
 
 
 @frozen(kw_only=True)
@@ -68,6 +81,7 @@ class Options:
     questions: Questions = field(factory=Questions)
     session: SessionRules = field(factory=SessionRules)
     pacing: Pacing = field(factory=Pacing)
+    streams: Streams = field(factory=Streams)
     margin_initial: Decimal = Decimal("0.5")
     margin_maintenance: Decimal = Decimal("0.25")
     commission_delay_s: float = 2.0  # how long after a fill its commission is told
