@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from engine.domain.instrument import Instrument, Leg
+from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket
 
 
@@ -22,7 +23,7 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     `wire` is the ticket as the client sent it, for the full-ticket rule and for reading back. `status` is a word of
     section 5 of the protocol (`Submitted`, `PreSubmitted`, `Inactive`, `Filled` ...); `ccp_status` the second word
     where it differs (`Pending Submit` while a question is open). `reason` is why the system cancelled or refused it.
-    `arrivals` counts how often a client asked for it: a doubled order is a second LiveOrder, not a second arrival.
+    A doubled order is a second LiveOrder.
     """
 
     order_id: int
@@ -193,6 +194,7 @@ class NewOrder(msgspec.Struct, kw_only=True):
     parent_id: int | None = None
     oca_group: str | None = None
     deactivated: bool = False
+    replaces: int | None = None  # the working order that this would modify: its own margin is not counted twice
 
 
 class Exchange(Protocol):
@@ -208,11 +210,19 @@ class Exchange(Protocol):
         """Account ids, the first is the default."""
 
     @property
+    def start_ns(self) -> int:
+        """When this exchange first opened; a state folder keeps it over restarts."""
+
+    @property
     def contracts(self) -> Mapping[int, Contract]:
         """All contracts by conid; a combo that was traded is among them."""
 
     def advance(self, now_ns: int) -> list[News]:
-        """Play the market up to `now_ns`; return what became of orders and quotes, in order of time."""
+        """Play the market up to `now_ns`; return what became of orders and quotes since the last call, in order of time.
+
+        What commands did at once (a register, a release, a cancel) is told by the next call too. News of orders do not
+        depend on how time is cut into calls; of a conid's quotes there is at most one a call, with its newest time.
+        """
 
     def combo(self, legs: Sequence[Leg], currency: str) -> int:
         """The conid of a combo of listed legs, whose `Contract` is listed from now on; the same legs, the same conid."""
@@ -266,3 +276,28 @@ class Exchange(Protocol):
         self, conid: int, start_ns: int, end_ns: int, length_ns: int, *, source: str, outside_rth: bool
     ) -> list[HistoryBar]:
         """Past bars that start in [start, end), up to the present; `source` is Last, Midpoint or Bid_Ask."""
+
+    def sessions(self, conid: int) -> Sessions:
+        """Regular sessions of a contract, from some days back to some months ahead."""
+
+    def rate(self, currency: str) -> Decimal:
+        """Price of one unit of a currency in the base currency; 1 for one that is not quoted here."""
+
+    def next_ns(self) -> int:
+        """When `advance` next has something to do, as far as is known now: a shell may sleep until then."""
+
+    def state(self) -> dict[str, Any]:
+        """What `/sim/state` shows of the exchange: orders, executions, positions and cash of all accounts."""
+
+    def save(self) -> None:
+        """Keep all that has changed, where there is a state folder; cheap when nothing has. Call it before an answer or
+        a frame that tells of a change goes out."""
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep something for the shell (a session, a shelf), as JSON; `save` writes it."""
+
+    def kept(self, name: str) -> Any:
+        """What was kept under a name; None if there is nothing."""
+
+    def close(self) -> None:
+        """Save, and let go of the state folder."""
