@@ -6,14 +6,18 @@ import sys
 
 import structlog
 
+from engine.webapi.redaction import quiet_libraries, redact
+
 
 def configure() -> None:
-    """Write one line an event: coloured for a terminal, JSON for a file or a pipe."""
+    """Write one line an event: coloured for a terminal, JSON for a file or a pipe. Secrets are hidden."""
+    quiet_libraries()
     terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            redact,
             structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

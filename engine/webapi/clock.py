@@ -1,0 +1,94 @@
+"""The two clocks a session can live by: the wall's, and a simulated gateway's that starts elsewhere and runs faster."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from engine.ports import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SECOND = 1_000_000_000
+LOOK_AGAIN_S = 30.0  # a wall that was set anew is noticed this soon by those who wait for a moment of it
+
+
+class WallClock:
+    """UTC as the machine has it."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds UTC."""
+        return time.time_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds; at once if not above zero."""
+        await trio.sleep(max(0.0, seconds))
+
+    async def sleep_until(self, moment_ns: int) -> None:
+        """Wait until the wall shows `moment_ns`, also when it is set forward or back meanwhile."""
+        await trio.lowlevel.checkpoint()
+        while (left_ns := moment_ns - self.now_ns()) > 0:
+            await trio.sleep(min(left_ns / SECOND, LOOK_AGAIN_S))
+
+
+class RatedClock:
+    """A gateway's clock: `origin_ns` at the moment of making, then `rate` of its seconds each second of trio's clock.
+
+    Raises: ValueError if the rate is not above zero.
+    """
+
+    def __init__(self, origin_ns: int, rate: float = 1.0) -> None:
+        self._moved = trio.Event()
+        self._set(origin_ns, rate)
+
+    def _set(self, origin_ns: int, rate: float) -> None:
+        if not rate > 0:
+            raise ValueError(f"a clock's rate must be above zero, not {rate}")
+        self._origin_ns, self._rate, self._started_s = origin_ns, rate, trio.current_time()
+
+    def set(self, origin_ns: int, rate: float) -> None:
+        """Follow a jump or a change of speed of the gateway's clock; those who wait are told."""
+        self._set(origin_ns, rate)
+        moved, self._moved = self._moved, trio.Event()
+        moved.set()
+
+    def now_ns(self) -> int:
+        """Nanoseconds UTC of the gateway."""
+        return self._origin_ns + round((trio.current_time() - self._started_s) * self._rate * SECOND)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many of the gateway's seconds; at once if not above zero. A jump forward shortens the wait."""
+        await self.sleep_until(self.now_ns() + round(max(0.0, seconds) * SECOND))
+
+    async def sleep_until(self, moment_ns: int) -> None:
+        """Wait until the gateway's clock shows `moment_ns`."""
+        await trio.lowlevel.checkpoint()
+        while (left_ns := moment_ns - self.now_ns()) > 0:
+            # Rounding a hair short would end the wait before the moment; a nanosecond more ends it behind.
+            with trio.move_on_after((left_ns + 1) / SECOND / self._rate):
+                await self._moved.wait()
+
+
+@asynccontextmanager
+async def move_on_after(clock: Clock, seconds: float, *, floor_s: float = 0.0) -> AsyncIterator[trio.CancelScope]:
+    """Cancel what stands inside after `seconds` of the clock; `cancelled_caught` of the scope says whether it was.
+
+    `floor_s` are seconds of trio's clock that are granted in any case: a gateway that runs 100 times as fast as the
+    wall makes nobody's sockets faster.
+    """
+    floor = trio.current_time() + floor_s
+
+    async def watch(scope: trio.CancelScope) -> None:
+        await clock.sleep(seconds)
+        await trio.sleep_until(floor)
+        scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        with trio.CancelScope() as inside:
+            nursery.start_soon(watch, inside)
+            yield inside
+        nursery.cancel_scope.cancel()

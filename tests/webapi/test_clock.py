@@ -1,0 +1,75 @@
+"""The gateway's clock at its rate, over jumps, and waits measured on it."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from engine.ports import Clock
+from engine.webapi.clock import SECOND, RatedClock, WallClock, move_on_after
+
+ORIGIN = 1_700_000_000 * SECOND
+
+
+async def test_a_second_of_trio_is_rate_seconds(autojump_clock: trio.abc.Clock) -> None:
+    clock: Clock = RatedClock(ORIGIN, 60)
+    await trio.sleep(2)
+    assert clock.now_ns() == ORIGIN + 120 * SECOND
+    await clock.sleep(30)
+    assert trio.current_time() == pytest.approx(2.5, abs=1e-6)  # the start of this clock is zero
+    assert clock.now_ns() >= ORIGIN + 150 * SECOND
+    await clock.sleep_until(ORIGIN)  # long gone
+    assert trio.current_time() == pytest.approx(2.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.1, 1, 7, 333.3, 100_000])
+async def test_a_wait_never_ends_early(autojump_clock: trio.abc.Clock, rate: float) -> None:
+    clock = RatedClock(ORIGIN, rate)
+    for seconds in (0.001, 0.3, 17, 86_400):
+        before = clock.now_ns()
+        await clock.sleep(seconds)
+        assert clock.now_ns() - before >= seconds * SECOND
+
+
+async def test_those_who_wait_hear_of_a_jump(autojump_clock: trio.abc.Clock) -> None:
+    clock = RatedClock(ORIGIN, 1)
+    woken: list[float] = []
+
+    async def wait() -> None:
+        await clock.sleep_until(ORIGIN + 3600 * SECOND)
+        woken.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await trio.sleep(5)
+        clock.set(ORIGIN + 3590 * SECOND, 2)  # ten seconds are left, at twice the speed five
+        await trio.sleep(4)
+        assert woken == []
+    assert woken == [pytest.approx(10, abs=1e-6)]
+
+
+async def test_a_rate_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="above zero"):
+        RatedClock(ORIGIN, 0)
+
+
+async def test_limits_run_on_the_clock_but_not_below_the_floor(autojump_clock: trio.abc.Clock) -> None:
+    clock = RatedClock(ORIGIN, 10)
+    async with move_on_after(clock, 20) as scope:
+        await trio.sleep(1e9)
+    assert scope.cancelled_caught
+    assert trio.current_time() == pytest.approx(2, abs=1e-6)
+    async with move_on_after(clock, 20, floor_s=7) as scope:
+        await trio.sleep(1e9)
+    assert trio.current_time() == pytest.approx(9, abs=1e-6)
+    async with move_on_after(clock, 20) as scope:
+        pass
+    assert not scope.cancelled_caught
+
+
+async def test_the_wall_is_the_wall() -> None:
+    clock: Clock = WallClock()
+    before = clock.now_ns()
+    await clock.sleep(-1)
+    await clock.sleep_until(before)
+    assert clock.now_ns() >= before
