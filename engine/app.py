@@ -22,6 +22,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.sessions import Sessions
 from engine.errors import ConfigError, InputError, StrategyError
 from engine.journal.run import RunJournal
+from engine.journal.unfinished import unfinished
 from engine.manifest import manifest
 from engine.recording.quality import examine
 from engine.recording.reader import Recording, open_recording
@@ -198,13 +199,15 @@ def backtest(
         progress: Called now and then with rows done, rows in all, time reached (ns UTC) and equity.
     """
     prepared = prepare(settings)
-    journal = RunJournal()
     with contextlib.ExitStack() as held:
-        held.enter_context(contextlib.closing(journal))
-        held.enter_context(Tidied(journal.close))
-        if out is not None:
+        if out is None:
+            working = held.enter_context(unfinished(RUNS))
+        else:
             held.enter_context(_alone_in(out))
             _clear(out)
+            working = out
+        journal = held.enter_context(contextlib.closing(RunJournal(working / ".journal.db.part")))
+        held.enter_context(Tidied(journal.close))
         outcome = run(prepared, journal, progress=progress)
         outcome = evolve(outcome, quality=examine(settings.recording.path).as_dict())
         folder = out

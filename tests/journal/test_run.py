@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import InputError
+from engine.errors import InputError, InvariantBroken
 from engine.journal import run
 from engine.journal.run import Row, RunJournal
 from tests.domain.made import filled, ticket
@@ -91,7 +91,7 @@ def test_what_waits_in_memory_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def save(path: Path) -> bytes:
-    made = RunJournal()
+    made = RunJournal(path.with_name("working"))
     made.record([(1, "answer", "s-000001", filled(1, "2.50")), (2, "approved", "s-000001", ticket())])
     made.digest()
     made.record([(3, "log", "s", {"b": 1, "a": [Decimal("1.10"), None]})])
@@ -121,22 +121,52 @@ def test_the_file_is_for_people(tmp_path: Path) -> None:
     assert rows[2][4] == '{"a":["1.10",null],"b":1}'
 
 
-def test_an_unsaved_journal_leaves_nothing() -> None:
-    made = RunJournal()
-    folder = made._path.parent
-    assert folder.is_dir()
+def test_an_unsaved_journal_leaves_nothing(tmp_path: Path) -> None:
+    made = RunJournal(tmp_path / "working")
+    made.record([(1, "log", "s", None)])
+    assert (tmp_path / "working").exists()
     made.close()
-    assert not folder.exists()
-
-
-def test_a_disk_that_fills_up_leaves_no_half_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(source: Path, target: Path) -> None:
-        target.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("engine.journal.run.shutil.move", full)
-    journal = RunJournal()
-    with pytest.raises(InputError, match="can't be written: No space left on device"):
-        journal.save(tmp_path / "journal.db")
-    journal.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "working").write_bytes(b"half a journal of old")
+    save(tmp_path / "journal.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.db"]
+
+
+def test_a_journal_that_nobody_saves_has_no_name_on_the_disk() -> None:
+    with journal() as made, journal() as other:
+        made.record([(number, "log", "s", "x" * 1_000) for number in range(5_000)])  # more than SQLite keeps in memory
+        made.digest()
+        named = made._database.execute("PRAGMA database_list").fetchall()
+        assert [path for _, _, path in named] == [""]
+        assert list(other.rows()) == []  # each has one of its own
+        open_files = (entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
+        assert [path for path in open_files if "etilqs" in path.name and "(deleted)" not in path.name] == []
+        with pytest.raises(InvariantBroken):
+            made.save(Path("somewhere"))
+
+
+def test_a_disk_that_fills_up_leaves_no_half_journal(tmp_path: Path) -> None:
+    made = RunJournal(tmp_path / "working")
+    made._database.execute("PRAGMA max_page_count = 20")  # the disk ends there
+    made.record([(number, "log", "s", "x" * 1_000) for number in range(200)])
+    with pytest.raises(InputError, match="can't be written: database or disk is full"):
+        made.save(tmp_path / "journal.db")
+    made.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_that_can_not_be_put_in_its_place_is_dropped(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").mkdir()
+    made = RunJournal(tmp_path / "working")
+    with pytest.raises(InputError, match="can't be written: Is a directory"):
+        made.save(tmp_path / "journal.db")
+    made.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.db"]
+
+
+def test_a_journal_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't be written: unable to open"):
+        RunJournal(tmp_path / "nowhere" / "working")
