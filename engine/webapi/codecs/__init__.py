@@ -1,0 +1,1 @@
+"""Decoders, pure and total: bytes in, a fact or `Unreadable` out, never an exception."""
