@@ -23,6 +23,7 @@ class SecType(StrEnum):
     CASH = "CASH"
     CRYPTO = "CRYPTO"
     COMBO = "BAG"
+    INDEX = "IND"
 
 
 def _is_number(value: object) -> bool:
