@@ -131,6 +131,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     strike: Decimal = Decimal(0)
     right: str = ""
     trading_class: str = ""
+    local_symbol: str = ""
     sector: str = ""
     category: str = ""
 
@@ -218,14 +219,14 @@ class Exchange(Protocol):
         """All contracts by conid; a combo that was traded is among them."""
 
     def advance(self, now_ns: int) -> list[News]:
-        """Play the market up to `now_ns`; return what became of orders and quotes since the last call, in order of time.
+        """Play the market up to `now_ns`; return what became of orders and quotes since the last call, by time.
 
         What commands did at once (a register, a release, a cancel) is told by the next call too. News of orders do not
         depend on how time is cut into calls; of a conid's quotes there is at most one a call, with its newest time.
         """
 
     def combo(self, legs: Sequence[Leg], currency: str) -> int:
-        """The conid of a combo of listed legs, whose `Contract` is listed from now on; the same legs, the same conid."""
+        """The conid of a combo of listed legs; its `Contract` is listed from now on. The same legs, the same conid."""
 
     def register(self, order: NewOrder) -> LiveOrder:
         """Give it an order id and list it as parked (`Inactive`, `Pending Submit`); the venue hears nothing yet."""
