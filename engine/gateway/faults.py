@@ -4,9 +4,9 @@ A script is TOML (or the same shape as JSON by `POST /sim/faults`):
 
     seed = 7
     [[fault]]
-    do = "drop"                                        # one of KINDS
+    do = "drop"                                        # one of the kinds below
     on = "POST /iserver/account/{accountId}/orders"    # "METHOD template", with * and ?; or a topic for frames
-    when = "after"                                     # the handler has run ("after") or never hears of it ("before")
+    when = "after"                                     # once the handler has run; "before": it may never hear of it
     skip = 2                                           # let the first two pass
     count = 1                                          # then strike once; without it, every time
     probability = 0.5
@@ -20,23 +20,22 @@ Each entry has a random sequence of its own, so that one more entry changes noth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
-import cattrs
-from attrs import field, fields_dict, frozen, validators
+from attrs import field, frozen, validators
 
-from engine.errors import ConfigError
+from engine.tables import structure
 
 _S: Final = 1_000_000_000
 
-REQUEST_KINDS: Final = ("delay", "status", "drop", "close", "reset", "half-open", "garbage", "truncate", "cut")
-HANDLER_KINDS: Final = ("late-live",)
-FRAME_KINDS: Final = ("silent", "duplicate", "reorder")
-FILL_KINDS: Final = ("late-commission",)
-MOMENT_KINDS: Final = (
+RequestKind = Literal["delay", "status", "drop", "close", "reset", "half-open", "garbage", "truncate", "cut"]
+HandlerKind = Literal["late-live"]
+FrameKind = Literal["silent", "duplicate", "reorder"]
+FillKind = Literal["late-commission"]
+MomentKind = Literal[
     "session-reset",
     "session-lost",
     "competing-login",
@@ -45,17 +44,25 @@ MOMENT_KINDS: Final = (
     "stall-connections",
     "prompt",
     "bulletin",
-)
-KINDS: Final = REQUEST_KINDS + HANDLER_KINDS + FRAME_KINDS + FILL_KINDS + MOMENT_KINDS
+]
+Kind = Literal[RequestKind, HandlerKind, FrameKind, FillKind, MomentKind]
+_REQUEST: Final = get_args(RequestKind) + get_args(HandlerKind)
+_FRAME: Final = get_args(FrameKind)
+_FILL: Final = get_args(FillKind)
+_MOMENT: Final = get_args(MomentKind)
 
 
 @frozen(kw_only=True)
 class Fault:
-    """One entry of a script; times in seconds of the gateway's clock since the script was loaded."""
+    """One entry of a script; times in seconds of the gateway's clock since the script was loaded.
 
-    do: str = field(validator=validators.in_(KINDS))
+    `when` is "before" for `delay` and `status` if it isn't given, else "after". `seconds` is how long a delay lasts (1),
+    a commission is late (10), a restart takes (2), a rival stays (until thrown out) or no session can be opened (0).
+    """
+
+    do: Kind
     on: str = "*"
-    when: str = field(default="after", validator=validators.in_(("before", "after")))
+    when: Literal["before", "after"] | None = None
     skip: int = field(default=0, validator=validators.ge(0))
     count: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     probability: float = field(default=1.0, validator=[validators.ge(0), validators.le(1)])
@@ -63,18 +70,19 @@ class Fault:
     until_s: float | None = None
     at_s: float | None = None
     status: int = field(default=503, validator=[validators.ge(400), validators.le(599)])
-    seconds: float = field(default=1.0, validator=validators.ge(0))  # delay, lateness, how long a rival stays
+    seconds: float | None = field(default=None, validator=validators.optional(validators.ge(0)))
     text: str = ""  # of a status, prompt or bulletin
     options: tuple[str, ...] = ("Yes", "No")  # of a prompt
 
     @property
+    def before(self) -> bool:
+        """Whether it strikes before the handler has run."""
+        return (self.when or ("before" if self.do in ("delay", "status") else "after")) == "before"
+
+    @property
     def timed(self) -> bool:
         """Whether it happens at a moment, not to a request or frame."""
-        return self.do in MOMENT_KINDS
-
-
-# As written above; read before anybody resolves the annotations of the class.
-_TYPES: Final = {name: str(attribute.type) for name, attribute in fields_dict(Fault).items()}
+        return self.do in _MOMENT
 
 
 class _Armed:
@@ -116,12 +124,12 @@ class Faults:
         self._armed: list[_Armed] = []
         self._scripts = 0
 
-    def load(self, script: Mapping[str, Any], now_ns: int, *, place: str | None = None) -> None:
-        """Arm a script from `now_ns` on. Raises: ConfigError naming what can't be used; then nothing was armed."""
-        faults, seed = read_script(script, place=place)
+    def load(self, script: Script, now_ns: int) -> None:
+        """Arm a script from `now_ns` on."""
         self._scripts += 1
         self._armed += [
-            _Armed(fault, Random(f"{seed}/{self._scripts}/{number}"), now_ns) for number, fault in enumerate(faults)
+            _Armed(fault, Random(f"{script.seed}/{self._scripts}/{number}"), now_ns)
+            for number, fault in enumerate(script.fault)
         ]
 
     def clear(self) -> None:
@@ -130,17 +138,17 @@ class Faults:
 
     def on_request(self, key: str, now_ns: int) -> list[Fault]:
         """What happens to a request `key` ("METHOD template"), in the script's order."""
-        return self._hits(REQUEST_KINDS + HANDLER_KINDS, (key,), now_ns)
+        return self._hits(_REQUEST, (key,), now_ns)
 
     def on_frame(self, topic: str, now_ns: int) -> list[Fault]:
         """What happens to a frame of `topic`, which a script may name in full or by its first part."""
         if not self._armed:
             return []
-        return self._hits(FRAME_KINDS, (topic, topic.split("+", 1)[0]), now_ns)
+        return self._hits(_FRAME, (topic, topic.split("+", 1)[0]), now_ns)
 
     def on_fill(self, conid: int, now_ns: int) -> list[Fault]:
         """What happens to a fill of an instrument."""
-        return self._hits(FILL_KINDS, (str(conid),), now_ns)
+        return self._hits(_FILL, (str(conid),), now_ns)
 
     def due(self, now_ns: int) -> list[Fault]:
         """Timed entries whose moment has come, earliest first; each comes once."""
@@ -178,48 +186,15 @@ def _matches(name: str, pattern: str) -> bool:
     return name == pattern or fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
-def read_script(script: Mapping[str, Any], *, place: str | None = None) -> tuple[list[Fault], int]:
-    """Check a script and return its entries and seed. Raises: ConfigError in one sentence."""
-    unknown = set(script) - {"seed", "fault"}
-    if unknown:
-        raise ConfigError(f"a fault script has `seed` and [[fault]], not {min(unknown)!r}", place=place)
-    seed, entries = script.get("seed", 0), script.get("fault", [])
-    if type(seed) is not int:
-        raise ConfigError("seed must be a whole number", place=place)
-    if not isinstance(entries, list):
-        raise ConfigError("write each fault as an entry of its own under [[fault]]", place=place)
-    return [_read(entry, number, place) for number, entry in enumerate(entries, 1)], seed
+@frozen(kw_only=True)
+class Script:
+    """A fault script as it is written."""
+
+    fault: tuple[Fault, ...] = ()
+    seed: int = 0
 
 
-def _read(entry: object, number: int, place: str | None) -> Fault:
-    where = f"{place}: fault {number}" if place else f"fault {number}"
-    if not isinstance(entry, dict):
-        raise ConfigError("is not a table", place=where)
-    for key in entry:
-        if key not in _TYPES:
-            near = get_close_matches(str(key), _TYPES, n=1)
-            raise ConfigError(f"has no key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""), place=where)
-    if entry.get("do") not in KINDS:
-        raise ConfigError(f"`do` must be one of {', '.join(KINDS)}", place=where)
-    for key, value in entry.items():
-        number_like = isinstance(value, int | float) and not isinstance(value, bool)
-        good = {
-            "str": isinstance(value, str),
-            "int": type(value) is int,
-            "int | None": type(value) is int,
-            "float": number_like,
-            "float | None": number_like,
-            "tuple[str, ...]": isinstance(value, list) and all(isinstance(item, str) for item in value),
-        }[_TYPES[key]]
-        if not good:
-            raise ConfigError(f"`{key}` can't be {value!r}", place=where)
-    try:
-        return cattrs.structure(entry, Fault)
-    except cattrs.BaseValidationError as exc:
-        raise ConfigError(_first_line(exc), place=where) from exc
-
-
-def _first_line(exc: BaseException) -> str:
-    while isinstance(exc, BaseExceptionGroup):
-        exc = exc.exceptions[0]
-    return str(exc.args[0] if exc.args else exc)
+def read_script(script: object, *, place: str) -> Script:
+    """Check a script that was read with decimals. Raises: ConfigError naming `place`, entry, key and value."""
+    whole = script if isinstance(script, Mapping) else {"fault": script}
+    return structure(whole, Script, file=place, key="faults", folder=Path())

@@ -1,0 +1,82 @@
+"""A stage between the socket and Hypercorn where bytes can get lost: what an ASGI app can't do to its own answer.
+
+Hypercorn's `TCPServer` is given a stage in place of the stream. It hands bytes through until a fault script cuts it.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import Final, Literal
+
+import trio
+
+Stream = trio.SSLStream[trio.SocketStream] | trio.SocketStream
+
+# Linger with no time: the kernel answers with a reset instead of an orderly end.
+_RESET: Final = struct.pack("ii", 1, 0)
+
+Cut = Literal["close", "reset", "half-open", "cut"]
+
+
+class Stage:
+    """One connection. It has what Hypercorn's `TCPServer` asks of a plain stream; TLS lies below it.
+
+    `cut` says what becomes of the connection:
+    - `close`: it ends without a further byte, as a process that died leaves it;
+    - `reset`: the peer sees a reset;
+    - `half-open`: nothing is sent any more and what comes is thrown away, but the connection stands;
+    - `cut`: the next answer's head and half of its body go out, then the connection ends.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.socket = stream.transport_stream.socket if isinstance(stream, trio.SSLStream) else stream.socket
+        self._mute = False
+        self._halve = False
+        self._ended = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, as far as the script lets it. Raises: trio.BrokenResourceError once it has ended."""
+        if self._ended:
+            raise trio.BrokenResourceError("cut by the fault script")
+        if self._mute:
+            await trio.lowlevel.checkpoint()
+            return
+        if self._halve and bytes(data[:5]) != b"HTTP/":
+            await self._stream.send_all(data[: len(data) // 2])
+            self.cut("close")
+            return
+        await self._stream.send_all(data)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive; for ever silent where the script has made it deaf."""
+        while True:
+            data = await self._stream.receive_some(max_bytes)
+            if not self._mute or not data:
+                return data
+
+    async def send_eof(self) -> None:
+        """End our half, where the stream can."""
+        if isinstance(self._stream, trio.SocketStream) and not self._ended:
+            await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Close; a half-open connection is left to the peer's patience."""
+        if self._mute and not self._ended:
+            return
+        await trio.aclose_forcefully(self._stream) if self._ended else await self._stream.aclose()
+
+    def cut(self, how: Cut) -> None:
+        """Let the script's mishap happen from here on."""
+        match how:
+            case "half-open":
+                self._mute = True
+            case "cut":
+                self._halve = True
+            case "close" | "reset":
+                self._ended = True
+                if how == "reset":
+                    self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                # Closing the socket itself wakes whoever waits on it; a TLS goodbye would be too polite.
+                self.socket.close()
