@@ -87,8 +87,14 @@ async def move_on_after(clock: Clock, seconds: float, *, floor_s: float = 0.0) -
         await trio.sleep_until(floor)
         scope.cancel()
 
+    raised: Exception | None = None
     async with trio.open_nursery() as nursery:
         with trio.CancelScope() as inside:
             nursery.start_soon(watch, inside)
-            yield inside
+            try:
+                yield inside
+            except Exception as exc:  # noqa: BLE001 - carried past the nursery, which would wrap it in a group
+                raised = exc
         nursery.cancel_scope.cancel()
+    if raised is not None:
+        raise raised

@@ -1,0 +1,240 @@
+"""The REST transport: the only module that knows httpx. One call, one request, never a second one.
+
+What happens after silence is told by the call's kind. A read and an idempotent request may be repeated, so whatever
+befell them is `VenueUnreachable`. A write is `VenueUnreachable` only if nothing can have left us; in every other case
+it is `AnswerLost`. A page for people where data should be (the gateway's login page, a redirect) is no answer either:
+`SessionUnusable` for what may be repeated, `AnswerLost` for writes.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, Protocol, cast
+from urllib.parse import quote
+
+import httpcore
+import httpx
+import msgspec
+import trio
+
+from engine.errors import AnswerLost, VenueError, VenueUnreachable
+from engine.ports import Clock
+from engine.webapi.calls import Call, Kind, Reply
+from engine.webapi.clock import move_on_after
+from engine.webapi.tls import checked_base
+
+USER_AGENT = "fullticket/0.1"
+BODY_LIMIT = 32 * 1024 * 1024  # bytes, decoded; all stocks of an exchange are some 2 MB
+CONNECT_LIMIT_S = 10.0  # on the wall
+FLOOR_S = 3.0  # of the wall, granted to every request however fast a gateway's clock runs
+
+# How long a whole answer may take, in seconds of the session's clock. The venue gives up on its own backend after
+# about 10 s with a 503; a placement that raises questions may take longer, and giving up early leaves it in doubt.
+LIMITS_S: Mapping[Kind, float] = {
+    Kind.READ: 20.0,
+    Kind.IDEMPOTENT: 20.0,
+    Kind.ORDER_WRITE: 30.0,
+    Kind.OTHER_WRITE: 20.0,
+}
+
+# Errors that come before the first byte of a request. Everything else may have come behind it.
+BEFORE_SENDING: tuple[type[BaseException], ...] = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+    httpx.InvalidURL,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.UnsupportedProtocol,
+    httpcore.ProxyError,
+    httpcore.ConnectionNotAvailable,
+)
+LIBRARY_ERRORS: tuple[type[Exception], ...] = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    httpx.CookieConflict,
+    httpcore.ConnectionNotAvailable,
+    httpcore.ProtocolError,
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    OSError,  # ssl.SSLError among them
+)
+SENDING = "send_request_headers.started"
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class SessionUnusable(VenueUnreachable):
+    """What answered is the gateway's front door, not the API: a person or a login has to come first."""
+
+
+class Signer(Protocol):
+    """Proves who we are, request by request."""
+
+    def headers(self, method: str, url: str, query: tuple[tuple[str, str], ...]) -> dict[str, str]:
+        """Return what to add to a request. `url` is whole and without its query."""
+
+
+def pairs(query: tuple[tuple[str, str], ...]) -> str:
+    """Write a query. Commas stay as they are, as the official examples have them; a space is `%20`."""
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe=',')}" for name, value in query)
+
+
+def lost(call_name: str, kind: Kind, problem: str, exc: BaseException | None, *, unsent: bool = False) -> VenueError:
+    """Return the error for a request without a usable answer, by what may be done next."""
+    before = unsent or isinstance(exc, BEFORE_SENDING)
+    if before or kind in (Kind.READ, Kind.IDEMPOTENT):
+        return VenueUnreachable(call_name, problem)
+    return AnswerLost(call_name, problem)
+
+
+def sentence(exc: BaseException) -> str:
+    """Say what a library's error means. Nothing of the library's own text is quoted: it may hold a URL."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({seen.verify_message})"
+        seen = seen.__cause__ or seen.__context__
+    match exc:
+        case httpx.ConnectError() | httpcore.ConnectError() | ConnectionRefusedError():
+            return "nobody answers there"
+        case httpx.TimeoutException() | httpcore.TimeoutException():
+            return "it took too long"
+        case httpx.DecodingError():
+            return "the answer's compression can't be read"
+        case _:
+            return f"the connection broke ({type(exc).__name__})"
+
+
+class Rest:
+    """Sends calls below one base URL with one cookie jar; fulfils `calls.Caller`. Use it as a context manager.
+
+    Args:
+        base: Such as `https://localhost:5000/v1/api`. Raises ConfigError if it won't do.
+        verify: Whom to trust, from `tls.context`; None for plain http on loopback.
+        signer: Adds the proof of who we are; None where the gateway knows by itself.
+        transport: Stands in for the network in tests.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        clock: Clock,
+        *,
+        verify: ssl.SSLContext | None = None,
+        signer: Signer | None = None,
+        limits_s: Mapping[Kind, float] = LIMITS_S,
+        body_limit: int = BODY_LIMIT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.base = checked_base(base)
+        self.signer = signer
+        self._clock = clock
+        self._limits_s = limits_s
+        self._body_limit = body_limit
+        self._client = httpx.AsyncClient(
+            transport=transport or httpx.AsyncHTTPTransport(verify=verify or True, retries=0, trust_env=False),
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json, */*", "Accept-Encoding": "gzip, deflate"},
+            # Reading and writing are bounded by the whole answer's limit, which runs on the session's clock.
+            timeout=httpx.Timeout(None, connect=CONNECT_LIMIT_S, pool=CONNECT_LIMIT_S),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Rest:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        with trio.CancelScope(shield=True):
+            await self._client.aclose()
+
+    def forget(self) -> None:
+        """Drop the cookies, after a logout or before another login."""
+        self._client.cookies.clear()
+
+    async def call(self, call: Call, *, deadline_ns: int | None = None) -> Reply:
+        """Send once; see `calls.Caller`. The deadline is looked at before sending, not after."""
+        if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
+            raise VenueUnreachable(call.name, "its deadline passed before it was sent")
+        url = self.base + call.path
+        headers = dict(self.signer.headers(call.method, url, call.query)) if self.signer else {}
+        content = None if call.body is None else _encode(call.body)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        whole = f"{url}?{pairs(call.query)}" if call.query else url
+        reply = await self.send(call.name, call.kind, call.method, whole, headers=headers, content=content)
+        _refuse_pages(call, reply)
+        return reply
+
+    async def send(
+        self, name: str, kind: Kind, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None
+    ) -> Reply:
+        """Send any request once, a login beside the API among them; the errors are those of `calls.Caller`."""
+        progress = _Progress()
+        sent_ns = self._clock.now_ns()
+        try:
+            async with (
+                move_on_after(self._clock, self._limits_s[kind], floor_s=FLOOR_S),
+                self._client.stream(
+                    method, url, headers=dict(headers), content=content, extensions={"trace": progress.note}
+                ) as response,
+                aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes())) as chunks,
+            ):
+                body = bytearray()
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > self._body_limit:
+                        raise lost(name, kind, f"the answer is longer than {self._body_limit} bytes", None)
+                return Reply(
+                    status=response.status_code,
+                    body=bytes(body),
+                    content_type=response.headers.get("content-type", ""),
+                    sent_ns=sent_ns,
+                    heard_ns=self._clock.now_ns(),
+                )
+        except LIBRARY_ERRORS as exc:
+            # The cause is named, not chained: the library's error holds the request, and with it the URL and headers.
+            raise lost(name, kind, sentence(exc), exc, unsent=progress.unsent) from None
+        raise lost(name, kind, f"no whole answer within {self._limits_s[kind]:g} s", None, unsent=progress.unsent)
+
+
+class _Progress:
+    """How far a request came, as httpcore tells it; a stand-in for the network tells nothing."""
+
+    def __init__(self) -> None:
+        self._heard = self._sending = False
+
+    async def note(self, event: str, _info: dict[str, Any]) -> None:
+        self._heard = True
+        self._sending = self._sending or event.endswith(SENDING)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether it is certain that no byte of the request left us."""
+        return self._heard and not self._sending
+
+
+def _refuse_pages(call: Call, reply: Reply) -> None:
+    start = reply.body[:200].lstrip().lower()
+    page = start.startswith((b"<!doctype", b"<html")) or (
+        reply.content_type.startswith("text/html") and not start.startswith((b"{", b"[", b'"'))
+    )
+    if 300 <= reply.status < 400:
+        problem = f"it sent us elsewhere ({reply.status}): the gateway wants a login"
+    elif reply.status < 300 and page:
+        problem = "a web page came instead of data: the gateway wants a login"
+    else:
+        return
+    if call.kind in (Kind.READ, Kind.IDEMPOTENT):
+        raise SessionUnusable(call.name, problem)
+    raise AnswerLost(call.name, problem)
