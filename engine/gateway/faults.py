@@ -56,7 +56,7 @@ _MOMENT: Final = get_args(MomentKind)
 class Fault:
     """One entry of a script; times in seconds of the gateway's clock since the script was loaded.
 
-    `when` is "before" for `delay` and `status` if it isn't given, else "after". `seconds` is how long a delay lasts (1),
+    `when` is by default "before" for `delay` and `status`, else "after". `seconds` is how long a delay lasts (1),
     a commission is late (10), a restart takes (2), a rival stays (until thrown out) or no session can be opened (0).
     """
 
