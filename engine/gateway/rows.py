@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderType, Side, Tif
-from engine.gateway.hall import Hall
 from engine.gateway.records import Contract, Execution, LiveOrder
+
+if TYPE_CHECKING:
+    from engine.gateway.hall import Hall
 
 # By order type: `origOrderType`, and the words of `orderType`.
 TYPES: Final = {

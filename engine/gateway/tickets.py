@@ -7,7 +7,7 @@ What the simulated venue can't do is refused with a sentence. Funds, questions a
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,9 +15,11 @@ from engine.domain.instrument import Instrument, SecType
 from engine.domain.ticket import BadTicket, OrderTicket, OrderType, Side, Tif, TrailUnit
 from engine.gateway.conidex import BadConidex, read_conidex
 from engine.gateway.fields import absent, ill_typed, number, whole
-from engine.gateway.hall import Hall
-from engine.gateway.market import Touch, touch
+from engine.gateway.touch import Touch, touch
 from engine.gateway.records import Contract
+
+if TYPE_CHECKING:
+    from engine.gateway.hall import Hall
 
 # Algos that a ticket may name. They execute as their plain order type: the venue plays no algo.
 ALGOS: Final = frozenset(
