@@ -332,6 +332,7 @@ def _assumptions(settings: Settings, prepared: Prepared) -> tuple[tuple[str, str
         ("prices", "adjusted for splits" if settings.recording.adjust_splits else "as traded, not adjusted"),
         ("financing", "no interest, borrow fee or dividend is booked"),
         ("own orders", "do not move the recorded market"),
+        ("data that end before a close", "DAY orders expire at the close, MOC and LOC go unfilled"),
         ("risk limits", _limits(limits)),
     ]  # fmt: skip
     if settings.recording.warm_up_until is not None:

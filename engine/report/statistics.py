@@ -152,11 +152,30 @@ def _notes(outcome: Outcome, days: Days, unpriced: int) -> tuple[str, ...]:
         notes.append(f"CAGR and the ratios are yearly figures from {len(days)} trading days: read them with care.")
     if unpriced:
         notes.append(f"{unpriced:,} of {len(outcome.fills):,} fills have no reference price and are not in slippage.")
+    notes += _unseen(outcome)
     foreign = _foreign(outcome)
     if foreign:
         rates = ", ".join(f"{unit} at {outcome.settings.account.fx_rates[unit]}" for unit in foreign)
         notes.append(f"Other currencies are counted at one fixed rate for the whole run: {rates}.")
     return tuple(notes)
+
+
+def _unseen(outcome: Outcome) -> list[str]:
+    """Say what the end of the data left open."""
+    counts = outcome.counts
+    ended = [
+        (counts.get("expired_past_data", 0), "expired at the close without the data to be filled by"),
+        (counts.get("auctions_past_data", 0), "for the close cancelled for want of a closing print"),
+    ]
+    found = [f"{count:,} order{'' if count == 1 else 's'} {what}" for count, what in ended if count]
+    timers = counts.get("timers_past_data", 0)
+    if timers:
+        found.append(f"{timers:,} calendar event{'' if timers == 1 else 's'} of that session never came")
+    notes = [f"The recording ended before the close: {'; '.join(found)}."] if found else []
+    still = counts.get("open_at_end", 0)
+    if still:
+        notes.append(f"{still:,} order{' was' if still == 1 else 's were'} still open when the recording ended.")
+    return notes
 
 
 def _foreign(outcome: Outcome) -> Sequence[str]:

@@ -306,7 +306,12 @@ class Backtest:
             indicators=tuple(
                 indicator_series(key, self._indicators[key]) for key in sorted(self._indicators, key=shelf)
             ),
-            counts={**self.venue_counts, "frozen_orders": len(self.orders.frozen)},
+            counts={
+                **self.venue_counts,
+                "timers_past_data": sum(ctx.past_data for ctx in self._contexts),
+                "open_at_end": sum(row.order.is_open for row in orders),
+                "frozen_orders": len(self.orders.frozen),
+            },
             deaf=self.host.deaf({**self._by_kind, **({"bars": 1} if self._built else {})}),
             off={seat.name: seat.off for seat in self.host.seats.values() if seat.off is not None},
             hash=whole.hexdigest(),

@@ -100,6 +100,7 @@ class Context:
         self.account_quantity: dict[int, Decimal] = {}
         self.notes: list[tuple[int, str, str, dict[str, Any]]] = []
         self.starting = True
+        self.past_data = 0  # calendar events of a session whose data end before them
 
     # --- what time it is, what is known -------------------------------------------------------------------------
 
@@ -388,12 +389,13 @@ class Context:
     def after_open(self, minutes: float, name: str = "open") -> None:
         """Call `on_calendar(name)` this long after each open of the first instrument's exchange."""
         for opens in self._calendar().opens_ns:
-            self._at(opens + round(minutes * NS_PER_MINUTE), name)
+            self._at(opens + round(minutes * NS_PER_MINUTE), name, opens)
 
     def before_close(self, minutes: float, name: str = "close") -> None:
         """Call `on_calendar(name)` this long before each close, half days included."""
-        for closes in self._calendar().closes_ns:
-            self._at(closes - round(minutes * NS_PER_MINUTE), name)
+        calendar = self._calendar()
+        for opens, closes in zip(calendar.opens_ns, calendar.closes_ns, strict=True):
+            self._at(closes - round(minutes * NS_PER_MINUTE), name, opens)
 
     def bars(self, name: Named, length: str | float, source: str = "trades") -> None:
         """In `on_start`: have bars built. `length` is seconds or "30s", "5min", "1h", "1d" (a session).
@@ -438,9 +440,12 @@ class Context:
             raise StrategyError("calendar events can only be asked for in on_start", place=self.strategy)
         return self._sessions[self.instruments[0].calendar]
 
-    def _at(self, at_ns: int, name: str) -> None:
-        if self._span_ns[0] <= at_ns <= self._span_ns[1]:
+    def _at(self, at_ns: int, name: str, opens_ns: int) -> None:
+        first, last = self._span_ns
+        if first <= at_ns <= last:
             self._wants.append(SetTimer(self.strategy, name, at_ns, calendar=True))
+        elif opens_ns <= last < at_ns:
+            self.past_data += 1
 
     def _symbols(self) -> str:
         return ", ".join(instrument.symbol for instrument in self.instruments)

@@ -22,6 +22,8 @@ COUNTS: Final = (
     "queue_waits",
     "slipped_fills",
     "auction_fills",
+    "expired_past_data",
+    "auctions_past_data",
 )
 # Children may name an entry that has filled already, as long as it is among so many.
 _FILLED_MAX: Final = 1024

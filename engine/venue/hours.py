@@ -9,7 +9,7 @@ from engine.domain.ticket import Tif
 from engine.venue.working import CLOSING, WorkingOrder
 
 
-def _outside_ns(order: WorkingOrder) -> tuple[int, int]:
+def outside_ns(order: WorkingOrder) -> tuple[int, int]:
     """Extended minutes before the open and after the close; auctions have none."""
     if not order.ticket.outside_rth or order.act is CLOSING or order.ticket.tif is Tif.OPG:
         return 0, 0
@@ -25,7 +25,7 @@ def waits_until_ns(order: WorkingOrder, now_ns: int) -> int | None:
 
 
 def _is_open(order: WorkingOrder, now_ns: int) -> bool:
-    before, after = _outside_ns(order)
+    before, after = outside_ns(order)
     sessions = order.book.sessions
     last = bisect_right(sessions.opens_ns, now_ns + before) - 1
     return last >= 0 and now_ns < sessions.closes_ns[last] + after
@@ -33,7 +33,7 @@ def _is_open(order: WorkingOrder, now_ns: int) -> bool:
 
 def opens_ns(order: WorkingOrder, now_ns: int) -> int:
     """The first open at or after a time."""
-    before, _ = _outside_ns(order)
+    before, _ = outside_ns(order)
     opens = order.book.sessions.next_open_ns(now_ns + before)
     return opens if opens == END_OF_TIME_NS else opens - before
 
@@ -41,6 +41,6 @@ def opens_ns(order: WorkingOrder, now_ns: int) -> int:
 def closes_ns(order: WorkingOrder, now_ns: int) -> int:
     """When the session that an order trades in is over: just after its close, whose very moment still belongs to it
     (the last bar of a session ends there)."""
-    _, after = _outside_ns(order)
+    _, after = outside_ns(order)
     closes = order.book.sessions.next_close_ns(now_ns - after)
     return closes if closes == END_OF_TIME_NS else closes + after + 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from operator import attrgetter
 
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer, CancelRefused, Modified, ModifyRefused, Refused
@@ -20,7 +21,7 @@ from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Tif
 from engine.errors import ConfigError
 from engine.settings import VenueSettings
-from engine.venue import auctions, combos, commands, groups, hours
+from engine.venue import auctions, combos, commands, ending, groups, hours
 from engine.venue.arrivals import make_order, set_stop
 from engine.venue.book import Book
 from engine.venue.fees import FeeLedger, FeeSchedule
@@ -207,19 +208,28 @@ class SimVenue:
         return self._heard(now_ns)
 
     def finish(self, now_ns: int) -> list[Answer]:
-        """The recording has ended: commands on their way never arrive, answers on their way are heard.
+        """The recording has ended at `now_ns`: commands on their way never arrive, answers on their way are heard.
 
-        Returns: Those answers; open orders stay open.
+        Returns: Those answers, and the ends of orders that do not outlive the session; other orders stay open.
         """
-        del now_ns  # what reaches us after it is heard all the same: money has moved
         self._queue.clear()
         self._heap.clear()
-        self._alarms.clear()
         for book in self._active.values():
             book.settle(self._row)
-        answers = [*self._reports, *self._floor.answers]
+        floor = self._floor
+        while self._alarms:
+            at, _, order = heappop(self._alarms)
+            if order.alarm_ns != at or order.stand is DONE:
+                continue
+            order.alarm_ns = 0
+            if order.stand is not WAITING and ending.close_was_seen(order, at, now_ns):
+                self._ring(order, at, self._row)
+            else:
+                ending.expire(floor, order, at)
+        # Whatever reaches us after the end is heard all the same: money has moved.
+        answers = sorted([*self._reports, *floor.answers], key=attrgetter("ts_ns"))
         self._reports.clear()
-        self._floor.answers = []
+        floor.answers = []
         return answers
 
     def _heard(self, now_ns: int) -> list[Answer]:

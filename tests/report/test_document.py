@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,3 +176,14 @@ def test_symbols_that_occur_twice_are_told_apart() -> None:
     rows = result_document(run)["by_instrument"]
     assert set(rows) == {"X (1)", "X (2)"}
     assert sum(row["fills"] for row in rows.values()) == len(run.fills)
+
+
+def test_what_the_end_of_the_data_left_open_is_said() -> None:
+    counts = {"expired_past_data": 2, "auctions_past_data": 1, "timers_past_data": 1, "open_at_end": 1_500}
+    notes = work_out(evolve(two_days(), counts=counts)).notes
+    assert notes[-2:] == (
+        "The recording ended before the close: 2 orders expired at the close without the data to be filled by; 1 order "
+        "for the close cancelled for want of a closing print; 1 calendar event of that session never came.",
+        "1,500 orders were still open when the recording ended.",
+    )
+    assert work_out(evolve(two_days(), counts=dict.fromkeys(counts, 0))).notes == work_out(two_days()).notes

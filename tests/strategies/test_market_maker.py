@@ -43,7 +43,7 @@ def said(done: Run, number: int) -> list[str]:
 def test_both_sides_about_the_middle() -> None:
     done = run([quote(0, 10.00, 10.10), quote(S, 10.00, 10.10)], edge_ticks=2)
     assert done.asked == [(0, "BUY 100 AAA LMT 10.03"), (0, "SELL 100 AAA LMT 10.07")]
-    assert [order.state for order in done.orders] == [State.WORKING, State.WORKING]
+    assert [(order.state, order.reason) for order in done.orders] == [(State.CANCELLED, "day")] * 2  # at the close
 
 
 def test_prices_between_ticks_go_away_from_the_middle() -> None:
@@ -72,7 +72,7 @@ def test_working_orders_are_moved_not_replaced() -> None:
     assert len(done.orders) == 2
     assert limits(done) == ["10.08", "10.10"]
     for number in (1, 2):
-        assert said(done, number) == ["Sent", "Accepted", "ModifyAsked", "Modified"]
+        assert said(done, number) == ["Sent", "Accepted", "ModifyAsked", "Modified", "Cancelled"]
         assert done.history(f"s-{number:06d}")[2][0] == S
 
 
@@ -97,8 +97,9 @@ def test_an_order_in_flight_is_left_alone() -> None:
     moves = [quote(0, 10.00, 10.10), quote(5 * MS, 10.02, 10.12), quote(11 * MS, 10.04, 10.14), quote(S, 10, 10.1)]
     done = Ring(venue=WHOLE).run(Listening, MarketMakerParams(), moves)
     # At 5 ms they are on their way: an order manager would turn down to modify what the exchange has not accepted. So
-    # there are two acceptances and two modifications to hear of; the last modifications arrive after the last row.
-    assert done.strategy.heard == 4
+    # there are two acceptances and two modifications to hear of, and two orders for the day that expire at the close;
+    # the last modifications would arrive after the last row.
+    assert done.strategy.heard == 6
     assert [ts for ts, word in done.history("s-000001") if word == "ModifyAsked"] == [11 * MS, S]
 
 
