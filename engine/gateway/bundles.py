@@ -37,10 +37,15 @@ class Part(msgspec.Struct, kw_only=True):
 
 
 class Bundle(msgspec.Struct, kw_only=True):
-    """All parts of a request, entries before their exits. `stillborn`: a failed exit takes the others with it."""
+    """All parts of a request, entries before their exits.
+
+    `oca`: they cancel one another; `spread`: one order, spread over the accounts of a group; `stillborn`: a failed exit
+    takes the others with it.
+    """
 
     parts: list[Part]
     oca: bool = False
+    spread: bool = False
     stillborn: bool = False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+from engine.gateway.desk import Desk
 from engine.gateway.options import Options
 from engine.gateway.records import Exchange
 from engine.gateway.session import Session
@@ -30,9 +31,34 @@ class Memory:
         self.silent = False
         self.selected: str = ""
 
+    def kept(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return {
+            "suppressed": sorted(self.suppressed),
+            "primed": sorted(self.primed),
+            "fields": self.fields,
+            "searched": sorted(self.searched),
+            "days": self.days,
+            "silent": self.silent,
+            "selected": self.selected,
+        }
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take up what `kept` gave."""
+        self.suppressed = set(kept["suppressed"])
+        self.primed = set(kept["primed"])
+        self.fields = kept["fields"]
+        self.searched = set(kept["searched"])
+        self.days = kept["days"]
+        self.silent = kept["silent"]
+        self.selected = kept["selected"]
+
 
 class Hall:
     """The gateway's middle. `shelf` keeps what is neither session nor exchange: alerts, watchlists, FYI marks.
+
+    `desk` takes the orders; `desk.settle(hall)` belongs after every advance of the exchange (questions expire, late
+    orders go live).
 
     `session` is the login (`username`, `is_paper`, `user_id`, `brokerage_id` for the `sessionId` of
     /iserver/accounts; `session.SERVER_INFO` for `serverInfo`). `asked` names what the fault script wants the handler of
@@ -43,6 +69,7 @@ class Hall:
     def __init__(self, options: Options, exchange: Exchange) -> None:
         self.options = options
         self.exchange = exchange
+        self.desk = Desk()
         self.chance = Random(options.seed)
         self.session = Session(options, self.chance, exchange.now_ns)
         self.memory = Memory()  # replaced with each new brokerage session

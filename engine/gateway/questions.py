@@ -15,10 +15,10 @@ from attrs import frozen
 
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.ticket import OrderTicket, OrderType, Side
-from engine.gateway.touch import Touch
 from engine.gateway.options import Questions
 from engine.gateway.rows import listing, price_text, size_text
 from engine.gateway.tickets import Draft
+from engine.gateway.touch import Touch
 
 SURE: Final = "Are you sure you want to submit this order?"
 NO_DATA: Final = (

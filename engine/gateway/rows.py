@@ -126,7 +126,7 @@ def tif_text(order: LiveOrder) -> str:
     return sent if isinstance(sent, str) else str(order.ticket.tif)
 
 
-def _oca_id(hall: Hall, order: LiveOrder) -> str | None:
+def oca_id(hall: Hall, order: LiveOrder) -> str | None:
     """Explicit groups are named after their first order, the exits of a bracket after its entry."""
     if order.oca_group is not None:
         members = [o.order_id for o in hall.exchange.orders(order.account) if o.oca_group == order.oca_group]
@@ -202,7 +202,7 @@ def order_row(
         row["order_ref"] = order.client_id
     if order.parent_id is not None:
         row["parentId"] = order.parent_id
-    group = _oca_id(hall, order)
+    group = oca_id(hall, order)
     if group is not None:
         row["ocaGroupId"] = group
     if order.reason and status in ("Cancelled", "Rejected", "Inactive"):
@@ -310,7 +310,7 @@ def status_row(hall: Hall, order: LiveOrder) -> dict[str, Any]:
         row["stop_price"] = price_text(instrument, ticket.stop_price)
     if order.average_price is not None:
         row["average_price"] = price_text(instrument, order.average_price)
-    group = _oca_id(hall, order)
+    group = oca_id(hall, order)
     if group is not None:
         row["oca_group_id"] = group
     return row

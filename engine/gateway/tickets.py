@@ -15,8 +15,8 @@ from engine.domain.instrument import Instrument, SecType
 from engine.domain.ticket import BadTicket, OrderTicket, OrderType, Side, Tif, TrailUnit
 from engine.gateway.conidex import BadConidex, read_conidex
 from engine.gateway.fields import absent, ill_typed, number, whole
-from engine.gateway.touch import Touch, touch
 from engine.gateway.records import Contract
+from engine.gateway.touch import Touch, touch
 
 if TYPE_CHECKING:
     from engine.gateway.hall import Hall
