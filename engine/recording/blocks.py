@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,10 @@ from engine.recording.layout import (
 # These trade below zero now and then; a share never does.
 _SIGNED = frozenset({SecType.COMBO, SecType.FUTURE, SecType.FUTURE_OPTION})
 _STATES = frozenset(Trading)
+# Beyond these nothing was ever traded; a file that says so is damaged or was scaled wrongly.
+MOST_PRICE: Final = 1e12
+MOST_SIZE: Final = 1e15
+MOST_SPAN_NS: Final = 366 * NS_PER_DAY
 
 
 @define(eq=False, slots=True)
@@ -184,6 +188,12 @@ def check(kind: Kind, block: Block, first: int, path: Path, known: Sequence[Inst
         if most == np.inf or least == -np.inf:
             row = first + int(np.argmax(np.isinf(column))) + 1
             raise RecordingError(f"{name} is infinite in row {row}", place=str(path))
+        limit = MOST_PRICE if name in PRICES[kind] else MOST_SIZE
+        if most > limit or least < -limit:
+            row = int(np.argmax(np.abs(column) > limit))
+            raise RecordingError(
+                f"{name} is {column[row]:g} in row {first + row + 1}, beyond all reason", place=str(path)
+            )
         if least < 0:
             below = column < 0
             if signed and name in PRICES[kind]:
@@ -198,9 +208,11 @@ def check(kind: Kind, block: Block, first: int, path: Path, known: Sequence[Inst
         for row, state in enumerate(block["trading"].tolist()):
             if state not in _STATES:
                 raise RecordingError(f"trading is {state!r} in row {first + row + 1}", place=str(path))
-    if kind is Kind.BARS and (block["span_ns"] <= 0).any():
-        row = first + int(np.argmax(block["span_ns"] <= 0)) + 1
-        raise RecordingError(f"span_ns is not above zero in row {row}", place=str(path))
+    if kind is Kind.BARS:
+        span_ns = block["span_ns"]
+        for bad, what in ((span_ns <= 0, "not above zero"), (span_ns > MOST_SPAN_NS, "more than 366 days")):
+            if bad.any():
+                raise RecordingError(f"span_ns is {what} in row {first + int(np.argmax(bad)) + 1}", place=str(path))
 
 
 def merged(streams: Sequence[Iterator[Block]]) -> Iterator[list[Block | None]]:
@@ -255,10 +267,11 @@ def _check_conids(conids: Any, first: int, path: Path, known: Sequence[Instrumen
 
 
 def _check_day(file: DayFile, spans: list[tuple[int, int]]) -> None:
-    start = file.start_ns
+    start, end = file.start_ns, file.end_ns
     for low, high in spans:
-        if low <= high and not (start <= low and high < start + NS_PER_DAY):
-            raise RecordingError(f"holds rows of another UTC day than {file.day}", place=str(file.path))
+        if low <= high and not (start <= low and high < end):
+            what = "year" if file.of_year else "day"
+            raise RecordingError(f"holds rows of another UTC {what} than {file.day}", place=str(file.path))
 
 
 def _said(exc: BaseException) -> str:

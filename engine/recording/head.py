@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -20,12 +19,16 @@ from attrs import field, frozen
 from engine.domain.instrument import Instrument, Leg, PriceTick, SecType
 from engine.errors import RecordingError
 from engine.recording.layout import ACTIONS_FILE, FORMAT_VERSION, HEAD_FILE
+from engine.tables import LARGEST_WHOLE, shown, toml
 
 _HEAD_KEYS: Final = ("format_version", "name", "source", "time_zone", "licence", "generated", "instruments")
 _INSTRUMENT_KEYS: Final = (
     "conid", "symbol", "sec_type", "currency", "multiplier", "price_ticks", "size_increment", "exchange", "calendar",
     "outside_hours", "legs",
 )  # fmt: skip
+
+
+_DIGITS: Final = 12  # before the point of a number, or zeros after it
 
 
 @frozen(kw_only=True)
@@ -70,10 +73,10 @@ class CorporateActions:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a dict; RecordingError with file and place otherwise."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return toml(path.read_text(encoding="utf-8"), parse_float=float)
     except OSError as exc:
         raise RecordingError(f"can't be read ({exc.strerror})", place=str(path)) from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except ValueError as exc:  # no UTF-8, no TOML
         raise RecordingError(f"is no TOML: {exc}", place=str(path)) from exc
 
 
@@ -103,7 +106,8 @@ def read_head(root: Path) -> Head:
     known_keys(table, _HEAD_KEYS, place=str(path))
     version = table.get("format_version")
     if version != FORMAT_VERSION:
-        raise RecordingError(f"format_version is {version!r}; this program reads {FORMAT_VERSION}", place=str(path))
+        told = f"format_version is {shown(version)}; this program reads {FORMAT_VERSION}"
+        raise RecordingError(told, place=str(path))
     name = _value(table, "name", str, root.name, place=str(path))
     time_zone = _value(table, "time_zone", str, "UTC", place=str(path))
     zone(time_zone, place=f"{path}, time_zone")
@@ -137,15 +141,17 @@ def instrument_from(entry: object, *, place: str) -> Instrument:
         if key not in entry:
             raise RecordingError(f"{key} is missing", place=place)
     fields["conid"] = _value(entry, "conid", int, 0, place=place)
+    if not entry["symbol"]:
+        raise RecordingError("symbol is empty", place=place)
     for key in ("symbol", "currency", "exchange", "calendar"):
         if key in entry:
             fields[key] = _value(entry, key, str, "", place=place)
     if "sec_type" in entry:
         try:
             fields["sec_type"] = SecType(entry["sec_type"])
-        except ValueError:
+        except (ValueError, TypeError):
             names = ", ".join(SecType)
-            raise RecordingError(f"sec_type is {entry['sec_type']!r}, not one of {names}", place=place) from None
+            raise RecordingError(f"sec_type is {shown(entry['sec_type'])}, not one of {names}", place=place) from None
     for key in ("multiplier", "size_increment"):
         if key in entry:
             fields[key] = decimal_from(entry[key], place=f"{place}.{key}")
@@ -155,11 +161,15 @@ def instrument_from(entry: object, *, place: str) -> Instrument:
             for above, tick in _pairs(entry, "price_ticks", place)
         )
     if "legs" in entry:
-        fields["legs"] = tuple(_built(Leg, conid, ratio, place=place) for conid, ratio in _pairs(entry, "legs", place))
+        legs = _pairs(entry, "legs", place)
+        if not all(type(part) is int and abs(part) <= LARGEST_WHOLE for leg in legs for part in leg):
+            raise RecordingError("legs must be pairs of whole numbers, conid and ratio", place=place)
+        fields["legs"] = tuple(_built(Leg, conid, ratio, place=place) for conid, ratio in legs)
     if "outside_hours" in entry:
         hours = entry["outside_hours"]
-        if not (isinstance(hours, list) and len(hours) == 2 and all(type(part) is int and part >= 0 for part in hours)):
-            raise RecordingError("outside_hours must be two numbers of minutes", place=place)
+        sound = isinstance(hours, list) and all(type(part) is int and 0 <= part <= 1440 for part in hours)
+        if not (sound and len(hours) == 2):
+            raise RecordingError("outside_hours must be two numbers of minutes, 0 to 1440", place=place)
         fields["outside_hours"] = tuple(hours)
     try:
         return Instrument(**fields)
@@ -247,8 +257,10 @@ def decimal_from(value: object, *, place: str) -> Decimal:
         number = Decimal(str(value))
         if not number.is_finite():
             raise InvalidOperation
-    except InvalidOperation:
-        raise RecordingError(f"{value!r} is no number", place=place) from None
+    except (InvalidOperation, ValueError):  # a ValueError: of thousands of digits
+        raise RecordingError(f"{shown(value)} is no number", place=place) from None
+    if number and not -_DIGITS <= number.adjusted() < _DIGITS:
+        raise RecordingError(f"{shown(value)} is beyond all reason", place=place)
     return number
 
 
@@ -260,7 +272,9 @@ def _value(table: Mapping[str, Any], key: str, kind: type, default: Any, *, plac
     value = table.get(key, default)
     if type(value) is not kind:
         wanted = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}[kind]
-        raise RecordingError(f"{key} must be {wanted}, not {value!r}", place=place)
+        raise RecordingError(f"{key} must be {wanted}, not {shown(value)}", place=place)
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        raise RecordingError(f"{key} is too large a number: {shown(value)}", place=place)
     return value
 
 

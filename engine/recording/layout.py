@@ -4,6 +4,7 @@
     NAME/corporate_actions.toml               optional
     NAME/quotes/2024-01-02.parquet            a sealed UTC day
     NAME/quotes/2024-01-03.part-0001.arrows   an unsealed segment of a day
+    NAME/bars/2023.parquet                    a sealed UTC year: bars of a day or longer
 
 It knows the file formats and nothing of where rows come from or go to.
 """
@@ -22,7 +23,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from engine.domain.market import COLUMNS, Kind
-from engine.domain.moments import NS_PER_DAY
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY
 from engine.errors import RecordingError
 
 FORMAT_VERSION: Final = 1
@@ -36,6 +37,7 @@ SEALED_KEY: Final = b"fullticket.sealed_through"
 Block = dict[str, NDArray[Any]]  # columns of one kind by name, all of one length, sorted by ts_ns
 
 _NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:\.part-(\d{4,})\.arrows|\.parquet)")
+_YEAR = re.compile(r"(\d{4})()\.parquet")
 _ARROW: Final = {"i8": pa.int64(), "f8": pa.float64(), "?": pa.bool_(), "O": pa.string()}
 SCHEMAS: Final[dict[Kind, pa.Schema]] = {
     kind: pa.schema([pa.field(name, _ARROW[code], nullable=False) for name, code in columns])
@@ -57,7 +59,7 @@ SIZES: Final[dict[Kind, tuple[str, ...]]] = {
 
 @frozen
 class DayFile:
-    """One file of one kind and day. `part` is 0 for the sealed file, else the segment's number."""
+    """One file of one kind and day, or year. `part` is 0 for the sealed file, else the segment's number."""
 
     day: str
     part: int
@@ -65,8 +67,18 @@ class DayFile:
 
     @property
     def start_ns(self) -> int:
-        """First nanosecond of its day."""
+        """First nanosecond of its day or year."""
         return day_start_ns(self.day)
+
+    @property
+    def end_ns(self) -> int:
+        """First nanosecond after its day or year."""
+        return day_start_ns(str(int(self.day) + 1)) if self.of_year else self.start_ns + NS_PER_DAY
+
+    @property
+    def of_year(self) -> bool:
+        """Whether it holds a year; `day` is then as in 2024."""
+        return len(self.day) == 4
 
 
 def day_of(ts_ns: int) -> str:
@@ -75,12 +87,13 @@ def day_of(ts_ns: int) -> str:
 
 
 def day_start_ns(day: str) -> int:
-    """First nanosecond of a UTC day; ValueError if there is no such day."""
-    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+    """First nanosecond of a UTC day, or of a year; ValueError if there is no such day."""
+    first = f"{day}-01-01" if len(day) == 4 else day
+    return int(datetime.fromisoformat(first).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
 
 
 def day_path(root: Path, kind: Kind, day: str) -> Path:
-    """Where a sealed day lies."""
+    """Where a sealed day, or year, lies."""
     return root / kind / f"{day}.parquet"
 
 
@@ -89,27 +102,45 @@ def part_path(root: Path, kind: Kind, day: str, part: int) -> Path:
     return root / kind / f"{day}.part-{part:04d}.arrows"
 
 
-def day_files(root: Path, kind: Kind) -> list[DayFile]:
+def day_files(root: Path, kind: Kind, problems: list[str] | None = None) -> list[DayFile]:
     """The files of one kind, oldest day first, sealed before segments.
 
-    Raises: RecordingError for a file that does not belong there (a temporary file of a seal does).
+    Args:
+        problems: Takes the sentences on files that do not belong there; those are then left out.
+
+    Raises: RecordingError for such a file if there is no `problems` (a temporary file of a seal does belong there).
     """
     folder = root / kind
+    if not folder.exists():
+        return []
     if not folder.is_dir():
+        _refuse(f"is a file; {kind} lie in a folder of that name", folder, problems)
         return []
     found = []
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
-        match = _NAME.fullmatch(path.name)
-        if match is None:
-            raise RecordingError("is no day file of a recording (YYYY-MM-DD.parquet)", place=str(path))
+        match = _NAME.fullmatch(path.name) or (_YEAR.fullmatch(path.name) if kind is Kind.BARS else None)
+        if match is None or not path.is_file():
+            _refuse("does not belong there: the files of a recording are named YYYY-MM-DD.parquet", path, problems)
+            continue
         try:
-            day_start_ns(match[1])
+            start_ns = day_start_ns(match[1])
         except ValueError:
-            raise RecordingError(f"{match[1]} is no date", place=str(path)) from None
+            _refuse(f"{match[1]} is no date", path, problems)
+            continue
+        if not 0 <= start_ns < END_OF_TIME_NS - 366 * NS_PER_DAY:
+            _refuse("days of a recording are from 1970 to 2261", path, problems)
+            continue
         found.append(DayFile(match[1], int(match[2] or 0), path))
     return sorted(found, key=lambda file: (file.day, file.part))
+
+
+def _refuse(sentence: str, path: Path, problems: list[str] | None) -> None:
+    error = RecordingError(sentence, place=str(path))
+    if problems is None:
+        raise error
+    problems.append(str(error))
 
 
 def check_schema(schema: pa.Schema, kind: Kind, path: Path) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from attrs import define, field
 
 from engine.domain.market import Kind
+from engine.domain.moments import NS_PER_DAY
 from engine.errors import RecordingError
 from engine.recording.blocks import Sealed, Segment, merged, open_sealed, open_segment
 from engine.recording.head import Head
@@ -33,6 +34,7 @@ class Stage:
     files: list[tuple[int, int, Segment]] = field(factory=list)
     ranges: dict[tuple[str, int], list[tuple[int, int, str]]] = field(factory=dict)
     days: set[str] = field(factory=set)
+    short: set[str] = field(factory=set)  # years with bars of less than a day
     conids: set[int] = field(factory=set)
     _source: str = ""
     _path: Path = field(default=Path())
@@ -53,6 +55,9 @@ class Stage:
         """Keep rows; times of one source only go forward."""
         self._stream.write_batch(to_batch(self.kind, block))
         _widen(self._spans, block)
+        if self.kind is Kind.BARS and (brief := block["span_ns"] < NS_PER_DAY).any():
+            ends = block["ts_ns"][brief]
+            self.short.update(np.unique(ends.astype("M8[ns]").astype("M8[Y]")).astype(str).tolist())
 
     def end(self) -> None:
         """No more rows of this source."""
@@ -94,8 +99,11 @@ def _widen(spans: _Spans, block: Block) -> None:
 
 
 def assemble(out: Path, new: Path, stage: Stage, head: Head) -> list[str]:
-    """Write the recording as it will be into `new`: touched days merged anew, all else linked."""
-    touched = [file for file in day_files(out, stage.kind) if file.day in stage.days]
+    """Write the recording as it will be into `new`: touched days and years merged anew, all else linked."""
+    files = day_files(out, stage.kind)
+    years = {day[:4] for day in stage.days}
+    yearly = _yearly(stage, years, files)
+    touched = [file for file in files if file.day in stage.days or file.day in years]
     held, through = _held(stage.kind, touched)
     spans: _Spans = {}
     for block in _rows(held):
@@ -106,7 +114,7 @@ def assemble(out: Path, new: Path, stage: Stage, head: Head) -> list[str]:
         _no_overlap([*ranges, *old], symbols[conid], stage.kind, day)
     streams = ([_rows(held)] if held else []) + [_rows(lane) for lane in stage.lanes()]
     parts = (part for block in _in_order(streams) for part in by_day(block))
-    for day, group in groupby(parts, key=lambda part: part[0]):
+    for day, group in groupby(parts, key=lambda part: part[0][:4] if part[0][:4] in yearly else part[0]):
         path = day_path(new, stage.kind, day)
         write_day(path, stage.kind, (part for _, part in group), sealed_through=through.get(day, 0), durable=False)
     written = {file.path for file in touched}
@@ -125,6 +133,17 @@ def assemble(out: Path, new: Path, stage: Stage, head: Head) -> list[str]:
     if hasattr(os, "sync"):
         os.sync()  # once for all the days, before anything old is taken away
     return sorted(stage.days)
+
+
+def _yearly(stage: Stage, years: set[str], files: list[DayFile]) -> set[str]:
+    """The years that go into one file each: decades of daily bars in a file a day take seconds to open.
+
+    Only where all of a year's bars are a day long or longer, and no day file is there: a year file and a day file must
+    not cover the same time, since a reader takes them one after the other.
+    """
+    if stage.kind is not Kind.BARS:
+        return set()
+    return years - stage.short - {file.day[:4] for file in files if not file.of_year}
 
 
 def _held(kind: Kind, files: list[DayFile]) -> tuple[list[Sealed | Segment], dict[str, int]]:

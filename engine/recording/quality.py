@@ -19,7 +19,7 @@ from engine.domain.market import COLUMNS, Kind, Trading
 from engine.domain.moments import NS_PER_S
 from engine.domain.sessions import Sessions
 from engine.errors import ConfigError, RecordingError
-from engine.recording.blocks import Segment
+from engine.recording.blocks import MOST_PRICE, MOST_SIZE, MOST_SPAN_NS, Segment, check
 from engine.recording.findings import Gap, Quality, SeriesQuality
 from engine.recording.layout import Block
 from engine.recording.reader import Recording, open_recording, pieces
@@ -38,6 +38,8 @@ _DAY_NS: Final = 86_400 * NS_PER_S
 _KEPT: Final = 20  # longest gaps, first places of a finding
 _BINS: Final = 256  # silences by length: 8 bins a doubling from a microsecond up
 _DEPTH: Final = 8
+# Findings for which a reader refuses the recording.
+_REFUSED: Final = frozenset({"time goes back", "bad price", "bad size", "bad length", "bad status"})
 
 
 @define(eq=False)
@@ -94,7 +96,8 @@ class _Series:
                 self._quotes(block)
                 self._outliers((block["bid"] + block["ask"]) * 0.5, ts_ns)
             case Kind.TRADES:
-                self.find("bad price", ~(block["price"] > 0) | np.isinf(block["price"]), ts_ns)
+                self.find("bad price", ~(block["price"] > 0) | _outside(block["price"], 0, MOST_PRICE), ts_ns)
+                self.find("bad size", _outside(block["size"], 0, MOST_SIZE), ts_ns)
                 self.note("zero size", (block["size"] == 0).sum())
                 self.note("sampled", block["sampled"].sum())
                 self._outliers(block["price"], ts_ns)
@@ -156,13 +159,18 @@ class _Series:
         self.note("one-sided", (np.isnan(bid) != np.isnan(ask)).sum())
         self.note("no side", (np.isnan(bid) & np.isnan(ask)).sum())
         self.find("zero price", (bid == 0) | (ask == 0), ts_ns)
-        self.find("bad price", (bid < 0) | (ask < 0) | np.isinf(bid) | np.isinf(ask), ts_ns)
+        self.find("bad price", _outside(bid, 0, MOST_PRICE) | _outside(ask, 0, MOST_PRICE), ts_ns)
+        bad = _outside(block["bid_size"], 0, MOST_SIZE) | _outside(block["ask_size"], 0, MOST_SIZE)
+        self.find("bad size", bad, ts_ns)
         self.note("zero size", ((block["bid_size"] == 0) | (block["ask_size"] == 0)).sum())
 
     def _bars(self, block: Block) -> None:
         opened, high, low, close = (block[name] for name in ("open", "high", "low", "close"))
         prices = np.column_stack([opened, high, low, close])
-        self.find("bad price", (~(prices > 0) | np.isinf(prices)).any(axis=1), block["ts_ns"])
+        bad = (~(prices > 0) | _outside(prices, 0, MOST_PRICE)).any(axis=1)
+        self.find("bad price", np.asarray(bad), block["ts_ns"])
+        self.find("bad size", _outside(block["volume"], 0, MOST_SIZE), block["ts_ns"])
+        self.find("bad length", _outside(block["span_ns"], 1, MOST_SPAN_NS), block["ts_ns"])
         outside = (high < np.maximum(opened, close)) | (low > np.minimum(opened, close))
         self.find("bar contradicts itself", outside, block["ts_ns"])
         self.note("zero volume", (block["volume"] == 0).sum())
@@ -170,6 +178,8 @@ class _Series:
         self.span_ns = int(block["span_ns"].max(initial=self.span_ns))
 
     def _status(self, block: Block) -> None:
+        known = np.isin(block["trading"].astype(str), list(Trading))
+        self.find("bad status", ~known, block["ts_ns"])
         for ts_ns, state in zip(block["ts_ns"].tolist(), block["trading"].tolist(), strict=True):
             if state == Trading.HALTED and self.halted_ns is None:
                 self.halted_ns = ts_ns
@@ -247,13 +257,19 @@ class _Series:
         return tuple(missing)
 
 
+def _outside(column: NDArray[Any], least: float, most: float) -> NDArray[np.bool_]:
+    return np.asarray((column < least) | (column > most))
+
+
 def examine(path: Path) -> Quality:
     """Read a whole recording and say what is odd about it.
 
-    Raises: RecordingError if it is no recording at all; a file that breaks off is a finding.
+    Raises: RecordingError if it is no recording at all; a file that can't be read is a finding.
     """
-    recording = open_recording(path)
     problems: list[str] = []
+    recording = open_recording(path, problems)
+    problems += _strange_folders(path)
+    refused: list[str] = []
     series: list[SeriesQuality] = []
     hours = _hours(recording, problems)
     unsealed = 0
@@ -264,13 +280,17 @@ def examine(path: Path) -> Quality:
             unsealed += source.file.part > 0
             if isinstance(source, Segment) and source.torn:
                 problems.append(f"{source.file.path}: the segment breaks off, its open batch is lost")
-        for block in pieces(_readable(recording, kind, problems), _PIECE_ROWS):
+        for block in pieces(_readable(recording, kind, problems, refused), _PIECE_ROWS):
             _split(recording, kind, block, kept, hours, problems)
         for conid in sorted(kept):
             made = kept[conid].done(recording.instruments[conid].symbol, halts.get(conid, ()))
             series.append(made)
             if kind is Kind.STATUS:
                 halts[conid] = made.halts
+    if not problems and not any(recording.rows.values()):
+        problems.append(f"{path}: holds no rows")
+    if refused and not problems and not any(_REFUSED & one.findings.keys() for one in series):
+        problems += refused  # the order of one instrument's rows after another's, say
     head = recording.head
     return Quality(
         path=path,
@@ -286,11 +306,29 @@ def examine(path: Path) -> Quality:
     )
 
 
-def _readable(recording: Recording, kind: Kind, problems: list[str]) -> Iterator[Block]:
-    """Unchecked blocks of a kind; a file that breaks off adds a problem and the next one follows."""
+def _strange_folders(root: Path) -> list[str]:
+    """Folders that no reader looks into, though they hold what may have been meant for it."""
+    return [
+        f"{folder}: is no kind of data; a recording has {', '.join(Kind)}"
+        for folder in sorted(root.iterdir())
+        if folder.is_dir() and folder.name not in set(Kind) and any(folder.glob("*.parquet"))
+    ]
+
+
+def _readable(recording: Recording, kind: Kind, problems: list[str], refused: list[str]) -> Iterator[Block]:
+    """Blocks of a kind whatever is in them; what a reader would say of the first bad one goes to `refused`, and where a
+    file breaks off a problem is told and the next one follows."""
+    known = tuple(recording.instruments.values())
+    last_ns = -(2**63)
     for source in recording.files.get(kind, ()):
         try:
-            for _, block in source.blocks():
+            for first, block in source.blocks():
+                if not refused:
+                    try:
+                        check(kind, block, first, source.file.path, known, last_ns)
+                    except RecordingError as exc:
+                        refused.append(str(exc))
+                    last_ns = int(block["ts_ns"][-1])
                 yield block
         except RecordingError as exc:
             problems.append(str(exc))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -205,31 +206,38 @@ class Recording:
                 before.fold(columns)
 
 
-def open_recording(path: Path) -> Recording:
+def open_recording(path: Path, problems: list[str] | None = None) -> Recording:
     """Open a recording: read its TOML files, and the footers of its day files.
 
-    Raises: RecordingError with file and place.
+    Args:
+        problems: Takes the sentences on files that can't be opened; those are then left out.
+
+    Raises: RecordingError with file and place; with `problems` only if there is no sound `recording.toml`.
     """
     began = perf_counter()
     head = read_head(path)
-    actions = read_actions(path)
     instruments = {instrument.conid: instrument for instrument in head.instruments}
-    for conid in [split.conid for split in actions.splits] + [dividend.conid for dividend in actions.dividends]:
-        if conid not in instruments:
-            raise RecordingError(
-                f"conid {conid} is not among the recording's instruments", place=str(path / ACTIONS_FILE)
-            )
+    actions = CorporateActions()
+    with _told(problems):
+        found = read_actions(path)
+        for conid in [split.conid for split in found.splits] + [dividend.conid for dividend in found.dividends]:
+            if conid not in instruments:
+                raise RecordingError(
+                    f"conid {conid} is not among the recording's instruments", place=str(path / ACTIONS_FILE)
+                )
+        actions = found
     files: dict[Kind, tuple[Sealed | Segment, ...]] = {}
     for kind in Kind:
         opened: list[Sealed | Segment] = []
         through: dict[str, int] = {}
-        for file in day_files(path, kind):
-            if not file.part:
-                sealed = open_sealed(kind, file)
-                through[file.day] = sealed.sealed_through
-                opened.append(sealed)
-            elif file.part > through.get(file.day, 0):
-                opened.append(open_segment(kind, file))
+        for file in day_files(path, kind, problems):
+            with _told(problems):
+                if not file.part:
+                    sealed = open_sealed(kind, file)
+                    through[file.day] = sealed.sealed_through
+                    opened.append(sealed)
+                elif file.part > through.get(file.day, 0):
+                    opened.append(open_segment(kind, file))
         if opened:
             files[kind] = tuple(opened)
     return Recording(
@@ -241,6 +249,16 @@ def open_recording(path: Path) -> Recording:
         rows={kind: sum(file.rows for file in opened) for kind, opened in files.items()},
         read_s=perf_counter() - began,
     )
+
+
+@contextmanager
+def _told(problems: list[str] | None) -> Iterator[None]:
+    try:
+        yield
+    except RecordingError as exc:
+        if problems is None:
+            raise
+        problems.append(str(exc))
 
 
 def pieces(blocks: Iterator[Block], least: int) -> Iterator[Block]:

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from engine.domain.market import Kind
@@ -20,6 +23,7 @@ from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from engine.recording import quality as quality_module
 from engine.recording.page import show
 from engine.recording.quality import Quality, examine
+from engine.recording.reader import open_recording
 from engine.recording.writer import RecordingWriter, seal
 
 from .made import DAY_NS, block, quote, start
@@ -195,5 +199,83 @@ def test_the_page_fits_and_says_what_was_found(tmp_path: Path) -> None:
 def test_an_empty_recording_and_a_page_of_nothing(tmp_path: Path) -> None:
     found = examine(start(tmp_path))
     assert found.series == ()
+    assert found.findings == {"unreadable": 1}
+    assert found.problems == (f"{tmp_path}: holds no rows",)
     assert "rows" in page(found, 80)
-    assert np.isfinite(len(found.findings))
+
+
+def truncate(root: Path) -> None:
+    path = root / "quotes/2024-01-02.parquet"
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def rename(root: Path) -> None:
+    path = root / "quotes/2024-01-02.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.rename_columns([{"ask": "offer"}.get(name, name) for name in table.column_names]), path)
+
+
+def retype(root: Path) -> None:
+    path = root / "quotes/2024-01-02.parquet"
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("conid")
+    pq.write_table(table.set_column(place, "conid", table["conid"].cast(pa.string())), path)
+
+
+def stray(root: Path) -> None:
+    (root / "quotes/notes.txt").write_text("bought in 2024")
+
+
+def misspelt(root: Path) -> None:
+    (root / "quote").mkdir()
+    (root / "quotes/2024-01-03.parquet").rename(root / "quote/2024-01-03.parquet")
+
+
+def no_folder(root: Path) -> None:
+    (root / "trades").write_text("none")
+
+
+def other_actions(root: Path) -> None:
+    (root / "corporate_actions.toml").write_text("[[splits]]\nconid = 5\nday = 2024-01-03\nratio = 2\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said", "rows"),
+    [
+        (truncate, "2024-01-02.parquet: is no whole Parquet file", 2),
+        (rename, "2024-01-02.parquet: column ask is missing", 2),
+        (retype, "2024-01-02.parquet: column conid is string, not int64", 2),
+        (stray, "notes.txt: does not belong there", 4),
+        (misspelt, "quote: is no kind of data; a recording has quotes, trades, bars, status", 2),
+        (no_folder, "trades: is a file; trades lie in a folder of that name", 4),
+        (other_actions, "corporate_actions.toml: conid 5 is not among the recording's instruments", 4),
+    ],
+)
+def test_a_file_that_can_not_be_taken_is_a_finding_beside_the_others(
+    tmp_path: Path, spoil: Callable[[Path], None], said: str, rows: int
+) -> None:
+    record(tmp_path, [(OPEN_NS + day * NS_PER_DAY + n, 11, 10.0, 10.5, 1.0, 1.0) for day in (0, 1) for n in (1, 2)])
+    seal(tmp_path)
+    assert examine(tmp_path).clean
+    spoil(tmp_path)
+    found = examine(tmp_path)
+    (problem,) = found.problems
+    assert said in problem
+    assert found.findings["unreadable"] == 1
+    assert sum(one.rows for one in found.series) == rows
+
+
+@pytest.mark.parametrize("name", ["ts_ns", "conid", "bid", "ask", "bid_size", "ask_size"])
+@given(row=st.integers(0, 5), value=st.sampled_from([-1e300, -1, 0, 0.5, 10, 22, 1e13, 1e16, 1e300, np.nan, np.inf]))
+def test_what_is_clean_can_be_read(tmp_path_factory: pytest.TempPathFactory, name: str, row: int, value: float) -> None:
+    """Whatever number is put in, the reader takes the recording, or verify has a finding."""
+    root = start(tmp_path_factory.mktemp("spoilt"))
+    columns = block(Kind.QUOTES, [(OPEN_NS + n * 10, 11 + 11 * (n % 2), 10.0, 10.5, 1.0, 1.0) for n in range(6)])
+    column = columns[name].copy()
+    if column.dtype == np.int64:
+        value = int(np.clip(np.nan_to_num(value), -(2**62), 2**62)) + (OPEN_NS if name == "ts_ns" else 0)
+    column[row] = value
+    (root / "quotes").mkdir()
+    pq.write_table(pa.table({**columns, name: column}), root / "quotes/2024-01-02.parquet")
+    if examine(root).clean:
+        assert sum(chunk.size for chunk in open_recording(root).chunks()) == 6

@@ -267,6 +267,8 @@ def parquet(root: Path, changes: dict[str, Any], kind: Kind = Kind.QUOTES, day: 
         ({"conid": np.array([11, 22, 11, 33, 11])}, "conid 33 in row 4 is not among"),
         ({"conid": np.array([33] * 5)}, "conid 33 in row 1 is not among"),
         ({"conid": np.array([11] * 5, np.int32)}, "column conid is int32, not int64"),
+        ({"bid": np.array([1.0, 1, 1e300, 1, 1])}, "bid is 1e[+]300 in row 3, beyond all reason"),
+        ({"ask_size": np.array([1.0, 1, 1e16, 1, 1])}, "ask_size is 1e[+]16 in row 3, beyond all reason"),
         ({"extra": np.zeros(5)}, "column extra does not belong to quotes"),
         ({"bid": pa.array([1.0, None, 1.0, 1.0, 1.0])}, "bid is absent in row 2"),
         ({"ts_ns": np.arange(5) + DAY_NS + NS_PER_DAY}, "another UTC day than 2024-01-02"),
@@ -338,7 +340,10 @@ def test_no_recording_at_all(tmp_path: Path) -> None:
         open_recording(tmp_path).span()
     (tmp_path / "quotes").mkdir()
     (tmp_path / "quotes/notes.txt").write_text("x")
-    with pytest.raises(RecordingError, match="is no day file"):
+    with pytest.raises(
+        RecordingError,
+        match=r"notes\.txt: does not belong there: the files of a recording are named YYYY-MM-DD\.parquet",
+    ):
         open_recording(tmp_path)
 
 
