@@ -82,6 +82,7 @@ class Options:
     session: SessionRules = field(factory=SessionRules)
     pacing: Pacing = field(factory=Pacing)
     streams: Streams = field(factory=Streams)
+    allow: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks that may call, with auth "gateway"
     margin_initial: Decimal = Decimal("0.5")
     margin_maintenance: Decimal = Decimal("0.25")
     commission_delay_s: float = 2.0  # how long after a fill its commission is told

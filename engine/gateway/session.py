@@ -26,6 +26,21 @@ _SSO_CLOCK_S: Final = 600.0
 SERVER_INFO: Final = {"serverName": "SimGateway1", "serverVersion": "Build 10.44.1d, Mar 3, 2026 1:55:32 PM"}
 FORCE_COMPETE: Final = "Force compete capability must be used together with compete flag"
 
+_KEPT: Final = (
+    "login_ns",
+    "opened_ns",
+    "bridge_ns",
+    "competing",
+    "left_by_logout",
+    "portfolio_read",
+    "tickle_id",
+    "brokerage_id",
+    "_rival_leaves_ns",
+    "_person_ns",
+    "_maintenance_ns",
+    "_reset_ns",
+)
+
 
 @frozen
 class Turn:
@@ -188,6 +203,17 @@ class Session:
         self.competing = True
         self._rival_leaves_ns = None if stays_s is None else now_ns + int(stays_s * _S)
         self._turns.append(Turn(now_ns, "competing"))
+
+    def kept(self) -> dict[str, Any]:
+        """What a restart of the gateway goes on from, as JSON. The idle clock starts anew."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def restore(self, kept: dict[str, Any], now_ns: int) -> None:
+        """Take up what `kept` gave; nothing of it counts as having happened now."""
+        for name in _KEPT:
+            setattr(self, name, kept[name])
+        self.heard_ns = now_ns
+        self._turns.clear()
 
     def advance(self, now_ns: int) -> list[Turn]:
         """Let everything happen that is due by `now_ns`, in order; return what did, with what requests caused."""
