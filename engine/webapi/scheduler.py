@@ -1,0 +1,230 @@
+"""The request scheduler's task: one per session, in front of the transport. What goes when is decided in `queueing`.
+
+A request belongs to the scheduler once it has left: it is heard to its end though whoever asked is gone, because an
+answer to an order write is worth having. A request that still waits goes with the last one who asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+import trio
+
+from engine.errors import AnswerLost, VenueError, VenueUnreachable
+from engine.ports import Clock
+from engine.webapi.budgets import SECOND, Budgets
+from engine.webapi.calls import Call, Caller, Reply, Urgency
+from engine.webapi.queueing import Queue
+from engine.webapi.rest import SessionUnusable, lost
+from engine.webapi.waiting import Entry, Waiter, Waits
+
+LONG_WAIT_S = 5.0  # told in the log
+ROUND_LIMIT_S = 60.0
+QUIET_LIMIT_S = 60.0
+
+log = structlog.get_logger()
+Send = Callable[[], Awaitable[Reply]]
+Outcome = Reply | VenueError
+
+
+class _Seat:
+    """Where one waiter finds his outcome."""
+
+    def __init__(self) -> None:
+        self.ready = trio.Event()
+        self.outcome: Outcome | None = None
+
+    def tell(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.ready.set()
+
+
+class Turn:
+    """A section of the session that lasts: its calls go while others wait. Fulfils `calls.Caller`."""
+
+    def __init__(self, scheduler: Scheduler, number: int) -> None:
+        self._scheduler = scheduler
+        self._number = number
+
+    async def call(self, call: Call, *, deadline_ns: int | None = None, send: Send | None = None) -> Reply:
+        """As the scheduler's; VenueUnreachable also when the section is over."""
+        return await self._scheduler.call(call, deadline_ns=deadline_ns, send=send, owner=self._number)
+
+
+class Scheduler:
+    """Carries calls in the order of their urgency within all budgets; fulfils `calls.Caller` while `run` runs."""
+
+    def __init__(self, transport: Caller, clock: Clock, budgets: Budgets) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._queue = Queue(budgets)
+        self._seats: dict[int, _Seat] = {}
+        self._sends: dict[int, Send] = {}
+        self._begun: dict[int, trio.Event] = {}
+        self._changed = trio.Event()
+        self._closed = False
+        self.on_reply: Callable[[Call, Reply], None] | None = None  # the supervisor hears of 401s here
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Let requests go until cancelled; then whoever waits is told."""
+        try:
+            async with trio.open_nursery() as nursery:
+                task_status.started()
+                while True:
+                    self._changed = trio.Event()
+                    now_ns = self._clock.now_ns()
+                    self._turn_away(now_ns)
+                    for entry in self._queue.due(now_ns):
+                        nursery.start_soon(self._carry, entry)
+                    self._begin_sections()
+                    await self._wait(self._queue.next_ns(now_ns))
+        finally:
+            self._close()
+
+    async def call(
+        self, call: Call, *, deadline_ns: int | None = None, send: Send | None = None, owner: int | None = None
+    ) -> Reply:
+        """Send once when its turn comes; see `calls.Caller`.
+
+        Args:
+            deadline_ns: After it nothing is sent any more; for a write that has left, the answer is awaited still.
+            send: Sends it instead of the transport (a login that lies beside the API).
+            owner: The section it belongs to.
+        """
+        if self._closed:
+            raise VenueUnreachable(call.name, "the session has ended")
+        waiter = self._queue.ask(call, self._clock.now_ns(), deadline_ns=deadline_ns, owner=owner)
+        seat = self._seats[waiter.number] = _Seat()
+        if send is not None:
+            self._sends[waiter.number] = send
+        self._changed.set()
+        try:
+            await seat.ready.wait()
+        finally:
+            self._queue.leave(waiter.number)
+            del self._seats[waiter.number]
+            if not self._queue.is_away(waiter.number):
+                self._sends.pop(waiter.number, None)
+            self._changed.set()
+        if isinstance(seat.outcome, Reply):
+            return seat.outcome
+        assert seat.outcome is not None
+        raise _own_copy(seat.outcome)
+
+    @asynccontextmanager
+    async def order_round(self, urgency: Urgency, *, limit_s: float = ROUND_LIMIT_S) -> AsyncIterator[Turn]:
+        """Keep /iserver to one order and its questions: only the tickle, what is not /iserver, and halts go beside it.
+
+        After `limit_s` others go on, and calls of this round that still wait are VenueUnreachable.
+        """
+        async with self._section(urgency, limit_s, whole=False) as turn:
+            yield turn
+
+    @asynccontextmanager
+    async def quiet(self, *, limit_s: float = QUIET_LIMIT_S) -> AsyncIterator[Turn]:
+        """Keep the whole session to oneself, once everything that left has come back."""
+        async with self._section(Urgency.HALT, limit_s, whole=True) as turn:
+            yield turn
+
+    def hold_writes(self, held: bool) -> None:
+        """Keep order writes waiting (until their deadlines) while the session is not up."""
+        self._queue.hold_writes(held)
+        self._changed.set()
+
+    @property
+    def penalty_until_ns(self) -> int:
+        """When the penalty box ends, or ended; 0 if it never began."""
+        return self._queue.penalty_until_ns
+
+    def waits(self) -> dict[Urgency, Waits]:
+        """Say by class how long calls waited, and what waits now."""
+        return self._queue.waits(self._clock.now_ns())
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _section(self, urgency: Urgency, limit_s: float, *, whole: bool) -> AsyncIterator[Turn]:
+        number = self._queue.claim(urgency, round(limit_s * SECOND), whole=whole)
+        begun = self._begun[number] = trio.Event()
+        self._changed.set()
+        try:
+            await begun.wait()
+            if self._closed:
+                raise VenueUnreachable("order round", "the session has ended")
+            yield Turn(self, number)
+        finally:
+            del self._begun[number]
+            self._queue.give_back(number)
+            self._changed.set()
+
+    async def _carry(self, entry: Entry) -> None:
+        call = entry.call
+        waited_s = ((entry.sent_ns or 0) - entry.asked_ns) / SECOND
+        if waited_s >= LONG_WAIT_S:
+            log.warning("call_waited", call=call.name, urgency=entry.urgency.name.lower(), waited_s=round(waited_s, 3))
+        outcome: Outcome = lost(call.name, call.kind, "the session ended before its answer", None)
+        try:
+            send = self._sends.pop(entry.seq, None)
+            outcome = await (send() if send else self._transport.call(call))
+        except VenueError as exc:
+            outcome = exc
+        finally:
+            self._heard(entry, outcome)
+
+    def _heard(self, entry: Entry, outcome: Outcome) -> None:
+        now_ns, before_ns = self._clock.now_ns(), self.penalty_until_ns
+        status = outcome.status if isinstance(outcome, Reply) else None
+        for waiter in self._queue.answered(entry.seq, now_ns, status):
+            self._tell(waiter, outcome)
+        if self.penalty_until_ns != before_ns:
+            log.error("penalty_box_opened", call=entry.call.name, ends_in_s=(self.penalty_until_ns - now_ns) / SECOND)
+        if self.on_reply is not None and isinstance(outcome, Reply):
+            self.on_reply(entry.call, outcome)
+        self._changed.set()
+
+    def _turn_away(self, now_ns: int) -> None:
+        for waiter, call in self._queue.overdue(now_ns):
+            self._tell(waiter, VenueUnreachable(call.name, "its deadline passed before an answer"))
+        for waiter, call in self._queue.orphans():
+            self._tell(waiter, VenueUnreachable(call.name, "its order round is over"))
+
+    def _begin_sections(self) -> None:
+        for number, begun in self._begun.items():
+            if self._queue.holds(number):
+                begun.set()
+
+    def _tell(self, waiter: Waiter, outcome: Outcome) -> None:
+        seat = self._seats.get(waiter.number)
+        if seat is not None:
+            seat.tell(outcome)
+
+    async def _wait(self, until_ns: int | None) -> None:
+        changed = self._changed
+
+        async def alarm(scope: trio.CancelScope) -> None:
+            if until_ns is not None:
+                await self._clock.sleep_until(until_ns)
+                scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(alarm, nursery.cancel_scope)
+            await changed.wait()
+            nursery.cancel_scope.cancel()
+
+    def _close(self) -> None:
+        self._closed = True
+        for waiter, entry in self._queue.all_waiters():
+            unsent = entry.sent_ns is None
+            self._tell(waiter, lost(entry.call.name, entry.call.kind, "the session has ended", None, unsent=unsent))
+        for begun in self._begun.values():
+            begun.set()
+
+
+def _own_copy(error: VenueError) -> VenueError:
+    """One error for each who waited: a traceback belongs to one task."""
+    for kind in (SessionUnusable, VenueUnreachable, AnswerLost):
+        if type(error) is kind:
+            return kind(error.request, error.problem)
+    return error
