@@ -82,6 +82,16 @@ class Desk:
         if pending.change is None:
             self._discard(hall, pending.bundle, reason)
 
+    def drop(self, hall: Hall, account: str) -> None:
+        """Everything of an account is to be cancelled: what waits for an answer, or to go live late, goes first."""
+        pending = self._pending
+        if pending is not None and any(part.account == account for part in pending.bundle.parts):
+            self.kill(hall)
+        for _, bundle, change in self._late:
+            if change is None and bundle.parts[0].account == account:
+                self._discard(hall, bundle, _REPLACED)
+        self._late = [late for late in self._late if late[1].parts[0].account != account]
+
     def _discard(self, hall: Hall, bundle: Bundle, reason: str) -> None:
         for part in bundle.parts:
             if part.order is not None and part.order.parked:

@@ -5,5 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from engine.gateway.calls import Route
+from engine.gateway.routes import order_reads, orders, preview
 
-ALL_ROUTES: Final[tuple[Route, ...]] = ()
+ALL_ROUTES: Final[tuple[Route, ...]] = (
+    *orders.ROUTES,
+    *order_reads.ROUTES,
+    *preview.ROUTES,
+)
