@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from ipaddress import ip_network
+from math import inf, isfinite
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
+
+Check = Callable[[Any, "Attribute[Any]", Any], None]
+
+
+def _within(least: float, most: float = inf, *, above: bool = False) -> Check:
+    """A check that a number lies in bounds; `above`: and is not the least itself."""
+
+    def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
+        if isfinite(value) and least <= value <= most and not (above and value == least):
+            return
+        bounds = f"above {least:g}" if above else f"at least {least:g}"
+        raise ValueError(
+            f"{attribute.name} must be {bounds}{'' if most == inf else f', at most {most:g}'}, not {value}"
+        )
+
+    return check
+
+
+def _zone(_: Any, attribute: Attribute[Any], value: str) -> None:
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError):
+        raise ValueError(f"{attribute.name} must be a time zone such as Europe/Zurich, not {value!r}") from None
+
+
+def _networks(_: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
+    for text in value:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError(f"{attribute.name} lists networks such as 192.168.1.0/24, not {text!r}") from None
 
 
 @frozen(kw_only=True)
@@ -24,22 +60,30 @@ class Questions:
     cross_side: bool = True  # o2137: an order that would turn a position over
     size_change_percent: Decimal = Decimal(100)  # o10138: a modification that changes the size by more
     prompt_percent: Decimal = Decimal(0)  # p12: a limit further than this is refused with a prompt; 0: never
-    expiry_s: float = 30.0  # an unanswered question is gone after this long
-    late_live: float = 0.0  # chance that a reply ends in 503 and its order goes live later
+    expiry_s: float = field(
+        default=30.0, validator=_within(0, above=True)
+    )  # an unanswered question is gone after this long
+    late_live: float = field(
+        default=0.0, validator=_within(0, 1)
+    )  # chance that a reply ends in 503 and its order goes live later
 
 
 @frozen(kw_only=True)
 class SessionRules:
     """Lifetimes of the two tiers, in seconds of the gateway's clock."""
 
-    idle_s: float = 360.0
-    life_s: float = 86_400.0
-    settle_s: float = 4.0  # `no bridge` this long after an init of a session that was down
-    reset_hour: int = 1  # nightly reset of the brokerage tier, local hour of `reset_zone`; -1: never
-    reset_zone: str = "America/New_York"
-    reset_s: float = 60.0
-    person_s: float | None = 120.0  # a played person logs in again so long after a loss; None: never
-    stream_s: float = 600.0  # an `smd` stream ends silently after this long
+    idle_s: float = field(default=360.0, validator=_within(0, above=True))
+    life_s: float = field(default=86_400.0, validator=_within(0, above=True))
+    settle_s: float = field(
+        default=4.0, validator=_within(0)
+    )  # `no bridge` this long after an init of a session that was down
+    reset_hour: int = field(default=1, validator=_within(-1, 23))  # nightly reset of the brokerage tier; -1: never
+    reset_zone: str = field(default="America/New_York", validator=_zone)
+    reset_s: float = field(default=60.0, validator=_within(0))
+    person_s: float | None = 120.0  # a played person logs in again so long after a loss; below 0 or None: never
+    stream_s: float = field(
+        default=600.0, validator=_within(0, above=True)
+    )  # an `smd` stream ends silently after this long
 
 
 @frozen(kw_only=True)
@@ -47,10 +91,10 @@ class Pacing:
     """Budgets. `penalty_after` requests over budget within a minute put the client in the box; 0: never."""
 
     on: bool = True
-    global_per_s: int = 10
-    direct_per_s: int = 50  # without a gateway process in between (OAuth)
-    penalty_after: int = 0
-    penalty_s: float = 600.0
+    global_per_s: int = field(default=10, validator=_within(1))
+    direct_per_s: int = field(default=50, validator=_within(1))  # without a gateway process in between (OAuth)
+    penalty_after: int = field(default=0, validator=_within(0))
+    penalty_s: float = field(default=600.0, validator=_within(0))
 
 
 @frozen(kw_only=True)
@@ -58,36 +102,36 @@ class Streams:
     """How the websocket behaves. Times in seconds of the gateway's clock."""
 
     binary: bool = False  # frames with the binary opcode, as gateways have been seen to send
-    conflation_s: float = 0.5  # at most one frame a conid in this time
-    heartbeat_s: float = 10.0
-    account_s: float = 10.0  # between frames of summary and ledger
-    tics: int = 1  # answers to one `tic`; gateways have been seen to give 4
-    backlog: int = 5_000  # frames kept for a slow client; one more and its connection is closed
+    conflation_s: float = field(default=0.5, validator=_within(0))  # at most one frame a conid in this time
+    heartbeat_s: float = field(default=10.0, validator=_within(0, above=True))
+    account_s: float = field(default=10.0, validator=_within(0, above=True))  # between frames of summary and ledger
+    tics: int = field(default=1, validator=_within(1, 10))  # answers to one `tic`; gateways have been seen to give 4
+    backlog: int = field(default=5_000, validator=_within(10))  # frames kept for a slow client, else it is cut off
 
 
 @frozen(kw_only=True)
 class Options:
     """All that a gateway is told at its start."""
 
-    profile: str = "observed"  # or "documented"
-    auth: str = "gateway"  # or "oauth1", "oauth2"
+    profile: Literal["observed", "documented"] = "observed"
+    auth: Literal["gateway", "oauth1", "oauth2"] = "gateway"
     username: str = "simuser"
-    accounts: int = 1
+    accounts: int = field(default=1, validator=_within(1, 100))
     first_account: str = "DU1234567"
     cash: dict[str, Decimal] = field(factory=lambda: {"USD": Decimal(1_000_000)})
     base: str = "USD"
-    speed: float = 1.0
+    speed: float = field(default=1.0, validator=_within(0, above=True))
     seed: int = 7
     questions: Questions = field(factory=Questions)
     session: SessionRules = field(factory=SessionRules)
     pacing: Pacing = field(factory=Pacing)
     streams: Streams = field(factory=Streams)
-    allow: tuple[str, ...] = ("127.0.0.0/8", "::1/128")  # networks that may call, with auth "gateway"
+    # Networks that may call, with auth "gateway".
+    allow: tuple[str, ...] = field(default=("127.0.0.0/8", "::1/128"), validator=_networks)
     margin_initial: Decimal = Decimal("0.5")
     margin_maintenance: Decimal = Decimal("0.25")
-    commission_delay_s: float = 2.0  # how long after a fill its commission is told
+    commission_delay_s: float = field(default=2.0, validator=_within(0))  # how long after a fill its commission is told
     behind_the_curtain: bool = True  # the /sim endpoints
-    sim_faults: dict[str, object] | None = None
 
     @property
     def observed(self) -> bool:

@@ -267,8 +267,9 @@ class Session:
             self._drop(now_ns)
         self.login_ns = None
         self.portfolio_read = False
-        if self._options.auth == "gateway" and self._rules.person_s is not None:
-            self._person_ns = now_ns + int(self._rules.person_s * _S)
+        wait_s = self._rules.person_s
+        if self._options.auth == "gateway" and wait_s is not None and wait_s >= 0:
+            self._person_ns = now_ns + int(wait_s * _S)
         self._turns.append(Turn(now_ns, "lost"))
 
     def _nightly(self, now_ns: int) -> None:
