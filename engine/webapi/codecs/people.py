@@ -1,9 +1,9 @@
-"""What people keep at the venue: alerts, notifications, watchlists, advisors' groups and models."""
+"""What people keep at the venue: alerts, notifications, watchlists, advisors' groups."""
 
 from __future__ import annotations
 
 from engine.webapi.codecs import reading
-from engine.webapi.facts.advisor import AdvisorDone, AllocatableAccount, Group, GroupHead, ModelHead, Models, Presets
+from engine.webapi.facts.advisor import AdvisorDone, AllocatableAccount, Group, GroupHead, Presets
 from engine.webapi.facts.alerts import AlertAnswer, AlertDetail, AlertRow
 from engine.webapi.facts.fyi import Delivery, Disclaimer, FyiDone, FyiSetting, Notification, Unread
 from engine.webapi.facts.watchlists import Watchlist, WatchlistGone, WatchlistHead
@@ -27,8 +27,6 @@ groups = reading.many(GroupHead, "data")
 group = reading.one(Group)
 advisor_done = reading.one(AdvisorDone)
 presets = reading.one(Presets)
-models = reading.one(Models)
-model = reading.one(ModelHead)
 
 
 def fyi_done(body: bytes) -> FyiDone | Unreadable:

@@ -1,4 +1,4 @@
-"""Allocation groups, presets and models of advisors."""
+"""Allocation groups and presets of advisors."""
 
 from __future__ import annotations
 
@@ -49,8 +49,6 @@ class AdvisorDone(Fact, frozen=True, kw_only=True):
     """Answer to a change."""
 
     success: bool | None = None
-    request_id: Annotated[int | None, wire("reqID")] = None
-    text: Annotated[str, wire("error")] = ""
 
 
 class Presets(Fact, frozen=True, kw_only=True):
@@ -61,22 +59,3 @@ class Presets(Fact, frozen=True, kw_only=True):
     group_proportional: Annotated[bool | None, wire("group_proportional_allocation")] = None
     profiles_auto_close: Annotated[bool | None, wire("profiles_auto_close_positions")] = None
     strict_credit_check: bool | None = None
-
-
-class ModelHead(Fact, frozen=True, kw_only=True):
-    """A model portfolio."""
-
-    name: Annotated[str, wire("model")]
-    description: Annotated[str, wire("desc")] = ""
-    net_liquidation: Annotated[Decimal | None, wire("nlv")] = None
-    accounts: Annotated[int | None, wire("numAccounts")] = None
-    static: Annotated[bool | None, wire("isStatic")] = None
-    mismatch: bool | None = None
-
-
-class Models(Fact, frozen=True, kw_only=True):
-    """All model portfolios."""
-
-    models: tuple[ModelHead, ...]
-    currency: Annotated[str, wire("baseCcy")] = ""
-    master: Annotated[str, wire("masterAccount")] = ""
