@@ -1,0 +1,209 @@
+"""The order desk: it takes approved requests to a venue that asks questions, one order write at a time.
+
+A core. What happens comes in by its methods, in the order in which it became known; what is to be done is in `take`.
+The caller stores `book.facts` before it acts on anything. Its parts: `writer` (rounds and replies), `canceller`,
+`follower` (the venue's word), `doubts`, `census` (brackets) and `identity` (which order is which).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import field, frozen
+
+from engine.domain.brokerage import (
+    CancelAnswer,
+    ExecutionsKnown,
+    NotYetKnown,
+    OrdersKnown,
+    VenueExecution,
+    VenueOrder,
+    WriteAnswer,
+)
+from engine.domain.facts import Answer, ProvedAbsent
+from engine.domain.messages import CancelRequest, Request, Update
+from engine.domain.moments import END_OF_TIME_NS
+from engine.domain.order import CLOSED, State
+from engine.orders.actions import Action, JudgeAgain, ReadExecutions, ReadOrders
+from engine.orders.canceller import Canceller, CancelSettings
+from engine.orders.census import Census, CensusPolicy
+from engine.orders.doubt import Doubts, DoubtSettings
+from engine.orders.following import Follower, FollowSettings
+from engine.orders.identity import Identity
+from engine.orders.live import LiveOrders
+from engine.orders.replies import ReplyPolicy
+from engine.orders.slate import Slate
+from engine.orders.writer import Conditions, Unsent, Writer
+
+
+@frozen(kw_only=True)
+class DeskSettings:
+    """`[orders]`: how the desk waits, doubts and looks after brackets."""
+
+    cancel: CancelSettings = field(factory=CancelSettings)
+    doubt: DoubtSettings = field(factory=DoubtSettings)
+    follow: FollowSettings = field(factory=FollowSettings)
+    census: CensusPolicy = CensusPolicy.CANCEL_ENTRY
+
+
+class Desk:
+    """Requests in, requests out; between them rounds, replies, doubts and the venue's word.
+
+    Args:
+        book: The orders; what the journal knew has been adopted.
+        conditions: What holds for a ticket, by the names of `questions.CONDITIONS`; asked when a question comes.
+    """
+
+    def __init__(self, book: LiveOrders, policy: ReplyPolicy, settings: DeskSettings, conditions: Conditions) -> None:
+        self.book = book
+        self.identity = Identity(book.book)
+        self.doubts = Doubts(settings.doubt)
+        self.follower = Follower(book, self.identity, self.doubts, settings.follow)
+        self._slate = Slate(book)
+        self._slate.follow_up = self._after
+        self._census = Census(settings.census)
+        self._canceller = Canceller(self._slate, self.identity, self.doubts, self.follower, settings.cancel)
+        self._writer = Writer(
+            self._slate,
+            self.identity,
+            self.doubts,
+            self.follower,
+            self._census,
+            policy,
+            conditions,
+            name_s=settings.follow.echo_s,
+            cancels_wait=lambda: bool(self._canceller.wanted),
+        )
+
+    def take(self) -> tuple[list[Action], list[Update]]:
+        """What is to be done and told, once."""
+        return self._slate.take()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a round is under way."""
+        return self._writer.round is not None
+
+    def next_ns(self) -> int:
+        """When `tick` is wanted next; the end of time if nothing waits."""
+        times = (self.doubts.next_ns(), self.follower.next_ns(), *self._writer.times(), *self._canceller.times())
+        return min(times, default=END_OF_TIME_NS)
+
+    # --- what is wanted -----------------------------------------------------------------------------------------
+
+    def submit(self, requests: Iterable[Request], now_ns: int) -> None:
+        """Take over approved requests."""
+        for request in requests:
+            if isinstance(request, CancelRequest):
+                self._canceller.want(request.coid, now_ns, urgent=False)
+            else:
+                self._writer.push(request)
+        self._go_on(now_ns)
+
+    def cancel_now(self, coids: Iterable[str], now_ns: int) -> None:
+        """Cancel for a halt or by risk: nothing waits, and tickets that have not left never do."""
+        for coid in coids:
+            self._kill(coid, now_ns)
+        self._go_on(now_ns)
+
+    def session(self, up: bool, now_ns: int) -> None:
+        """The session can take orders from now on, or can't."""
+        self._writer.up = up
+        self._writer.stream_since_ns = now_ns if up else None
+        if up and self.doubts.cases:
+            self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
+        self._go_on(now_ns)
+
+    def answer_question(self, number: int, yes: bool, now_ns: int) -> bool:
+        """An operator has answered; False if the question is no longer open."""
+        taken = self._writer.answer_question(number, yes, now_ns)
+        self._go_on(now_ns)
+        return taken
+
+    # --- what the venue says ------------------------------------------------------------------------------------
+
+    def answered(self, number: int, answer: WriteAnswer | Unsent, now_ns: int) -> None:
+        """The round's write or reply has come to this; `Unclear` stands for silence too."""
+        self._writer.answered(number, answer, now_ns)
+        self._go_on(now_ns)
+
+    def cancel_answered(self, coid: str, answer: CancelAnswer, now_ns: int) -> None:
+        """What became of a request to cancel; its end comes by rows."""
+        self._canceller.answered(coid, answer, now_ns)
+
+    def rows(self, rows: Sequence[VenueOrder], now_ns: int) -> None:
+        """Order rows of the stream."""
+        self._apply(self.follower.rows(rows, now_ns), now_ns)
+
+    def executions(self, rows: Sequence[VenueExecution], now_ns: int) -> None:
+        """Executions of the stream."""
+        self._apply(self.follower.executions(rows, now_ns), now_ns)
+
+    def orders_read(self, view: OrdersKnown | NotYetKnown, now_ns: int) -> None:
+        """A list of orders."""
+        self._apply(self.follower.orders_read(view, now_ns), now_ns)
+        if isinstance(view, OrdersKnown):
+            self._canceller.dead_ends(view, now_ns)
+            self._after(now_ns)
+
+    def executions_read(self, view: ExecutionsKnown | NotYetKnown, now_ns: int) -> None:
+        """A list of executions."""
+        self._apply(self.follower.executions_read(view, now_ns), now_ns)
+
+    def order_read(self, copy: VenueOrder | None, order_id: str, now_ns: int) -> None:
+        """One order's page; None if it could not be read."""
+        if copy is not None:
+            self._apply(self.follower.rows([copy], now_ns), now_ns)
+        self._writer.copy_read(order_id, copy, now_ns)
+        self._go_on(now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Time has passed."""
+        self._writer.tick(now_ns)
+        if self.doubts.due(now_ns) and self._writer.up:
+            self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
+        for coid in self.doubts.overdue(now_ns):
+            self._slate.alert("DOUBT", "an order has been in doubt for long: look at the venue", coid)
+        self._apply(self.follower.tick(now_ns), now_ns)
+
+    # --- common -------------------------------------------------------------------------------------------------
+
+    def _go_on(self, now_ns: int) -> None:
+        """Send what may be sent: cancels first, then the next order write."""
+        self._canceller.send(self._writer, now_ns)
+        self._writer.go_on(now_ns)
+
+    def _kill(self, coid: str, now_ns: int) -> None:
+        state = self.book.book[coid].state
+        if state not in CLOSED:
+            if state is not State.CREATED:
+                self._slate.kill(coid, now_ns)
+            self._canceller.want(coid, now_ns, urgent=True)
+
+    def _apply(self, read: tuple[list[Answer], list[Action]], now_ns: int) -> None:
+        facts, actions = read
+        self._slate.actions += actions
+        self._slate.say(facts)
+        absent = self.doubts.proved_absent(now_ns)
+        for coid in absent:
+            self._slate.alert("LOST", "an order whose answer was lost never reached the venue", coid)
+        self._slate.say(ProvedAbsent(coid=coid, ts_ns=now_ns) for coid in absent)
+        for coid in self.follower.adopted:
+            self._kill(coid, now_ns)
+        self.follower.adopted.clear()
+        self._canceller.haunt(sorted(self.follower.zombies), now_ns)
+        self._go_on(now_ns)
+
+    def _after(self, now_ns: int) -> None:
+        """What follows from new states: doubts that have ended, wishes whose turn has come, brackets without a stop."""
+        book = self.book.book
+        for coid in [coid for coid in self.doubts.cases if book[coid].state in CLOSED]:
+            self.doubts.found(coid)
+        for coid in list(self.book.wishes):
+            wish = self.book.take_wish(coid)
+            if wish is not None:
+                self._slate.actions.append(JudgeAgain(wish))
+        for finding in self._census.look(book):
+            self._slate.actions += finding.actions
+            for coid in finding.cancels:
+                self._kill(coid, now_ns)

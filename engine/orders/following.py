@@ -1,0 +1,298 @@
+"""What the venue's rows and executions mean for our orders: the facts that follow from them, each once.
+
+Status comes from rows, quantity from executions; where they disagree we read until they don't. A row tells how things
+stand, not what happened, so facts are only made where our order is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from engine.domain.brokerage import ExecutionsKnown, NotYetKnown, OrdersKnown, VenueExecution, VenueOrder
+from engine.domain.facts import Accepted, Answer, Cancelled, Filled, Modified, ModifyRefused, Pending, Refused
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
+from engine.domain.order import CLOSED, Order, State
+from engine.orders.actions import Action, Alert, ReadExecutions, ReadOrder, ReadOrders
+from engine.orders.comparing import differences
+from engine.orders.doubt import Doubts
+from engine.orders.identity import Identity
+from engine.orders.live import LiveOrders
+
+WORKING: Final = frozenset({"submitted", "partiallyfilled"})
+HELD: Final = frozenset({"presubmitted", "pendingsubmit", "warnstate"})
+DEAD: Final = frozenset({"cancelled", "apicancelled", "expired"})
+TURNED_DOWN: Final = frozenset({"rejected", "failed"})
+_NO_ECHO: Final = "its modification was acknowledged and does not show"
+_DRIFT: Final = "the venue's copy is another order than ours"
+_STEADY: Final = frozenset({State.WORKING, State.PENDING_SUBMIT})
+_UNSEEN: Final = frozenset({State.SENT, State.IN_DOUBT, State.LOST})
+
+
+@frozen(kw_only=True)
+class FollowSettings:
+    """`[orders.follow]`, seconds of the venue's clock: how long an order may read inactive before it counts as refused,
+    how long fills that a row tells of may lack their executions, and how long a modification may lack its echo."""
+
+    inactive_s: float = 8.0
+    executions_s: float = 2.0
+    echo_s: float = 10.0
+
+
+class Follower:
+    """Turns the venue's word into facts. `asking` names orders whose question is open: inactive is no refusal there."""
+
+    def __init__(self, book: LiveOrders, identity: Identity, doubts: Doubts, settings: FollowSettings) -> None:
+        self._book = book
+        self._identity = identity
+        self._doubts = doubts
+        self._settings = settings
+        self.asking: frozenset[str] = frozenset()
+        self.adopted: list[str] = []  # proved absent, and here after all: to be cancelled
+        self.seen_dead_end: set[str] = set()  # asked to cancel, turned down: the next reading decides
+        self.lost_modifies: set[str] = set()  # a modification of theirs was given up, and may yet arrive
+        self.zombies: set[str] = set()  # live at the venue in a form that is not ours: to be cancelled
+        self._inactive: dict[str, int] = {}
+        self._short: dict[str, int] = {}  # fills told of without executions, and when to read
+        self._echoes: dict[str, int] = {}  # acknowledged modifications that do not show yet, and when to look
+        self._looked: dict[str, int] = {}  # of these the ones we have asked for, and when
+        self._strangers: set[str] = set()
+        self._revisions: dict[str, str] = {}
+
+    # --- rows ---------------------------------------------------------------------------------------------------
+
+    def rows(self, rows: Iterable[VenueOrder], now_ns: int) -> tuple[list[Answer], list[Action]]:
+        """Read order rows, of the stream or of a list."""
+        facts: list[Answer] = []
+        actions: list[Action] = []
+        for row in rows:
+            coid = self._identity.see(row)
+            if coid is None:
+                self._stranger(row, now_ns, actions)
+                continue
+            copy = self._identity.copies[row.order_id]
+            self._one(coid, copy, now_ns, facts, actions)
+        return facts, actions
+
+    def _one(self, coid: str, copy: VenueOrder, now_ns: int, facts: list[Answer], actions: list[Action]) -> None:
+        order = self._book.book[coid]
+        status = _plain(copy.status)
+        case = self._doubts.cases.get(coid)
+        modified = case is not None and case.modify
+        if status and not modified and self._doubts.found(coid):
+            self._book.facts.append((now_ns, "found", coid, copy))
+        if status and self._doubts.late(coid):
+            self.adopted.append(coid)
+            actions.append(
+                Alert("LATE_ORDER", "an order that had been proved absent has turned up: it is cancelled", coid)
+            )
+        if status != "inactive":
+            self._inactive.pop(coid, None)
+        if status in WORKING or (status in HELD and order.state is State.LOST):
+            if order.state in _UNSEEN or order.state is State.PENDING_SUBMIT:
+                facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
+        elif status in HELD:
+            if order.state in _UNSEEN and not modified:
+                facts.append(Pending(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
+        elif status in DEAD:
+            if order.state not in CLOSED:
+                facts.append(Cancelled(coid=coid, ts_ns=now_ns, reason=copy.reason or "cancelled"))
+        elif status in TURNED_DOWN:
+            if order.state not in CLOSED:
+                facts.append(Refused(coid=coid, ts_ns=now_ns, code="VENUE", reason=copy.reason or "rejected"))
+        elif status == "inactive" and order.state not in CLOSED and coid not in self.asking:
+            self._inactive.setdefault(coid, now_ns + round(self._settings.inactive_s * NS_PER_S))
+        if copy.filled is not None and copy.filled > order.filled:
+            self._short.setdefault(coid, now_ns + round(self._settings.executions_s * NS_PER_S))
+        else:
+            self._short.pop(coid, None)
+        if modified and (status in WORKING or status in HELD or status == "filled"):
+            self._which_ticket(order, copy, now_ns, facts)
+        self._echo(order, copy)
+        self._drift(order, copy, actions)
+
+    def _drift(self, order: Order, copy: VenueOrder, actions: list[Action]) -> None:
+        """The copy goes on being another order than ours: a modification arrived after we gave it up, or a person's."""
+        coid = order.coid
+        if _plain(copy.status) not in WORKING | HELD or coid in self._doubts.cases or coid in self.asking:
+            return
+        differs = order.state is not State.LOST and (
+            order.state in CLOSED
+            or (order.state in _STEADY and copy.total is not None and copy.total != order.ticket.quantity)
+        )
+        if not differs or copy.seen_ns < order.updated_ns + round(self._settings.echo_s * NS_PER_S):
+            return
+        if coid not in self.zombies and self._book.frozen.get(coid) != _DRIFT:
+            actions.append(Alert("DRIFT", _DRIFT, coid))
+            self._book.frozen.setdefault(coid, _DRIFT)
+        if order.state in CLOSED or coid in self.lost_modifies:
+            self.zombies.add(coid)
+
+    def _which_ticket(self, order: Order, copy: VenueOrder, now_ns: int, facts: list[Answer]) -> None:
+        """A modification whose answer was lost: the copy tells which ticket is in force."""
+        case = self._doubts.cases[order.coid]
+        if copy.seen_ns <= case.since_ns:
+            return
+        parent = self._identity.parent_id(order)
+        if order.wanted is not None and not differences(order, order.wanted, copy, parent_id=parent):
+            facts.append(Modified(coid=order.coid, ts_ns=now_ns))
+        elif not self._doubts.settled(case, copy.seen_ns) and _plain(copy.status) != "filled":
+            return  # it may still be on its way
+        elif not differences(order, order.ticket, copy, parent_id=parent):
+            reason = "its answer was lost, and the order is as it was"
+            facts.append(ModifyRefused(coid=order.coid, ts_ns=now_ns, code="NOT_DONE", reason=reason))
+        else:
+            return
+        self._doubts.found(order.coid)
+
+    # --- modifications, afterwards ------------------------------------------------------------------------------
+
+    def expect_echo(self, coid: str, now_ns: int) -> None:
+        """A modification was acknowledged: the venue's copy must come to read like our ticket."""
+        self._echoes[coid] = now_ns + round(self._settings.echo_s * NS_PER_S)
+        self._looked.pop(coid, None)
+
+    def _echo(self, order: Order, copy: VenueOrder) -> None:
+        if order.coid in self._echoes and (
+            order.state in CLOSED
+            or not differences(order, order.ticket, copy, parent_id=self._identity.parent_id(order))
+        ):
+            del self._echoes[order.coid]
+            self._looked.pop(order.coid, None)
+            if self._book.frozen.get(order.coid) == _NO_ECHO:
+                del self._book.frozen[order.coid]
+
+    def distrust(self, coid: str, now_ns: int) -> None:
+        """A cancellation was turned down: the next reading decides whether the order lives."""
+        self.seen_dead_end.add(coid)
+        self._short.setdefault(coid, now_ns)
+
+    # --- executions ---------------------------------------------------------------------------------------------
+
+    def executions(self, rows: Iterable[VenueExecution], now_ns: int) -> tuple[list[Answer], list[Action]]:
+        """Read executions, of the stream or of a list; each is booked exactly once."""
+        facts: list[Answer] = []
+        actions: list[Action] = []
+        for row in rows:
+            coid = self._identity.whose(row.order_id, row.coid)
+            if coid is None:
+                if row.execution_id not in self._strangers:
+                    self._strangers.add(row.execution_id)
+                    self._book.facts.append((now_ns, "foreign_execution", row.order_id, row))
+                    actions.append(
+                        Alert("FOREIGN_EXECUTION", f"an execution of order {row.order_id}, which is not ours")
+                    )
+                continue
+            case = self._doubts.cases.get(coid)
+            if case is not None and not case.modify:  # of a modification it says nothing: the order was known
+                self._doubts.found(coid)
+                self._book.facts.append((now_ns, "found", coid, row))
+            if self._doubts.late(coid):
+                self.adopted.append(coid)
+                actions.append(Alert("LATE_ORDER", "an order that had been proved absent has filled", coid))
+            if self._corrected(row, coid, now_ns, actions) or self._book.heard(row.execution_id):
+                continue
+            instrument_conid = self._book.book[coid].ticket.conid
+            facts.append(
+                Filled(
+                    coid=coid,
+                    ts_ns=row.ts_ns,
+                    exec_id=row.execution_id,
+                    conid=instrument_conid,
+                    side=row.side,
+                    quantity=row.size,
+                    price=row.price,
+                )
+            )
+        return facts, actions
+
+    def _corrected(self, row: VenueExecution, coid: str, now_ns: int, actions: list[Action]) -> bool:
+        """An id whose last part has been raised corrects an earlier execution: a person settles that."""
+        stem, _, _ = row.execution_id.rpartition(".")
+        known = self._revisions.setdefault(stem, row.execution_id) if stem.count(".") >= 2 else row.execution_id
+        if known == row.execution_id:
+            return False
+        if row.execution_id not in self._strangers:
+            self._strangers.add(row.execution_id)
+            self._book.facts.append((now_ns, "correction", coid, row))
+            actions.append(Alert("CORRECTION", f"execution {known} was corrected by {row.execution_id}", coid))
+        return True
+
+    # --- readings -----------------------------------------------------------------------------------------------
+
+    def orders_read(self, view: OrdersKnown | NotYetKnown, now_ns: int) -> tuple[list[Answer], list[Action]]:
+        """Take in a list of orders; only a primed one proves absence."""
+        facts, actions = self.rows(view.orders, now_ns)
+        if isinstance(view, OrdersKnown):
+            self._doubts.orders_read(self._identity.present(view.orders), view.as_of_ns)
+        return facts, actions
+
+    def executions_read(self, view: ExecutionsKnown | NotYetKnown, now_ns: int) -> tuple[list[Answer], list[Action]]:
+        """Take in a list of executions; only a primed one proves absence."""
+        facts, actions = self.executions(view.executions, now_ns)
+        if isinstance(view, ExecutionsKnown):
+            present = {c for e in view.executions if (c := self._identity.whose(e.order_id, e.coid)) is not None}
+            self._doubts.executions_read(present, view.as_of_ns)
+        return facts, actions
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> tuple[list[Answer], list[Action]]:
+        """What has waited long enough."""
+        facts: list[Answer] = []
+        actions: list[Action] = []
+        for coid in [coid for coid, at in self._inactive.items() if now_ns >= at]:
+            del self._inactive[coid]
+            order, copy = self._book.book[coid], self._identity.copy(coid)
+            if order.state not in CLOSED and coid not in self.asking:
+                self._doubts.found(coid)
+                reason = (copy.reason if copy else None) or "the venue lists it as inactive"
+                facts.append(Refused(coid=coid, ts_ns=now_ns, code="INACTIVE", reason=reason))
+        if any(now_ns >= at for at in self._short.values()):
+            again = now_ns + 3 * round(self._settings.executions_s * NS_PER_S)
+            self._short = {c: max(at, again) for c, at in self._short.items() if self._is_short(c)}
+            if self._short:
+                actions.append(ReadExecutions("a row tells of fills without executions"))
+                actions.append(ReadOrders("a row tells of fills without executions"))
+        for coid in [coid for coid, at in self._echoes.items() if now_ns >= at]:
+            self._echoes[coid] = now_ns + round(self._settings.echo_s * NS_PER_S)
+            copy = self._identity.copy(coid)
+            asked_ns = self._looked.setdefault(coid, now_ns)
+            if (
+                copy is not None
+                and copy.seen_ns > asked_ns
+                and self._book.frozen.setdefault(coid, _NO_ECHO) == _NO_ECHO
+            ):
+                self._looked[coid] = now_ns
+                actions.append(Alert("NO_ECHO", "a modification was acknowledged, and the venue's copy differs", coid))
+            actions.append(ReadOrder(self._identity.id_of[coid], "an acknowledged modification does not show"))
+        return facts, actions
+
+    def _is_short(self, coid: str) -> bool:
+        copy = self._identity.copy(coid)
+        if coid in self.seen_dead_end:
+            return self._book.book[coid].state not in CLOSED
+        return copy is not None and copy.filled is not None and copy.filled > self._book.book[coid].filled
+
+    def next_ns(self) -> int:
+        """When something is due."""
+        times = (*self._inactive.values(), *self._short.values(), *self._echoes.values())
+        return min(times, default=END_OF_TIME_NS)
+
+    def _stranger(self, row: VenueOrder, now_ns: int, actions: list[Action]) -> None:
+        if row.order_id not in self._strangers:
+            self._strangers.add(row.order_id)
+            self._book.facts.append((now_ns, "foreign_order", row.order_id, row))
+            actions.append(Alert("FOREIGN_ORDER", f"order {row.order_id} is not ours"))
+
+
+def alive(copy: VenueOrder | None) -> bool:
+    """Whether the venue's copy of an order may still trade."""
+    return copy is not None and _plain(copy.status) in WORKING | HELD
+
+
+def _plain(status: str | None) -> str:
+    """A status word without case and blanks; spelling differs by surface."""
+    return "" if status is None else status.replace(" ", "").lower()

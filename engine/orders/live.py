@@ -1,0 +1,104 @@
+"""The book of orders for a venue over a wire: an order is `created` until its ticket leaves, and wishes can wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from engine.domain.facts import CancelAsked, Sent
+from engine.domain.messages import (
+    Approved,
+    Cancel,
+    CancelRequest,
+    Modify,
+    Place,
+    PlaceRequest,
+    Request,
+    Update,
+    Verdict,
+)
+from engine.domain.order import CLOSED, Order, State
+from engine.errors import InvariantBroken
+from engine.orders.manager import OrderManager
+
+# A modification waits while the ticket has not left or another one is unanswered; the newest wish wins.
+_WAITING: Final = frozenset({State.CREATED, State.SENT, State.PENDING_MODIFY})
+
+
+class LiveOrders(OrderManager):
+    """The order manager's book, live. `wishes` holds, by coid, modifications that wait for an earlier answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wishes: dict[str, Modify] = {}
+
+    def adopt(self, orders: Iterable[Order], executions: Iterable[str]) -> None:
+        """Take over the orders that the journal knows, before anything else happens."""
+        if self._book:
+            raise InvariantBroken("orders are adopted at the start, into an empty book")
+        for order in orders:
+            self._book[order.coid] = order
+            self._said[order.coid] = [order.updated_ns, order.state, "Adopted"]
+        self._executions.update(executions)
+
+    def heard(self, execution_id: str) -> bool:
+        """Whether an execution has been booked."""
+        return execution_id in self._executions
+
+    def executed(self) -> Mapping[str, None]:
+        """Ids of all executions booked so far."""
+        return dict.fromkeys(self._executions)
+
+    def act(self, verdicts: Iterable[Verdict], now_ns: int) -> tuple[list[Request], list[Update]]:
+        """Carry out what was approved; a modification that has to wait is put aside and comes back through the gate."""
+        now: list[Verdict] = []
+        for verdict in verdicts:
+            if isinstance(verdict, Approved) and isinstance(verdict.intent, Modify):
+                wish = verdict.intent
+                order = self._book.get(wish.coid)
+                if order is not None and order.state in _WAITING and wish.coid not in self.frozen:
+                    earlier = self.wishes.get(wish.coid)
+                    if earlier is not None:
+                        wish = Modify(wish.coid, wish.strategy, {**earlier.changes, **wish.changes})
+                    self.wishes[wish.coid] = wish
+                    self.facts.append((now_ns, "wish", wish.coid, wish))
+                    continue
+            now.append(verdict)
+        return super().act(now, now_ns)
+
+    def take_wish(self, coid: str) -> Modify | None:
+        """The modification that has waited for this order, if it may be asked for now."""
+        order = self._book[coid]
+        if order.state in CLOSED:
+            self.wishes.pop(coid, None)
+            return None
+        return None if order.state in _WAITING else self.wishes.pop(coid, None)
+
+    def sent(self, coids: Iterable[str], now_ns: int) -> list[Update]:
+        """Their tickets are about to leave."""
+        return [self._advance(self._book[coid], Sent(coid=coid, ts_ns=now_ns)) for coid in coids]
+
+    def act_cancel(self, coid: str, now_ns: int) -> list[Update]:
+        """We want an open order dead, without an intent of a strategy's: note it, and tell what became of the order."""
+        order = self._book[coid]
+        self.facts.append((now_ns, "cancel", coid, None))
+        return [self._advance(order, CancelAsked(coid=coid, ts_ns=now_ns))]
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def _place(self, intent: Place, now_ns: int, requests: list[Request]) -> None:
+        self.facts.append((now_ns, "approved", intent.tickets[0].coid, intent))
+        for ticket in intent.tickets:
+            coid = ticket.coid
+            if coid in self._book:
+                raise InvariantBroken(f"the client order id {coid} was given twice")
+            self._book[coid] = Order(ticket=ticket, created_ns=now_ns, updated_ns=now_ns)
+            self._said[coid] = [now_ns, State.CREATED, "Created"]
+        requests.append(PlaceRequest(intent.tickets))
+
+    def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request]) -> None:
+        order = self._book.get(intent.coid)
+        if order is not None and order.state is State.CREATED:
+            requests.append(CancelRequest(intent.coid))  # it never leaves: the desk withdraws it
+            return
+        super()._cancel(intent, now_ns, requests)
