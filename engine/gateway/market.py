@@ -1,86 +1,59 @@
-"""What a price is measured against: the touch of a contract, that of a combo worked out from its legs."""
+"""What a market is to the exchange, whether recorded or made up: contracts, and chunks of rows as time goes on."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Final
+from collections.abc import Mapping
+from typing import Protocol
 
-import msgspec
+from engine.domain.columns import Chunk
+from engine.domain.sessions import Sessions
+from engine.gateway.board import Figures
+from engine.gateway.quoting import Block
+from engine.gateway.records import Contract
 
-from engine.gateway.records import Exchange, Top
 
-_NAN: Final = float("nan")
-
-
-class Touch(msgspec.Struct, frozen=True):
-    """Bid, ask and last as money; None where there is none. `open_market`: regular hours are on."""
-
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    last: Decimal | None = None
-    open_market: bool = True
+class MarketFeed(Protocol):
+    """A market, played forwards. Its rows are a function of what it was opened with: never of how it is asked."""
 
     @property
-    def known(self) -> bool:
-        """Whether there is any data."""
-        return not (self.bid is None and self.ask is None and self.last is None)
+    def contracts(self) -> Mapping[int, Contract]:
+        """What it lists, by conid."""
 
     @property
-    def middle(self) -> Decimal | None:
-        """The middle of the quote; without one, the last trade, or the one side there is."""
-        if self.bid is not None and self.ask is not None:
-            return (self.bid + self.ask) / 2
-        return next((price for price in (self.last, self.bid, self.ask) if price is not None), None)
+    def start_ns(self) -> int:
+        """When a fresh gateway's clock starts."""
 
-    def price(self, *, buy: bool) -> Decimal | None:
-        """What a market order would get about now."""
-        for price in (self.ask if buy else self.bid, self.last, self.middle):
-            if price is not None:
-                return price
-        return None
+    def open(self, now_ns: int) -> Mapping[int, Figures]:
+        """Begin (again) at a time: what is known by then of the conids that are played; rows after it follow."""
 
+    def take(self, until_ns: int) -> Chunk | None:
+        """The next chunk, if its rows may begin by a time; None if there is none so far. Chunks end at midnights."""
 
-def touch(exchange: Exchange, conid: int) -> Touch:
-    """The touch of a contract as of now."""
-    contract = exchange.contracts.get(conid)
-    if contract is None:
-        return Touch()
-    instrument = contract.instrument
-    top = exchange.top(conid)
-    if top is None and instrument.legs:
-        top = _net(exchange, conid)
-    if top is None:
-        return Touch()
-    bid, ask, last = (None if price != price else instrument.price(price) for price in (top.bid, top.ask, top.last))
-    return Touch(bid, ask, last, top.open_market)
+    def peek_ns(self) -> int:
+        """When the next chunk may begin; the end of time after the last."""
 
+    def wake(self, conid: int, now_ns: int) -> Figures | None:
+        """Play a contract from now on; what is known of it. None if it has no market of its own here."""
 
-def _net(exchange: Exchange, conid: int) -> Top | None:
-    """A combo's quote: a buyer pays the asks of the legs he buys and gets the bids of those he sells."""
-    bid = ask = 0.0
-    open_market = True
-    ts_ns = 0
-    for leg in exchange.contracts[conid].instrument.legs:
-        top = exchange.top(leg.conid)
-        if top is None:
-            return None
-        bid += leg.ratio * (top.bid if leg.ratio > 0 else top.ask)
-        ask += leg.ratio * (top.ask if leg.ratio > 0 else top.bid)
-        open_market = open_market and top.open_market
-        ts_ns = max(ts_ns, top.ts_ns)
-    return Top(
-        conid=conid,
-        ts_ns=ts_ns,
-        bid=bid,
-        ask=ask,
-        bid_size=_NAN,
-        ask_size=_NAN,
-        last=_NAN,
-        last_size=_NAN,
-        volume=_NAN,
-        open=_NAN,
-        high=_NAN,
-        low=_NAN,
-        prior_close=_NAN,
-        open_market=open_market,
-    )
+    def rest(self, now_ns: int) -> Chunk:
+        """The rows in hand that lie after a time: of the chunk taken last, or just after `open`; those of what woke
+        since are among them."""
+
+    def sleep(self, conid: int) -> None:
+        """Play a contract no more, from the next chunk on; nothing happens if it is always played."""
+
+    def roll(self, now_ns: int) -> None:
+        """A new day begins: list what is new."""
+
+    def extend(self, sessions: Mapping[str, Sessions]) -> None:
+        """Sessions reach further now."""
+
+    def rate(self, pair: int, now_ns: int) -> float:
+        """Price of a currency pair; NaN if it is not known."""
+
+    def ticks(self, conid: int, start_ns: int, end_ns: int) -> tuple[Block, Block, Block]:
+        """Past quotes, trades and bars of a contract that lie in [start, end)."""
+
+    @property
+    def begins_ns(self) -> int:
+        """Before this nothing is known of the past."""

@@ -187,6 +187,14 @@ class FeeLedger:
             lines += self._lines(table, tab, instrument, abs(leg.quantity), leg.price, sells=leg.quantity < 0)
         return tuple(lines)
 
+    def preview(self, instrument: Instrument, quantity: Decimal, price: Decimal, ts_ns: int, *, sells: bool) -> Decimal:
+        """What an order executed in one piece would be charged in all, whatever the currency; nothing is booked."""
+        volume = dict(self._volume)
+        table = self._schedule.table_at(ts_ns)
+        lines = self._lines(table, Tab(), instrument, quantity, price, sells=sells)
+        self._volume = volume
+        return sum((amount for _, amount, _ in lines), ZERO)
+
     def _lines(
         self, table: Table, tab: Tab, instrument: Instrument, quantity: Decimal, price: Decimal, *, sells: bool
     ) -> tuple[Line, ...]:

@@ -1,0 +1,500 @@
+"""The exchange behind the gateway: a market, a venue and the books of its accounts, as of one moment.
+
+Sans-IO: time comes with each call. `advance` plays rows, arrivals, session events and day rolls in the one order of
+their moments, so that how time is cut into calls changes nothing that becomes of an order.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+
+from engine.domain.columns import Chunk
+from engine.domain.instrument import Instrument, Leg
+from engine.domain.messages import CancelRequest, ModifyRequest, PlaceRequest, Request
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_MINUTE
+from engine.domain.sessions import Sessions
+from engine.domain.ticket import OrderTicket
+from engine.gateway import contracts as listing
+from engine.gateway import curtain, depth, restoring
+from engine.gateway.accounts import Account
+from engine.gateway.blotter import Blotter
+from engine.gateway.board import Board, Figures
+from engine.gateway.history import History
+from engine.gateway.hours import Hours, next_day_ns
+from engine.gateway.margin import Rules
+from engine.gateway.market import MarketFeed
+from engine.gateway.options import Options
+from engine.gateway.records import (
+    Contract,
+    Execution,
+    Funds,
+    HistoryBar,
+    LiveOrder,
+    NewOrder,
+    News,
+    Position,
+    QuoteNews,
+    Top,
+)
+from engine.gateway.solvency import Solvency
+from engine.gateway.store import Store
+from engine.gateway.tops import combined, mark
+from engine.venue.live import LiveVenue
+
+KEPT_DAYS: Final = 7  # trading days that executions are kept
+_DOZE_NS: Final = 15 * NS_PER_MINUTE  # a derivative that nobody asks for is played so long
+_NO_ROWS: Final = np.empty(0, np.int64)
+
+
+class SimExchange:
+    """The `records.Exchange` that the gateway serves. Open it with `opening.open_exchange`."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        market: MarketFeed,
+        hours: Hours,
+        venue: LiveVenue,
+        instruments: dict[int, Instrument],
+        accounts: dict[str, Account],
+        blotter: Blotter,
+        combos: dict[int, Contract],
+        store: Store | None,
+        now_ns: int,
+    ) -> None:
+        """Take the parts, as they are at `now_ns`.
+
+        Args:
+            instruments: Those that the venue trades; it grows with what is asked for.
+            combos: Those that have been traded; it grows too.
+        """
+        self.now_ns = now_ns
+        self.blotter = blotter
+        self._market = market
+        self._hours = hours
+        self._venue = venue
+        self._instruments = instruments
+        self._accounts = accounts
+        self._combos = combos
+        self._store = store
+        self._contracts: Mapping[int, Contract] = ChainMap(combos, market.contracts)  # type: ignore[arg-type]
+        self._board = Board(self.sessions)
+        self._board.figures = dict(market.open(now_ns))
+        self._awake: dict[int, int] = dict.fromkeys(self._board.figures, END_OF_TIME_NS)
+        self._asked: dict[int, tuple[int, ...]] = {}  # combos that somebody looks at, with their legs
+        self._tops: dict[int, Top | None] = {}
+        self._row = self._size = 0
+        self._times: list[int] = []
+        self._who: list[int] = []
+        self._moved: dict[int, int] = {}
+        self._next_day_ns = next_day_ns(now_ns)
+        self._quiet_until_ns = 0
+        self._stale = False
+        self._rules = Rules(
+            options.margin_initial,
+            options.margin_maintenance,
+            options.base,
+            self.mark,
+            self.rate,
+            self._contracts,
+        )
+        self._solvency = Solvency(self._rules, accounts, blotter)
+        self._history = History(market, self._contracts, self.sessions)
+        blotter.triggered = venue.triggered
+        self._begin(market.rest(now_ns))
+
+    # What it is
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """Account ids, the first is the default."""
+        return tuple(self._accounts)
+
+    @property
+    def books(self) -> Mapping[str, Account]:
+        """The books of each account."""
+        return self._accounts
+
+    @property
+    def start_ns(self) -> int:
+        """When this exchange first opened."""
+        return self._market.start_ns
+
+    @property
+    def contracts(self) -> Mapping[int, Contract]:
+        """All contracts by conid, combos that were made among them."""
+        return self._contracts
+
+    def sessions(self, conid: int) -> Sessions:
+        """Regular sessions of a contract."""
+        return self._hours.sessions(self._contracts[conid].instrument.calendar)
+
+    def rate(self, currency: str) -> Decimal:
+        """Price of one unit of a currency in the base currency; 1 for one that is not quoted here."""
+        base = self._rules.base
+        if currency == base:
+            return Decimal(1)
+        for pair, (conid, _) in listing.PAIRS.items():
+            if set(pair) == {base, currency}:
+                price = self._market.rate(conid, self.now_ns)
+                if price == price:
+                    return Decimal(f"{price if pair[0] == currency else 1.0 / price:.6f}")
+        return Decimal(1)
+
+    def combo(self, legs: Sequence[Leg], currency: str) -> int:
+        """The conid of a combo of listed legs; the same legs, the same conid.
+
+        Raises: ValueError, in one sentence, for legs that can't make a combo.
+        """
+        contract = listing.combo(legs, currency, self._contracts)
+        conid = contract.instrument.conid
+        if conid not in self._combos:
+            self._combos[conid] = contract
+            if self._store is not None:
+                self._store.put_combo(contract)
+        return conid
+
+    # Time
+
+    def advance(self, now_ns: int) -> list[News]:
+        """Play the market up to `now_ns`; return the news since the last call."""
+        if now_ns >= self._quiet_until_ns:
+            self._play(now_ns)
+        elif now_ns > self.now_ns:
+            self.now_ns = now_ns
+        self._tops.clear()
+        news = self.blotter.news
+        if not self._moved and not news:
+            return []
+        self.blotter.news = []
+        if self._moved:
+            news.extend(self._quote_news())
+            news.sort(key=_time)
+        return news
+
+    def next_ns(self) -> int:
+        """When `advance` next has something to do."""
+        return self._quiet_until_ns
+
+    def _play(self, until_ns: int) -> None:
+        venue, blotter = self._venue, self.blotter
+        if self._stale:
+            self._deal()
+        while True:
+            due = min(venue.next_due_ns(), blotter.next_ns(), self._next_day_ns)
+            horizon = due if due <= until_ns else until_ns + 1
+            row = self._row
+            stop = bisect_left(self._times, horizon, row)
+            if stop > row:
+                hit = venue.scan(row, stop)
+                self._move(hit)
+                if hit < stop:
+                    self.now_ns = self._times[hit]
+                    venue.settle(hit)
+                    answers = venue.take_row(hit)
+                    self._move(hit + 1)
+                    blotter.hear(answers)
+                    continue
+            if self._row == self._size and self._market.peek_ns() < horizon:
+                self._follow(horizon - 1)
+                continue
+            if due > until_ns:
+                break
+            self._due(due)
+        self.now_ns = max(self.now_ns, until_ns)
+        following = self._times[self._row] if self._row < self._size else self._market.peek_ns()
+        self._quiet_until_ns = min(due, following)
+
+    def _due(self, due_ns: int) -> None:
+        """A day's beginning, a commission or the venue's own event has come."""
+        self.now_ns = max(self.now_ns, due_ns)
+        if self._next_day_ns <= due_ns:
+            self._roll()
+        elif self.blotter.next_ns() <= due_ns:
+            self.blotter.tell_commissions(due_ns)
+        else:
+            self._venue.settle(self._row)
+            self.blotter.hear(self._venue.take_due(due_ns, self._row))
+
+    def _move(self, row: int) -> None:
+        """Rows before `row` are known."""
+        start = self._row
+        if row == start:
+            return
+        self._row = self._board.row = row
+        self._tops.clear()  # a roll may look at the market between two rows
+        times = self._times
+        for at in range(start, row):
+            self._moved[self._who[at]] = times[at]
+
+    def _follow(self, until_ns: int) -> None:
+        self._doze()
+        chunk = self._market.take(until_ns)
+        if chunk is not None:
+            self._venue.settle(self._row)
+            self._begin(chunk)
+
+    def _begin(self, chunk: Chunk) -> None:
+        self._board.begin(chunk)
+        self._venue.begin(chunk)
+        self._lay_out(chunk)
+
+    def _deal(self) -> None:
+        """What woke since is dealt into the rows to come."""
+        self._stale = False
+        chunk = self._market.rest(self.now_ns)
+        self._board.begin(chunk)
+        self._venue.deal(chunk, self._row)
+        self._lay_out(chunk)
+
+    def _lay_out(self, chunk: Chunk) -> None:
+        self._times, self._size, self._row = chunk.times, chunk.size, 0
+        who = np.empty(chunk.size, np.int64)
+        for columns in chunk.kinds.values():
+            if columns.at is None:
+                who = columns["conid"]
+            else:
+                who[columns.at] = columns["conid"]
+        self._who = who.tolist()
+
+    def _quote_news(self) -> list[News]:
+        moved, self._moved = self._moved, {}
+        news: list[News] = [QuoteNews(ts_ns=ts_ns, conid=conid) for conid, ts_ns in moved.items()]
+        for conid, legs in self._asked.items():
+            newest = max((moved.get(leg, 0) for leg in legs), default=0)
+            if newest:
+                news.append(QuoteNews(ts_ns=newest, conid=conid))
+        return news
+
+    def _roll(self) -> None:
+        """The venue's day ends: what is over is purged, the books and the board begin a new day."""
+        now_ns = self.now_ns
+        for account in self._accounts.values():
+            account.roll(self._rules.funds(account).net_liquidation)
+            self.blotter.changed_accounts.add(account.name)
+        oldest = self._hours.trading_day(now_ns) - KEPT_DAYS
+        gone = self.blotter.purge(lambda execution: self._hours.trading_day(execution.ts_ns) > oldest)
+        if self._store is not None:
+            self._store.drop(*gone)
+        if self._hours.draw_on(now_ns):
+            calendars = {one.instrument.calendar for one in self._contracts.values()}
+            known = {name: self._hours.sessions(name) for name in calendars}
+            self._market.extend(known)
+            self._venue.extend(known)
+        self._board.roll()
+        self._tops.clear()
+        self._market.roll(now_ns)
+        self._history.roll()
+        self._next_day_ns = next_day_ns(now_ns)
+
+    # What is played
+
+    def _known(self, conid: int) -> Figures | None:
+        """What is known of a contract, which is played from now on if it was not."""
+        if conid in self._awake:
+            if self._awake[conid] != END_OF_TIME_NS:
+                self._awake[conid] = self.now_ns
+            return self._board.figures[conid]
+        figures = self._market.wake(conid, self.now_ns)
+        if figures is not None:
+            self._board.figures[conid] = figures
+            self._awake[conid] = self.now_ns
+            self._stale = True
+            self._quiet_until_ns = 0
+        return figures
+
+    def _doze(self) -> None:
+        """Derivatives that nobody has asked for lately, holds or trades are played no more."""
+        late = [conid for conid, asked_ns in self._awake.items() if asked_ns < self.now_ns - _DOZE_NS]
+        if not late:
+            return
+        needed = {position.conid for account in self._accounts.values() for position in account.open_positions()}
+        for standing in self.blotter.working():
+            instrument = self._contracts[standing.order.ticket.conid].instrument
+            needed |= {instrument.conid, *(leg.conid for leg in instrument.legs)}
+        for conid in late:
+            if conid not in needed:
+                self._market.sleep(conid)
+                del self._awake[conid]
+
+    def _admit(self, conid: int) -> None:
+        """Let the venue trade a contract, its legs first; one without a market can't be traded."""
+        contract = self._contracts.get(conid)
+        if contract is None:
+            return  # the venue will refuse it
+        for leg in contract.instrument.legs:
+            self._admit(leg.conid)
+        if not contract.instrument.legs and self._known(conid) is None:
+            return
+        self._instruments[conid] = contract.instrument
+        self._venue.admit(contract.instrument, self.sessions(conid))
+
+    # Orders
+
+    def register(self, order: NewOrder) -> LiveOrder:
+        """Give it an order id and list it as parked."""
+        return self.blotter.register(order, self.now_ns)
+
+    def release(self, order_ids: Sequence[int]) -> None:
+        """Send parked orders to the venue: an OCA group whole, the legs of a bracket one by one, the entry first."""
+        tickets = [ticket for one in order_ids if (ticket := self.blotter.send(one, self.now_ns)) is not None]
+        for ticket in tickets:
+            self._admit(ticket.conid)
+        together = [ticket for ticket in tickets if ticket.oca_group is not None and ticket.parent is None]
+        if together:
+            self._submit(PlaceRequest(tuple(together)))
+        for ticket in tickets:
+            if ticket not in together:
+                self._submit(PlaceRequest((ticket,)))
+
+    def discard(self, order_id: int, reason: str) -> None:
+        """End a parked order."""
+        self.blotter.discard(order_id, reason, self.now_ns)
+
+    def modify(self, order_id: int, ticket: OrderTicket, wire: dict[str, Any]) -> None:
+        """Replace a working or parked order's ticket."""
+        wanted = self.blotter.modify(order_id, ticket, wire, self.now_ns)
+        if wanted is not None:
+            self._submit(ModifyRequest(wanted))
+
+    def cancel(self, order_id: int) -> None:
+        """Ask the venue to cancel."""
+        if self.blotter.cancel(order_id, self.now_ns):
+            self._submit(CancelRequest(str(order_id)))
+
+    def _submit(self, request: Request) -> None:
+        self._venue.submit([request], self.now_ns)
+        self._quiet_until_ns = 0
+
+    def orders(self, account: str) -> list[LiveOrder]:
+        """All orders of the venue's day, open or done, oldest first."""
+        return [one.order for one in self.blotter.orders.values() if one.order.account == account]
+
+    def order(self, order_id: int) -> LiveOrder | None:
+        """One order, any account."""
+        found = self.blotter.orders.get(order_id)
+        return None if found is None else found.order
+
+    def executions(self, account: str, days: int) -> list[Execution]:
+        """Fills of the last `days` trading days, oldest first."""
+        oldest = self._hours.trading_day(self.now_ns) - days
+        return [
+            one
+            for one in self.blotter.executions.values()
+            if one.account == account and self._hours.trading_day(one.ts_ns) > oldest
+        ]
+
+    # Money
+
+    def positions(self, account: str) -> list[Position]:
+        """Positions, closed ones of today among them."""
+        return list(self._accounts[account].positions.values())
+
+    def cash(self, account: str) -> Mapping[str, Decimal]:
+        """Cash by currency."""
+        return self._accounts[account].cash
+
+    def funds(self, account: str) -> Funds:
+        """The account's figures now."""
+        return self._rules.funds(self._accounts[account])
+
+    def unaffordable(self, order: NewOrder) -> str | None:
+        """Why the account can't pay for it; None if it can."""
+        return self._solvency.against(order)
+
+    def margin_change(self, order: NewOrder) -> tuple[Decimal, Decimal, Decimal]:
+        """What an order would add to initial and maintenance margin, and its commission."""
+        return self._solvency.change(order, self._venue, self.now_ns)
+
+    # The market
+
+    def top(self, conid: int) -> Top | None:
+        """Top of book and the day's figures; None for a conid without data."""
+        if conid in self._tops:
+            return self._tops[conid]
+        contract = self._contracts.get(conid)
+        if contract is None:
+            return None
+        if contract.instrument.legs:
+            legs = contract.instrument.legs
+            self._asked[conid] = tuple(leg.conid for leg in legs)
+            found = combined(conid, [(leg.ratio, self.top(leg.conid)) for leg in legs])
+        elif self._known(conid) is None:
+            found = None
+        else:
+            found = self._board.top(conid, self.now_ns)
+        self._tops[conid] = found
+        return found
+
+    def mark(self, conid: int) -> Decimal | None:
+        """The price that a position is valued at; None if nothing is known."""
+        top = self.top(conid)
+        price = float("nan") if top is None else mark(top)
+        return self._contracts[conid].instrument.price(price) if price == price else None
+
+    def depth(self, conid: int, rows: int) -> list[tuple[float, float, float]]:
+        """Levels as (price, bid size, ask size), highest price first."""
+        top = self.top(conid)
+        if top is None:
+            return []
+        return depth.levels(top, self._contracts[conid].instrument, rows)
+
+    def bars(
+        self, conid: int, start_ns: int, end_ns: int, length_ns: int, *, source: str, outside_rth: bool
+    ) -> list[HistoryBar]:
+        """Past bars that start in [start, end), up to the present."""
+        end_ns = min(end_ns, self.now_ns + 1)
+        return self._history.bars(conid, start_ns, end_ns, length_ns, source=source, outside_rth=outside_rth)
+
+    # Keeping
+
+    def take_back(self, store: Store) -> None:
+        """Go on from what a store holds: ids, orders, executions; what is held or traded is played again."""
+        blotter = self.blotter
+        blotter.next_order = store.number("next_order", blotter.next_order)
+        blotter.next_execution = store.number("next_execution", blotter.next_execution)
+        for execution in store.executions():
+            blotter.await_commission(execution, self.now_ns)
+        blotter.orders = {standing.order.order_id: standing for standing in store.standings()}
+        for account in self._accounts.values():
+            for position in account.open_positions():
+                self._known(position.conid)
+        working = list(blotter.working())
+        said = restoring.take_back(working, blotter.orders, self._venue, self._market, self._admit, self.now_ns)
+        blotter.hear(said)
+        self._quiet_until_ns = 0
+
+    def state(self) -> dict[str, Any]:
+        """What `/sim/state` shows of the exchange."""
+        return curtain.state(self.blotter, self._accounts)
+
+    def save(self) -> None:
+        """Keep all that has changed."""
+        if self._store is not None:
+            self._store.save(self.blotter, self._accounts, self.now_ns)
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep something for the shell."""
+        if self._store is not None:
+            self._store.keep(name, value)
+
+    def kept(self, name: str) -> Any:
+        """What was kept under a name; None if there is nothing."""
+        return None if self._store is None else self._store.kept(name)
+
+    def close(self) -> None:
+        """Save, and let go of the state folder."""
+        if self._store is not None:
+            self.save()
+            self._store.close()
+
+
+def _time(news: News) -> int:
+    return news.ts_ns

@@ -1,0 +1,179 @@
+"""Opening the exchange: fresh, or from what a state folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from engine.domain.instrument import Instrument, SecType
+from engine.domain.moments import NS_PER_S
+from engine.errors import InputError
+from engine.gateway import contracts as listing
+from engine.gateway.accounts import opened
+from engine.gateway.blotter import Blotter
+from engine.gateway.exchange import SimExchange
+from engine.gateway.hours import Hours
+from engine.gateway.market import MarketFeed
+from engine.gateway.options import Options
+from engine.gateway.playback import RecordedMarket, first_session_ns
+from engine.gateway.store import Store
+from engine.gateway.synthetic import START_NS, Halt, SyntheticMarket
+from engine.recording.reader import open_recording
+from engine.settings import LatencySettings, VenueSettings
+from engine.venue.fees import FeeSchedule, Section, Table
+from engine.venue.live import LiveVenue
+from engine.venue.schedules import load_fees
+
+# How long an order, a change or a cancel is on its way to the venue, in ms of the gateway's clock.
+LATENCY_MS: Final = 30.0
+DEFAULT_VENUE: Final = VenueSettings(latency_ms=LatencySettings(place=LATENCY_MS, modify=LATENCY_MS, cancel=LATENCY_MS))
+
+
+def open_exchange(
+    options: Options,
+    *,
+    recording: Path | None = None,
+    synthetic: Sequence[str] = (),
+    state_dir: Path | None = None,
+    start_ns: int | None = None,
+    halts: Sequence[Halt] = (),
+    venue: VenueSettings = DEFAULT_VENUE,
+) -> SimExchange:
+    """Open the gateway's exchange.
+
+    Args:
+        options: How the gateway behaves.
+        recording: Folder of the recording that is its market; None: the synthetic market of `synthetic`.
+        synthetic: Symbols of the synthetic market.
+        state_dir: Goes on from the books, orders and clock kept there, and keeps them; None: nothing is kept.
+        start_ns: When a fresh gateway's clock starts; None: at the recording's first session, or on a trading day at
+            10:00 in New York.
+        halts: When trading stops in the synthetic market.
+        venue: Latencies, fill rules and fees.
+
+    Raises: InputError, in one sentence: no market or two, a folder in use or begun with another market, a recording
+        that can't be read.
+    """
+    if (recording is None) != bool(synthetic):
+        raise InputError("a gateway needs a recording or the symbols of a synthetic market, and not both")
+    store = None if state_dir is None else Store(state_dir, clock_every_ns=int(options.speed * NS_PER_S / 2))
+    try:
+        return _open(options, recording, synthetic, store, start_ns, halts, venue)
+    except BaseException:
+        if store is not None:
+            store.close()
+        raise
+
+
+def _open(
+    options: Options,
+    recording: Path | None,
+    synthetic: Sequence[str],
+    store: Store | None,
+    start_ns: int | None,
+    halts: Sequence[Halt],
+    settings: VenueSettings,
+) -> SimExchange:
+    fresh = store is None or store.fresh
+    what: dict[str, Any] = {"seed": options.seed, "synthetic": list(dict.fromkeys(synthetic))}
+    if recording is not None:
+        what = {"recording": str(recording.resolve())}
+    if store is not None and not fresh:
+        if store.value("market") != what:
+            raise InputError(
+                f"this state folder was begun with another market, {_named(store.value('market'))}",
+                place=str(store.folder),
+            )
+        start_ns = store.number("start_ns", 0)
+    opened_recording = None if recording is None else open_recording(recording)
+    if start_ns is None:
+        start_ns = START_NS if opened_recording is None else first_session_ns(opened_recording)
+    now_ns = start_ns if store is None or fresh else store.number("now_ns", start_ns)
+    hours = Hours(min(start_ns, now_ns))
+    hours.draw_on(now_ns)
+    market: MarketFeed
+    if opened_recording is None:
+        market = SyntheticMarket(
+            what["synthetic"],
+            currencies=tuple(options.cash),
+            base=options.base,
+            hours=hours,
+            seed=options.seed,
+            start_ns=start_ns,
+            halts=halts,
+        )
+        if now_ns > start_ns:
+            market.roll(now_ns)
+    else:
+        market = RecordedMarket(opened_recording, hours, start_ns)
+    accounts = {} if store is None else store.accounts()
+    names = account_names(options)
+    accounts = {name: accounts.get(name) or opened(name, options.cash) for name in names}
+    combos = {}
+    for currency, legs in [] if store is None else store.combos():
+        contract = listing.combo(legs, currency, market.contracts)
+        combos[contract.instrument.conid] = contract
+    every = [contract.instrument for contract in market.contracts.values()]
+    fees = covering(load_fees(settings.fees), every)
+    instruments: dict[int, Instrument] = {}
+    live = LiveVenue(instruments=instruments, settings=settings, sessions={}, fees=fees, seed=options.seed)
+    blotter = Blotter(
+        accounts,
+        market.contracts,
+        delay_ns=round(options.commission_delay_s * NS_PER_S),
+        first_execution=start_ns // NS_PER_S,
+    )
+    exchange = SimExchange(
+        options,
+        market=market,
+        hours=hours,
+        venue=live,
+        instruments=instruments,
+        accounts=accounts,
+        blotter=blotter,
+        combos=combos,
+        store=store,
+        now_ns=now_ns,
+    )
+    if fresh:
+        for account in accounts.values():
+            account.day_value = exchange.funds(account.name).net_liquidation
+    if store is None:
+        return exchange
+    if fresh:
+        store.put("market", what)
+        store.put("start_ns", start_ns)
+    else:
+        exchange.take_back(store)
+    blotter.changed_accounts.update(accounts)
+    exchange.save()
+    return exchange
+
+
+def account_names(options: Options) -> list[str]:
+    """The accounts' ids, counted up from the first."""
+    prefix = options.first_account.rstrip("0123456789")
+    digits = options.first_account[len(prefix) :]
+    first = int(digits or 0)
+    return [f"{prefix}{first + number:0{len(digits)}d}" for number in range(options.accounts)]
+
+
+def covering(schedule: FeeSchedule, instruments: Iterable[Instrument]) -> FeeSchedule:
+    """A schedule that charges nothing for instruments that it does not name, so that any recording can be traded."""
+    kinds = sorted({(one.sec_type, one.currency) for one in instruments if one.sec_type is not SecType.COMBO})
+    tables = []
+    for table in schedule.tables:
+        sections = dict(table.sections)
+        for kind, currency in kinds:
+            probe = Instrument(conid=0, symbol="", sec_type=kind, currency=currency)
+            if table.section(probe) is None:
+                sections[kind] = (*sections.get(kind, ()), Section(currency=currency))
+        tables.append(Table(valid_from=table.valid_from, sections=sections))
+    return FeeSchedule(name=schedule.name, source=schedule.source, tables=tuple(tables))
+
+
+def _named(what: Any) -> str:
+    if isinstance(what, dict) and "recording" in what:
+        return str(what["recording"])
+    return f"--synthetic {','.join(what['synthetic'])} --seed {what['seed']}" if isinstance(what, dict) else "unknown"
