@@ -1,0 +1,122 @@
+"""Differences between our books and the venue's, by class."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain.brokerage import VenueExecution, VenuePosition
+from engine.orders.reconcile import (
+    Class,
+    Held,
+    ReconcilePolicy,
+    Remedy,
+    compare_cash,
+    compare_positions,
+)
+
+POLICY = ReconcilePolicy()
+
+
+def execution(number: int, side: str, size: int, *, conid: int = 1, liquidation: bool = False) -> VenueExecution:
+    return VenueExecution(
+        execution_id=f"e{number}",
+        order_id="9",
+        account=None,
+        coid=None,
+        conid=conid,
+        side=side,
+        size=Decimal(size),
+        price=Decimal(10),
+        ts_ns=1,
+        liquidation=liquidation,
+    )
+
+
+def there(quantity: int, cost: str | None = None) -> list[VenuePosition]:
+    return [VenuePosition(conid=1, quantity=Decimal(quantity), average_cost=None if cost is None else Decimal(cost))]
+
+
+def held(quantity: int, cost: int = 0) -> dict[int, Held]:
+    return {1: Held(quantity=Decimal(quantity), cost=Decimal(cost))}
+
+
+def test_equal_books_differ_in_nothing() -> None:
+    assert compare_positions(held(5), there(5), [], own={}, policy=POLICY) == []
+    assert compare_positions({}, [VenuePosition(conid=3, quantity=Decimal(0))], [], own={}, policy=POLICY) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "own", "venue", "found"),
+    [
+        ([execution(1, "BUY", 3)], {"e1": True}, 8, Class.OWN_LATE_FILL),
+        ([execution(1, "SELL", 7)], {"e1": True}, -2, Class.OWN_LATE_FILL),
+        ([execution(1, "BUY", 3)], {"e1": False}, 8, Class.MANUAL_TRADE),
+        ([execution(1, "BUY", 3), execution(2, "BUY", 1)], {"e1": True, "e2": False}, 9, Class.MANUAL_TRADE),
+        ([execution(1, "SELL", 5, liquidation=True)], {}, 0, Class.LIQUIDATION),
+        ([execution(1, "SELL", 5, liquidation=True), execution(2, "BUY", 1)], {}, 1, Class.LIQUIDATION),
+        ([], {}, 6, Class.UNKNOWN),
+        ([execution(1, "BUY", 2)], {"e1": True}, 8, Class.UNKNOWN),  # it explains two of three
+        ([execution(1, "BUY", 3, conid=2)], {"e1": True}, 8, Class.UNKNOWN),  # of another instrument
+    ],
+)
+def test_a_gap_is_named_by_what_explains_it(
+    rows: list[VenueExecution], own: dict[str, bool], venue: int, found: Class
+) -> None:
+    [difference] = compare_positions(held(5), there(venue), rows, own=own, policy=POLICY)
+    assert difference.found is found
+    assert (difference.remedy is Remedy.ADOPT) == (found is Class.OWN_LATE_FILL)
+
+
+@pytest.mark.parametrize(
+    ("ours", "venue", "cost", "found"),
+    [
+        (100, 400, "2.5", Class.SPLIT),  # four for one: 1,000 paid either way
+        (100, 10, "100", Class.SPLIT),  # one for ten
+        (100, 150, "6.6667", Class.SPLIT),  # three for two, the average rounded
+        (-100, -200, "5", Class.SPLIT),
+        (100, 400, "10", Class.UNKNOWN),  # as many shares, but paid for
+        (100, 437, "2.2883", Class.UNKNOWN),  # no ratio at which shares are split
+        (100, -200, "-5", Class.UNKNOWN),
+        (100, 200, None, Class.UNKNOWN),
+    ],
+)
+def test_a_split_multiplies_shares_and_leaves_their_cost(ours: int, venue: int, cost: str | None, found: Class) -> None:
+    paid = 1_000 if ours > 0 else -1_000
+    [difference] = compare_positions(held(ours, paid), there(venue, cost), [], own={}, policy=POLICY)
+    assert difference.found is found
+
+
+def test_policy_decides_what_follows() -> None:
+    policy = ReconcilePolicy(manual_trade=Remedy.ADOPT, unknown=Remedy.IGNORE)
+    [manual] = compare_positions(held(5), there(8), [execution(1, "BUY", 3)], own={}, policy=policy)
+    [unknown] = compare_positions(held(5), there(9), [], own={}, policy=policy)
+    assert (manual.remedy, manual.executions) == (Remedy.ADOPT, ("e1",))
+    assert unknown.remedy is Remedy.IGNORE
+    assert "conid 1: 5 in our books, 9 in the venue's" in str(unknown)
+
+
+def test_cash_up_to_the_tolerance_is_fees() -> None:
+    ours = {"USD": Decimal(100), "EUR": Decimal(7)}
+    fee, far = compare_cash(ours, {"USD": Decimal("105.01"), "EUR": Decimal(2)}, policy=POLICY)
+    assert (fee.currency, fee.found) == ("EUR", Class.FEE)
+    assert (far.currency, far.found) == ("USD", Class.UNKNOWN)
+    assert compare_cash(ours, ours, policy=POLICY) == []
+
+
+@given(
+    start=st.integers(-50, 50),
+    trades=st.lists(st.tuples(st.sampled_from(["BUY", "SELL"]), st.integers(1, 20), st.booleans()), max_size=8),
+)
+def test_whatever_was_traded_behind_our_back_is_never_called_unknown(
+    start: int, trades: list[tuple[str, int, bool]]
+) -> None:
+    rows = [execution(number, side, size) for number, (side, size, _) in enumerate(trades)]
+    own = {f"e{number}": ours for number, (_, _, ours) in enumerate(trades)}
+    end = start + sum(size if side == "BUY" else -size for side, size, _ in trades)
+    found = compare_positions(held(start), there(end), rows, own=own, policy=POLICY)
+    assert bool(found) == (end != start)
+    assert all(one.found in (Class.OWN_LATE_FILL, Class.MANUAL_TRADE) for one in found)
