@@ -1,17 +1,19 @@
-"""Who is calling: the door of the gateway, one kind for each way to log in."""
+"""Who is calling: the door of the gateway when a person has logged in, and what every door can be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address, ip_network
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.gateway.calls import Answer
 from engine.gateway.requests import Request
 
 
 class Keeper(Protocol):
-    """A way to log in."""
+    """A way to log in. `logged_in` is called with the present when a client has begun an outer session."""
+
+    logged_in: Callable[[int], None]
 
     def endpoint(self, request: Request, now_ns: int) -> Answer | None:
         """Answer a path that belongs to the login itself; None for any other path."""
@@ -21,6 +23,12 @@ class Keeper(Protocol):
 
     def refuses_socket(self, request: Request, now_ns: int) -> Answer | None:
         """The same for a websocket's handshake."""
+
+    def kept(self) -> Any:
+        """What a restart of the gateway goes on from, as JSON."""
+
+    def restore(self, kept: Any) -> None:
+        """Take up what `kept` gave."""
 
 
 class GatewayKeeper:
@@ -32,6 +40,7 @@ class GatewayKeeper:
 
     def __init__(self, allowed: Iterable[str]) -> None:
         self._allowed = [ip_network(text) for text in allowed]
+        self.logged_in: Callable[[int], None] = lambda _: None
 
     def endpoint(self, request: Request, now_ns: int) -> Answer | None:  # noqa: ARG002
         """There is none."""
@@ -47,3 +56,10 @@ class GatewayKeeper:
     def refuses_socket(self, request: Request, now_ns: int) -> Answer | None:
         """As any request."""
         return self.refuses(request, now_ns)
+
+    def kept(self) -> Any:
+        """Nothing."""
+        return None
+
+    def restore(self, kept: Any) -> None:
+        """Nothing."""

@@ -25,7 +25,7 @@ class OAuth:
     as 64 hex digits. OAuth 2.0: the client's public key.
     """
 
-    consumer_key: str = "TESTCONS"
+    consumer_key: str = "SIMULATED"
     access_token: str = ""
     access_token_secret: str = ""
     signature_key: Path | None = None

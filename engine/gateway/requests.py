@@ -25,11 +25,18 @@ class Request(msgspec.Struct, kw_only=True):
     body: bytes
     peer: str
     scheme: str = "https"
+    server: str = "127.0.0.1:5000"  # the address of ours that it came to
 
     @property
-    def url(self) -> str:
-        """The address the client wrote, without its query."""
-        return f"{self.scheme}://{self.headers.get('host', 'localhost')}{self.path}"
+    def urls(self) -> list[str]:
+        """The address that the client may have written, without its query, in all spellings."""
+        hosts = dict.fromkeys((self.headers.get("host", "localhost"), self.server, f"localhost:{self.port}"))
+        return [f"{self.scheme}://{host}{self.path}" for host in hosts]
+
+    @property
+    def port(self) -> str:
+        """The port it came to."""
+        return self.server.rpartition(":")[2]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -64,7 +71,7 @@ class Request(msgspec.Struct, kw_only=True):
 
 def request_of(scope: Any, body: bytes) -> Request:
     """Read an ASGI scope."""
-    client = scope.get("client")
+    client, server = scope.get("client"), scope.get("server")
     return Request(
         method=scope.get("method", "GET"),
         path=scope["raw_path"].decode("ascii", "replace"),
@@ -72,6 +79,7 @@ def request_of(scope: Any, body: bytes) -> Request:
         headers=_headers(scope["headers"]),
         body=body,
         peer=client[0] if client else "",
+        server=f"{server[0]}:{server[1]}" if server else "",
         scheme="https" if scope["state"].get("tls", True) else "http",
     )
 

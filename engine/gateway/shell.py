@@ -24,7 +24,6 @@ from engine.gateway.options import Options
 from engine.gateway.records import Exchange, ExecutionNews, News
 from engine.gateway.requests import Request
 from engine.gateway.routing import Table, below_base
-from engine.gateway.session import Session
 from engine.gateway.streams import Client, Streams
 
 _S: Final = 1_000_000_000
@@ -94,6 +93,7 @@ class Shell:
         self.mishap: Callable[[Fault], None] = lambda _: None  # what only the server can do to its connections
         self.disturbed: Callable[[], None] = lambda: None  # something is due earlier than was known
         self._kept = b""
+        keeper.logged_in = lambda now: self.hall.session.login(now, open_brokerage=False)
         self._restore()
 
     def _new_budgets(self) -> Budgets:
@@ -130,7 +130,12 @@ class Shell:
     def save(self) -> None:
         """Keep all that has changed; before an answer or frame leaves."""
         hall = self.hall
-        state = {"session": hall.session.kept(), "memory": hall.memory.kept(), "shelf": hall.shelf}
+        state = {
+            "session": hall.session.kept(),
+            "memory": hall.memory.kept(),
+            "shelf": hall.shelf,
+            "keeper": self.keeper.kept(),
+        }
         packed = msgspec.json.encode(state)
         if packed != self._kept:
             self._kept = packed
@@ -144,6 +149,7 @@ class Shell:
         self.hall.session.restore(state["session"], self.exchange.now_ns)
         self.hall.memory.restore(state["memory"])
         self.hall.shelf.update(state["shelf"])
+        self.keeper.restore(state["keeper"])
 
     # -- mishaps -------------------------------------------------------------------------------------------------
 
@@ -164,7 +170,6 @@ class Shell:
             case "bulletin":
                 self.hall.bulletins.append({"id": str(now // 1_000_000), "message": fault.text})
             case "restart":
-                self.hall.session = Session(self.options, self.hall.chance, now)
                 self.budgets = self._new_budgets()
                 self.mishap(fault)
             case _:
