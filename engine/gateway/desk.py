@@ -118,8 +118,9 @@ class Desk:
             return acks.refused(problem)
         self._register(hall, bundle)
         if bundle.stillborn:
+            answer = acks.rows(hall, self._rows(hall, bundle))  # before: the wire calls the dead entry Inactive
             self._discard(hall, bundle, "Order rejected - reason: another order of its group is not valid")
-            return acks.rows(hall, self._rows(hall, bundle))
+            return answer
         for part in bundle.parts[:1] if bundle.spread else bundle.parts:
             if part.order is not None and not part.barred and not part.order.deactivated:
                 part.stages = self._stages(hall, part, group=bundle.spread)
