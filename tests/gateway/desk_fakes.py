@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import msgspec
 
@@ -30,6 +30,7 @@ START_NS: Final = 1_710_165_600_000_000_000  # 2024-03-11 14:00 UTC, 10:00 New Y
 SECOND: Final = 1_000_000_000
 ACCOUNT: Final = "DU1234567"
 AAPL, SPY, DARK, ES, EUR, BTC = 265598, 756733, 111, 495512552, 12087792, 479624278
+Profile = Literal["observed", "documented"]
 _NAN: Final = float("nan")
 _ALL_CONTRACTS: Final = (
     (Instrument(conid=AAPL, symbol="AAPL"), "APPLE INC", "NASDAQ"),
@@ -235,7 +236,7 @@ class Bench:
 
     def __init__(
         self,
-        profile: str = "observed",
+        profile: Profile = "observed",
         questions: Questions = QUIET,
         accounts: Sequence[str] = (ACCOUNT,),
         room: Decimal = Decimal(1_000_000),

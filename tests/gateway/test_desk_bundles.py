@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from engine.gateway.options import Questions
-from tests.gateway.desk_fakes import ACCOUNT, DARK, QUIET, SECOND, SPY, Bench, limit
+from tests.gateway.desk_fakes import ACCOUNT, DARK, QUIET, SECOND, SPY, Bench, Profile, limit
 
 ORDERS = f"/iserver/account/{ACCOUNT}/orders"
 
@@ -31,7 +31,8 @@ def by_parent(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str
 
 @pytest.mark.parametrize("body", [[limit()], {"orders": [limit()]}])
 def test_a_bare_array_and_the_wrapped_form_are_both_taken(body: Any) -> None:
-    for profile in ("observed", "documented"):
+    profiles: tuple[Profile, ...] = ("observed", "documented")
+    for profile in profiles:
         bench = Bench(profile)
         answer = bench.call("POST", "/iserver/account/:DU1234567/orders", body)
         row = answer.body[0] if profile == "observed" else answer.body
@@ -228,9 +229,9 @@ def test_an_order_for_a_group_is_spread_over_its_accounts() -> None:
     assert len(answer.body) == 1
     assert len(bench.reply(answer.body[0]["id"]).body) == 3
     assert [(o.account, o.ticket.quantity) for o in bench.exchange.open_orders()] == [
-        (ACCOUNT, 34),
-        ("DU1234568", 33),
-        ("DU1234569", 33),
+        (ACCOUNT, Decimal(34)),
+        ("DU1234568", Decimal(33)),
+        ("DU1234569", Decimal(33)),
     ]
     assert bench.place(limit(), account="other").status == 400
 

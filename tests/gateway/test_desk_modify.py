@@ -9,13 +9,13 @@ import pytest
 from attrs import evolve
 
 from engine.gateway.options import Questions
-from tests.gateway.desk_fakes import AAPL, ACCOUNT, QUIET, SPY, Bench, limit, market
+from tests.gateway.desk_fakes import AAPL, ACCOUNT, QUIET, SPY, Bench, Profile, limit, market
 
 FULL = limit(cOID="mine", outsideRTH=True, listingExchange="SMART", ticker="AAPL", referrer="QuickTrade")
 
 
 @pytest.mark.parametrize(("profile", "path"), [("observed", ""), ("documented", ":")])
-def test_the_official_modification(profile: str, path: str) -> None:
+def test_the_official_modification(profile: Profile, path: str) -> None:
     bench = Bench(profile)
     bench.place(limit())
     answer = bench.call("POST", f"/iserver/account/{path}DU1234567/order/{path}987655", limit(price=166))
@@ -106,7 +106,7 @@ def test_a_modification_is_one_ticket(body: object) -> None:
 
 
 @pytest.mark.parametrize(("profile", "status"), [("observed", 400), ("documented", 200)])
-def test_an_order_that_does_not_exist(profile: str, status: int) -> None:
+def test_an_order_that_does_not_exist(profile: Profile, status: int) -> None:
     answer = Bench(profile).modify(123456, limit())
     assert (answer.status, answer.body) == (status, {"error": "OrderID 123456 doesn't exist"})
 
@@ -159,7 +159,7 @@ def test_a_declined_modification_leaves_the_order_as_it_was() -> None:
     asked = bench.modify(order_id, limit(quantity=150)).body[0]["id"]
     bench.reply(asked, False)
     order = bench.exchange.live[order_id]
-    assert (order.status, order.ticket.quantity) == ("Submitted", 100)
+    assert (order.status, order.ticket.quantity) == ("Submitted", Decimal(100))
 
 
 def test_an_order_that_ends_while_its_modification_is_in_question() -> None:
@@ -186,7 +186,7 @@ def test_the_amount_that_sized_an_order_stays() -> None:
     order_id = bench.placed(ticket)
     bench.modify(order_id, ticket | {"price": 50})
     order = bench.exchange.live[order_id]
-    assert (order.ticket.quantity, order.ticket.limit_price) == (10, Decimal(50))
+    assert (order.ticket.quantity, order.ticket.limit_price) == (Decimal(10), Decimal(50))
     answer = bench.modify(order_id, ticket | {"cashQty": 900})
     assert answer.body["error"] == "cashQty of an order can't be changed"
 

@@ -10,7 +10,7 @@ from attrs import evolve
 from ibind.client.ibkr_utils import _MESSAGE_ID_TO_QUESTION_TYPE, QuestionType
 
 from engine.gateway.options import Questions
-from tests.gateway.desk_fakes import AAPL, ACCOUNT, BTC, DARK, EUR, QUIET, Bench, limit, market
+from tests.gateway.desk_fakes import AAPL, ACCOUNT, BTC, DARK, EUR, QUIET, Bench, Profile, limit, market
 
 ALL = Questions(market_risk=True, stop_detail=True, cap_percent=Decimal(5))
 
@@ -153,7 +153,7 @@ def test_each_question_of_a_chain_has_its_own_id_and_counts_once() -> None:
     ("profile", "status", "text"),
     [("observed", 400, "Order not confirmed"), ("documented", 200, "Order not confirmed ")],
 )
-def test_a_declined_order_is_discarded(profile: str, status: int, text: str) -> None:
+def test_a_declined_order_is_discarded(profile: Profile, status: int, text: str) -> None:
     bench = Bench(profile)
     asked = bench.place(limit(conid=DARK, cOID="one")).body[0]["id"]
     answer = bench.reply(asked, False)
@@ -175,7 +175,7 @@ def test_confirmed_must_be_a_json_boolean(confirmed: object) -> None:
 
 
 @pytest.mark.parametrize(("profile", "status"), [("observed", 400), ("documented", 503)])
-def test_another_order_discards_the_one_in_question(profile: str, status: int) -> None:
+def test_another_order_discards_the_one_in_question(profile: Profile, status: int) -> None:
     bench = Bench(profile)
     asked = bench.place(limit(conid=DARK)).body[0]["id"]
     bench.place(limit())

@@ -12,11 +12,16 @@ from attrs import evolve
 
 from engine.domain.instrument import Instrument, PriceTick
 from engine.gateway.rows import order_delta, order_identity, price_text, size_text
-from tests.gateway.desk_fakes import AAPL, ACCOUNT, DARK, QUIET, SPY, START_NS, Bench, limit, market
+from tests.gateway.desk_fakes import AAPL, ACCOUNT, DARK, QUIET, SPY, START_NS, Bench, Profile, limit, market
 
 ORDERS: Final = "/iserver/account/orders"
 TRADES: Final = "/iserver/account/trades"
 WIRE: Final = Path(__file__).parents[3] / "shared" / "wire" / "exchanges.json"
+
+
+def muted(bench: Bench) -> bool:
+    """Whether the `sor` topic is silent."""
+    return bench.hall.memory.silent
 
 
 def test_the_first_read_of_a_session_knows_nothing() -> None:
@@ -35,14 +40,14 @@ def test_a_filtered_read_is_falsely_empty_once_and_mutes_the_stream() -> None:
     dead = bench.placed(limit())
     bench.exchange.cancel(dead)
     bench.orders()
-    assert not bench.hall.memory.silent
+    assert not muted(bench)
     assert bench.call("GET", ORDERS, filters="cancelled").body == {"orders": [], "snapshot": False}
-    assert bench.hall.memory.silent
+    assert muted(bench)
     assert [row["orderId"] for row in bench.call("GET", ORDERS, filters="cancelled").body["orders"]] == [dead]
     bench.call("GET", ORDERS)
-    assert bench.hall.memory.silent  # a plain read does not cure it
+    assert muted(bench)  # a plain read does not cure it
     assert bench.call("GET", ORDERS, force="True").body == {"orders": [], "snapshot": False}
-    assert not bench.hall.memory.silent
+    assert not muted(bench)
     assert len(bench.call("GET", ORDERS).body["orders"]) == 2
 
 
@@ -136,7 +141,12 @@ def test_a_live_order_as_it_is_printed() -> None:
     bench.placed(limit(quantity=5, tif="GTC", conidex="265598@NASDAQ", conid=None))
     bench.exchange.fill(987655, 1, "164.9")
     (row,) = bench.orders()
-    told = {"sizeAndFills": "1/5", "orderDesc": "Buy 5 AAPL Limit 165.00, GTC", "price": "165.00", "avgPrice": "164.90"}
+    told: dict[str, Any] = {
+        "sizeAndFills": "1/5",
+        "orderDesc": "Buy 5 AAPL Limit 165.00, GTC",
+        "price": "165.00",
+        "avgPrice": "164.90",
+    }
     told |= {"conidex": "265598@NASDAQ", "conid": AAPL, "remainingQuantity": 4.0, "filledQuantity": 1.0}
     told |= {"status": "Submitted", "orderType": "Limit", "origOrderType": "LIMIT", "timeInForce": "GTC"}
     assert {key: row[key] for key in told} == told
@@ -211,7 +221,7 @@ def test_order_status_in_both_forms_of_its_path() -> None:
 
 @pytest.mark.parametrize(("profile", "status"), [("observed", 400), ("documented", 503)])
 @pytest.mark.parametrize("order_id", ["1", "abc", "9" * 40])
-def test_the_status_of_an_order_that_is_not_there(profile: str, status: int, order_id: str) -> None:
+def test_the_status_of_an_order_that_is_not_there(profile: Profile, status: int, order_id: str) -> None:
     assert Bench(profile).call("GET", f"/iserver/account/order/status/{order_id}").status == status
 
 
