@@ -201,6 +201,8 @@ def options(
             for right in "CP":
                 name = f"{stock.symbol:<6}{day:%y%m%d}{right}{int(strike * 1000):08d}"
                 conid = stable_conid(name, made, low=800_000_000, span=1_200_000_000)
+                if conid in taken:
+                    continue  # listed on an earlier day
                 contract = made[conid] = Contract(
                     instrument=Instrument(
                         conid=conid, symbol=stock.symbol, sec_type=SecType.OPTION, multiplier=Decimal(100)
@@ -217,8 +219,7 @@ def options(
                     sector=underlying.sector,
                     category=underlying.category,
                 )
-                if conid not in taken:
-                    yield contract
+                yield contract
 
 
 def combo(legs: Sequence[Leg], currency: str, contracts: Mapping[int, Contract]) -> Contract:

@@ -22,11 +22,11 @@ from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket
 from engine.gateway import contracts as listing
 from engine.gateway import curtain, depth, restoring
-from engine.gateway.accounts import Account
+from engine.gateway.accounts import ZERO, Account
 from engine.gateway.blotter import Blotter
 from engine.gateway.board import Board, Figures
 from engine.gateway.history import History
-from engine.gateway.hours import Hours, next_day_ns
+from engine.gateway.hours import Hours, day_of, next_day_ns
 from engine.gateway.margin import Rules
 from engine.gateway.market import MarketFeed
 from engine.gateway.options import Options
@@ -276,6 +276,7 @@ class SimExchange:
     def _roll(self) -> None:
         """The venue's day ends: what is over is purged, the books and the board begin a new day."""
         now_ns = self.now_ns
+        self._expire(f"{day_of(now_ns):%Y%m%d}")
         for account in self._accounts.values():
             account.roll(self._rules.funds(account).net_liquidation)
             self.blotter.changed_accounts.add(account.name)
@@ -290,7 +291,8 @@ class SimExchange:
             self._venue.extend(known)
         self._board.roll()
         self._tops.clear()
-        self._market.roll(now_ns)
+        self._market.roll(now_ns, self._needed())
+        self._awake = {conid: asked for conid, asked in self._awake.items() if conid in self._contracts}
         self._history.roll()
         self._next_day_ns = next_day_ns(now_ns)
 
@@ -315,14 +317,40 @@ class SimExchange:
         late = [conid for conid, asked_ns in self._awake.items() if asked_ns < self.now_ns - _DOZE_NS]
         if not late:
             return
-        needed = {position.conid for account in self._accounts.values() for position in account.open_positions()}
-        for standing in self.blotter.working():
-            instrument = self._contracts[standing.order.ticket.conid].instrument
-            needed |= {instrument.conid, *(leg.conid for leg in instrument.legs)}
+        needed = self._needed()
         for conid in late:
             if conid not in needed:
                 self._market.sleep(conid)
                 del self._awake[conid]
+
+    def _needed(self) -> set[int]:
+        """What is held or traded."""
+        needed = {position.conid for account in self._accounts.values() for position in account.open_positions()}
+        for standing in self.blotter.orders.values():
+            contract = self._contracts.get(standing.order.ticket.conid)
+            if standing.order.open and contract is not None:
+                needed |= {contract.instrument.conid, *(leg.conid for leg in contract.instrument.legs)}
+        return needed
+
+    def _expire(self, today: str) -> None:
+        """Settle what expired before today in cash: an option at what exercise gives, a future at its last price."""
+        for account in self._accounts.values():
+            for position in list(account.open_positions()):
+                contract = self._contracts[position.conid]
+                if contract.expiry and contract.expiry < today and (price := self._settlement(contract)) is not None:
+                    account.fill(contract.instrument, -position.quantity, price)
+        for standing in list(self.blotter.working()):
+            found = self._contracts.get(standing.order.ticket.conid)
+            if found is not None and found.expiry and found.expiry < today:
+                self.cancel(standing.order.order_id)
+
+    def _settlement(self, contract: Contract) -> Decimal | None:
+        if not contract.right:
+            return self.mark(contract.instrument.conid)
+        under = self.mark(contract.underlying)
+        if under is None:
+            return None
+        return max(ZERO, under - contract.strike if contract.right == "C" else contract.strike - under)
 
     def _admit(self, conid: int) -> None:
         """Let the venue trade a contract, its legs first; one without a market can't be traded."""

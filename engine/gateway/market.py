@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from engine.domain.columns import Chunk
@@ -42,8 +42,8 @@ class MarketFeed(Protocol):
     def sleep(self, conid: int) -> None:
         """Play a contract no more, from the next chunk on; nothing happens if it is always played."""
 
-    def roll(self, now_ns: int) -> None:
-        """A new day begins: list what is new."""
+    def roll(self, now_ns: int, held: Collection[int]) -> None:
+        """A new day begins: list what is new, and no more what has expired unless it is held or traded."""
 
     def extend(self, sessions: Mapping[str, Sessions]) -> None:
         """Sessions reach further now."""

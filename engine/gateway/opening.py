@@ -13,7 +13,7 @@ from engine.gateway import contracts as listing
 from engine.gateway.accounts import opened
 from engine.gateway.blotter import Blotter
 from engine.gateway.exchange import SimExchange
-from engine.gateway.hours import Hours
+from engine.gateway.hours import Hours, next_day_ns
 from engine.gateway.market import MarketFeed
 from engine.gateway.options import Options
 from engine.gateway.playback import RecordedMarket, first_session_ns
@@ -103,42 +103,13 @@ def _open(
             start_ns=start_ns,
             halts=halts,
         )
-        if now_ns > start_ns:
-            market.roll(now_ns)
+        midnight = next_day_ns(start_ns)
+        while midnight <= now_ns:  # what was listed on each day since, for it may still be held
+            market.roll(midnight, market.contracts)
+            midnight = next_day_ns(midnight)
     else:
         market = RecordedMarket(opened_recording, hours, start_ns)
-    accounts = {} if store is None else store.accounts()
-    names = account_names(options)
-    accounts = {name: accounts.get(name) or opened(name, options.cash) for name in names}
-    combos = {}
-    for currency, legs in [] if store is None else store.combos():
-        contract = listing.combo(legs, currency, market.contracts)
-        combos[contract.instrument.conid] = contract
-    every = [contract.instrument for contract in market.contracts.values()]
-    fees = covering(load_fees(settings.fees), every)
-    instruments: dict[int, Instrument] = {}
-    live = LiveVenue(instruments=instruments, settings=settings, sessions={}, fees=fees, seed=options.seed)
-    blotter = Blotter(
-        accounts,
-        market.contracts,
-        delay_ns=round(options.commission_delay_s * NS_PER_S),
-        first_execution=start_ns // NS_PER_S,
-    )
-    exchange = SimExchange(
-        options,
-        market=market,
-        hours=hours,
-        venue=live,
-        instruments=instruments,
-        accounts=accounts,
-        blotter=blotter,
-        combos=combos,
-        store=store,
-        now_ns=now_ns,
-    )
-    if fresh:
-        for account in accounts.values():
-            account.day_value = exchange.funds(account.name).net_liquidation
+    exchange = assemble(options, market, hours, now_ns, settings=settings, store=store)
     if store is None:
         return exchange
     if fresh:
@@ -146,8 +117,49 @@ def _open(
         store.put("start_ns", start_ns)
     else:
         exchange.take_back(store)
-    blotter.changed_accounts.update(accounts)
     exchange.save()
+    return exchange
+
+
+def assemble(
+    options: Options,
+    market: MarketFeed,
+    hours: Hours,
+    now_ns: int,
+    *,
+    settings: VenueSettings = DEFAULT_VENUE,
+    store: Store | None = None,
+) -> SimExchange:
+    """An exchange on any market, with accounts that are fresh or a store's; orders of the store are not back yet."""
+    accounts = {} if store is None else store.accounts()
+    fresh = [name for name in account_names(options) if name not in accounts]
+    accounts = {name: accounts.get(name) or opened(name, options.cash) for name in account_names(options)}
+    combos = {}
+    for currency, legs in [] if store is None else store.combos():
+        contract = listing.combo(legs, currency, market.contracts)
+        combos[contract.instrument.conid] = contract
+    fees = covering(load_fees(settings.fees), (contract.instrument for contract in market.contracts.values()))
+    instruments: dict[int, Instrument] = {}
+    exchange = SimExchange(
+        options,
+        market=market,
+        hours=hours,
+        venue=LiveVenue(instruments=instruments, settings=settings, sessions={}, fees=fees, seed=options.seed),
+        instruments=instruments,
+        accounts=accounts,
+        blotter=Blotter(
+            accounts,
+            market.contracts,
+            delay_ns=round(options.commission_delay_s * NS_PER_S),
+            first_execution=market.start_ns // NS_PER_S,
+        ),
+        combos=combos,
+        store=store,
+        now_ns=now_ns,
+    )
+    for name in fresh:
+        accounts[name].day_value = exchange.funds(name).net_liquidation
+        exchange.blotter.changed_accounts.add(name)
     return exchange
 
 

@@ -24,7 +24,7 @@ _REGULAR_SLOTS: Final = 78  # of a New York session: what a day's volatility is 
 _OUTSIDE: Final = 0.12  # activity in extended hours against that in regular ones
 _LONG_NS: Final = 12 * 60 * NS_PER_MINUTE  # sessions so long have no rush at their ends
 _DAYS_KEPT: Final = 16
-_SLOTS_KEPT: Final = 8
+_SLOTS_KEPT: Final = 16
 
 
 def activity(sessions: Sessions, outside: tuple[int, int], day: int) -> Floats:
@@ -41,7 +41,7 @@ def activity(sessions: Sessions, outside: tuple[int, int], day: int) -> Floats:
         busy[(slots >= opens - before) & (slots < closes + after) & (busy == 0)] = _OUTSIDE
         inside = (slots >= opens) & (slots < closes)
         if closes - opens > _LONG_NS:
-            busy[inside] = 0.4
+            busy[inside] = 0.25
         else:
             middle = (slots[inside] + SLOT_NS / 2 - opens) / (closes - opens)
             busy[inside] = 0.6 + 1.2 * (2.0 * middle - 1.0) ** 2
@@ -126,6 +126,17 @@ class Path:
         if len(self._slots) >= _SLOTS_KEPT:
             del self._slots[next(iter(self._slots))]
         self._slots[slot] = prices
+        return prices
+
+    def edges(self, first: int, last: int) -> Floats:
+        """Fair price at the beginning of each slot from `first` to `last`, both among them."""
+        parts = []
+        while first <= last:
+            day, place = divmod(first, SLOTS)
+            stop = min(SLOTS, place + last - first + 1)
+            parts.append(self.knots(day)[place:stop])
+            first += stop - place
+        prices: Floats = np.exp(np.concatenate(parts))
         return prices
 
     def price(self, ts_ns: int) -> float:

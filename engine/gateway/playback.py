@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -111,7 +111,7 @@ class RecordedMarket:
     def sleep(self, conid: int) -> None:
         """All that is recorded is always played."""
 
-    def roll(self, now_ns: int) -> None:
+    def roll(self, now_ns: int, held: Collection[int]) -> None:
         """Nothing new is listed."""
 
     def extend(self, sessions: Mapping[str, Sessions]) -> None:

@@ -40,9 +40,10 @@ class Quoter:
     lot: float = 100.0
     prints: float = 0.25
 
-    def price(self, ts_ns: int) -> float:
-        """Fair price at a time."""
-        return float(self.fair(np.array([self.path.price(ts_ns)]), ts_ns)[0])
+    def prices(self, first: int, last: int) -> Floats:
+        """Fair prices at the beginnings of the slots from `first` to `last`, on the tick."""
+        fair = self.fair(self.path.edges(first, last), last * SLOT_NS)
+        return self._on_tick(np.maximum(np.rint(fair / self.tick), 1.0))
 
     def rows(self, slot: int) -> tuple[Block, Block]:
         """Quotes and trades of a slot, strictly by time; a trade comes before the next quote."""

@@ -6,7 +6,7 @@ they quote does not depend on when that was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -93,7 +93,7 @@ class SyntheticMarket:
             if base in (one, other) and (one in currencies or other in currencies):
                 self._list(listing.pair(one, other), listing.PAIRS[one, other][1], 0.005)
         self._shares = tuple(shares)
-        self.roll(start_ns)
+        self.roll(start_ns, ())
 
     @property
     def contracts(self) -> Mapping[int, Contract]:
@@ -115,9 +115,13 @@ class SyntheticMarket:
             self._seed,
         )
 
-    def roll(self, now_ns: int) -> None:
-        """List the futures and options of the day; what has expired stays listed for those who hold it."""
+    def roll(self, now_ns: int, held: Collection[int]) -> None:
+        """List the futures and options of the day; what has expired is listed no more, unless it is held."""
         today = day_of(now_ns)
+        for conid in [conid for conid, one in self._contracts.items() if one.expiry and one.expiry < f"{today:%Y%m%d}"]:
+            self._active.pop(conid, None)
+            if conid not in held:
+                del self._contracts[conid]
         for contract in listing.futures(today, self._hours.trades):
             if contract.instrument.sec_type is SecType.INDEX:
                 if listing.ES_INDEX not in self._paths:
@@ -276,14 +280,14 @@ class SyntheticMarket:
         sessions = self._hours.sessions(one.instrument.calendar)
         session = sessions.session_at(now_ns)
         closed = [closes for closes in sessions.closes_ns if self.begins_ns < closes <= now_ns]
-        instrument = one.instrument
         if closed:
-            known.prior_close = float(instrument.price(one.price(closed[-1])))
+            edge = closed[-1] // SLOT_NS
+            known.prior_close = float(one.prices(edge, edge)[0])
         if session is not None:
-            times = [*range(session[0], now_ns, SLOT_NS), now_ns]
-            prices = [float(instrument.price(one.price(ts_ns))) for ts_ns in times]
-            known.opened, known.close, known.high, known.low = prices[0], prices[-1], max(prices), min(prices)
-            known.volume = float(round(len(times) * one.rate * one.prints * one.lot))
+            prices = one.prices(session[0] // SLOT_NS, now_ns // SLOT_NS)
+            known.opened, known.close = float(prices[0]), float(prices[-1])
+            known.high, known.low = float(prices.max()), float(prices.min())
+            known.volume = float(round(len(prices) * one.rate * one.prints * one.lot))
 
     def rate(self, pair: int, now_ns: int) -> float:
         """Fair price of a currency pair."""
