@@ -34,13 +34,9 @@ def sessions(name: str, start_ns: int, end_ns: int) -> Sessions:
     """
     if name == ROUND_THE_CLOCK:
         return Sessions.round_the_clock()
-    import exchange_calendars  # half a second
+    check_name(name)
+    import exchange_calendars
 
-    names = exchange_calendars.get_calendar_names(include_aliases=True)
-    if name not in names:
-        near = difflib.get_close_matches(name.upper(), names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"there is no trading calendar {name!r}{hint}")
     first, last = _day(start_ns) - MARGIN, _day(end_ns) + MARGIN
     try:
         with warnings.catch_warnings():
@@ -54,6 +50,22 @@ def sessions(name: str, start_ns: int, end_ns: int) -> Sessions:
         opens_ns=tuple(calendar.opens_nanos.tolist()),
         closes_ns=tuple(calendar.closes_nanos.tolist()),
     )
+
+
+def check_name(name: str) -> None:
+    """See whether there is a calendar of this name.
+
+    Raises: ConfigError with the nearest right name if there is none.
+    """
+    if name == ROUND_THE_CLOCK:
+        return
+    import exchange_calendars  # half a second
+
+    names = exchange_calendars.get_calendar_names(include_aliases=True)
+    if name not in names:
+        near = difflib.get_close_matches(name.upper(), names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"there is no trading calendar {name!r}{hint}")
 
 
 def _day(ts_ns: int) -> date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -86,6 +87,7 @@ def import_(
         stamp=stamp,
         nbbo=nbbo,
         instrument=instrument,
+        this_year=datetime.now(UTC).year,
         progress=show if watched else None,
     )
     if watched:
@@ -104,6 +106,8 @@ def _said(summary: Summary) -> list[str]:
         )
     if summary.locked or summary.crossed:
         lines.append(f"the best bid and offer were locked {summary.locked:,} times, crossed {summary.crossed:,} times")
+    ways = dict.fromkeys(source.read_as for source in summary.sources)
+    lines.extend(f"stamps were read as {way}" for way in ways)
     lines.extend(f"note: {note}" for note in summary.notes)
     days = f"{summary.days[0]} to {summary.days[-1]}" if summary.days else "no day"
     lines.append(f"{summary.out}: {days}")

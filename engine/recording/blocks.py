@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,11 @@ from attrs import define, field
 
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.market import Kind, Trading
-from engine.domain.moments import NS_PER_DAY
 from engine.errors import RecordingError
 from engine.recording.layout import (
+    MOST_PRICE,
+    MOST_SIZE,
+    MOST_SPAN_NS,
     PRICES,
     SEALED_KEY,
     SIZES,
@@ -31,10 +33,6 @@ from engine.recording.layout import (
 # These trade below zero now and then; a share never does.
 _SIGNED = frozenset({SecType.COMBO, SecType.FUTURE, SecType.FUTURE_OPTION})
 _STATES = frozenset(Trading)
-# Beyond these nothing was ever traded; a file that says so is damaged or was scaled wrongly.
-MOST_PRICE: Final = 1e12
-MOST_SIZE: Final = 1e15
-MOST_SPAN_NS: Final = 366 * NS_PER_DAY
 
 
 @define(eq=False, slots=True)

@@ -19,23 +19,25 @@ from typing import Any
 from attrs import asdict, evolve, frozen
 
 from engine.domain.market import Kind
+from engine.domain.moments import NS_PER_DAY, iso
 from engine.errors import RecordingError
 from engine.recording.head import Head, read_head, zone
-from engine.recording.layout import (
-    HEAD_FILE,
-)
+from engine.recording.layout import HEAD_FILE, day_of
 from engine.recording.merging import Stage, assemble, install, recover
-from engine.recording.naming import Naming, given_instruments
+from engine.recording.naming import Naming, check_calendars, given_instruments
 from engine.recording.nbbo import Nbbo, PairedBest
 from engine.recording.rows import NEEDED, NEEDED_FOR_NBBO, PAIRED_NOTE, Reading, RowMaker
 from engine.recording.sources import Source, find_sources, line_of, parse_columns, pieces
 from engine.recording.stamps import UNIT_NS, date_in, length_ns, midnight_ns
 from engine.stopping import Tidied
 
+_DOUBTFUL_BEFORE_NS = 3_652 * NS_PER_DAY  # 1980: an epoch read in too large a unit lies in 1970
+_DAY_AND_NIGHT_NS = 36 * 3_600_000_000_000
+
 
 @frozen(kw_only=True)
 class SourceSummary:
-    """What became of one source; `dropped` counts rows by reason."""
+    """What became of one source; `dropped` counts rows by reason, `read_as` says how stamps were understood."""
 
     source: str
     instrument: str
@@ -44,6 +46,7 @@ class SourceSummary:
     equal_stamps: int
     dropped: Mapping[str, int]
     unit: str
+    read_as: str = ""
 
 
 @frozen(kw_only=True)
@@ -100,6 +103,7 @@ def import_files(
     stamp: str | None = None,
     nbbo: bool = False,
     instrument: Path | None = None,
+    this_year: int | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Summary:
     """Import files into a new or an existing recording, as the options of `engine recording import` say.
@@ -107,6 +111,7 @@ def import_files(
     Args:
         form: csv, parquet or zip; None goes by the name.
         date_from: None, "from-name" or YYYY-MM-DD; with a date, stamps count from its local midnight.
+        this_year: Stamps after the next one are noted as doubtful; None leaves that out.
         progress: Is told the source and its rows so far, once a piece.
 
     Raises: RecordingError with file and line; the recording is then as it was.
@@ -122,6 +127,7 @@ def import_files(
         recover(out)
         old = _existing(out)
         known = Naming(given=given_instruments(instrument))
+        check_calendars(known.given, instrument)
         for one in (*(old.instruments if old else ()), *known.given):
             known.by_symbol[one.symbol.upper()] = one
         found = find_sources(list(sources), form)
@@ -131,6 +137,7 @@ def import_files(
         states: dict[tuple[int, bool], Nbbo | PairedBest] = {}
         with _removed(work, stage):
             summaries = []
+            doubts: list[str] = []
             for source in found:
                 maker = RowMaker(
                     reading=reading,
@@ -142,6 +149,7 @@ def import_files(
                 )
                 _read(source, maker, stage, mapping, header, progress)
                 summaries.append(_summary(source, maker, stage.conids, known))
+                doubts += _doubts(source, maker, this_year)
             days = assemble(out, work / "new", stage, _head(out, old, known, reading, found))
             install(work / "new", out)
     except OSError as exc:
@@ -153,7 +161,7 @@ def import_files(
         days=tuple(days),
         locked=sum(state.locked for state in states.values()),
         crossed=sum(state.crossed for state in states.values()),
-        notes=tuple(_notes(known, old, reading, paired=any(paired for _, paired in states))),
+        notes=(*doubts, *_notes(known, old, reading, paired=any(paired for _, paired in states))),
     )
 
 
@@ -194,6 +202,24 @@ def _read(
         raise RecordingError("holds no rows", place=str(source))
 
 
+def _doubts(source: Source, maker: RowMaker, this_year: int | None) -> list[str]:
+    """What speaks against the unit that the stamps were read in."""
+    first_ns, last_ns = maker.first_ns, maker.last_ns
+    if first_ns is None or last_ns is None:
+        return []
+    if maker.start_ns is not None:
+        if last_ns - maker.start_ns <= _DAY_AND_NIGHT_NS:
+            return []
+        told = f"the last stamp is {iso(last_ns)}, more than a day after the date they count from"
+    elif first_ns < _DOUBTFUL_BEFORE_NS:
+        told = f"the first stamp is {iso(first_ns)}, before 1980"
+    elif this_year is not None and int(day_of(last_ns)[:4]) > this_year + 1:
+        told = f"the last stamp is {iso(last_ns)}, after next year"
+    else:
+        return []
+    return [f"{source}: {told}; if that is wrong, --ts-unit {maker.unit} is, too"]
+
+
 def _notes(known: Naming, old: Head | None, reading: Reading, *, paired: bool) -> list[str]:
     notes = [*known.notes]
     if paired:
@@ -218,6 +244,8 @@ def _reading(
         factor = Decimal(0)
     if not (factor.is_finite() and factor > 0):
         raise RecordingError(f"--price-scale {scale} is no number above zero")
+    if abs(factor.adjusted()) > 12:
+        raise RecordingError(f"--price-scale {scale} is beyond all reason")
     if kind == Kind.BARS and bar is None:
         raise RecordingError("bars need their length: --bar 1m, say")
     if kind != Kind.BARS and (bar is not None or stamp is not None):
@@ -282,6 +310,18 @@ def _head(out: Path, old: Head | None, known: Naming, reading: Reading, found: l
     return evolve(old, source=joined, instruments=table)
 
 
+def _read_as(maker: RowMaker) -> str:
+    """How stamps were understood, as a phrase."""
+    zone, unit = maker.reading.zone.key, maker.unit
+    guessed = "" if maker.reading.unit else " (guessed; --ts-unit says otherwise)"
+    if unit == "iso":
+        if maker.start_ns is not None:
+            return f"times of the day in {zone}{guessed}"
+        return f"ISO times in {zone} unless they name an offset{guessed}"
+    since = "1970 UTC" if maker.start_ns is None else f"midnight in {zone}"
+    return f"{unit} since {since}{guessed}"
+
+
 def _summary(source: Source, maker: RowMaker, conids: set[int], known: Naming) -> SourceSummary:
     symbols = sorted(known.used[conid].symbol for conid in conids)
     return SourceSummary(
@@ -292,4 +332,5 @@ def _summary(source: Source, maker: RowMaker, conids: set[int], known: Naming) -
         equal_stamps=maker.equal_stamps,
         dropped={reason: count for reason, count in sorted(maker.dropped.items()) if count},
         unit=maker.unit or "",
+        read_as=_read_as(maker),
     )

@@ -33,6 +33,10 @@ ROW_GROUP_ROWS: Final = 65_536
 # In the metadata of a sealed day: the highest segment number it holds, so that a crash between rename and removal
 # neither doubles rows nor loses a later segment.
 SEALED_KEY: Final = b"fullticket.sealed_through"
+# Beyond these nothing was ever traded; a file that says so is damaged or was scaled wrongly.
+MOST_PRICE: Final = 1e12
+MOST_SIZE: Final = 1e15
+MOST_SPAN_NS: Final = 366 * NS_PER_DAY
 
 Block = dict[str, NDArray[Any]]  # columns of one kind by name, all of one length, sorted by ts_ns
 
@@ -129,7 +133,7 @@ def day_files(root: Path, kind: Kind, problems: list[str] | None = None) -> list
         except ValueError:
             _refuse(f"{match[1]} is no date", path, problems)
             continue
-        if not 0 <= start_ns < END_OF_TIME_NS - 366 * NS_PER_DAY:
+        if not 0 <= start_ns < END_OF_TIME_NS - MOST_SPAN_NS:
             _refuse("days of a recording are from 1970 to 2261", path, problems)
             continue
         found.append(DayFile(match[1], int(match[2] or 0), path))

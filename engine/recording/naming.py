@@ -9,10 +9,12 @@ from typing import Final
 
 from attrs import define, field
 
+from engine.calendars import check_name
 from engine.domain.instrument import Instrument
-from engine.errors import RecordingError
+from engine.errors import ConfigError, RecordingError
 from engine.recording.head import instrument_from, known_keys, read_toml
 
+_USUAL: Final = Instrument(conid=1, symbol="X").calendar  # needs no look into the package, which takes half a second
 _NOT_SYMBOLS: Final = frozenset(
     [
         "quote",
@@ -119,3 +121,15 @@ def given_instruments(path: Path | None) -> tuple[Instrument, ...]:
             raise RecordingError("instruments must be a list of tables", place=str(path))
         return tuple(instrument_from(entry, place=f"{path}, instruments[{at}]") for at, entry in enumerate(entries))
     return (instrument_from(table, place=str(path)),)
+
+
+def check_calendars(given: tuple[Instrument, ...], path: Path | None) -> None:
+    """See that the calendars of the instruments in a file exist: a wrong name would show in the first backtest only.
+
+    Raises: RecordingError with the nearest right name.
+    """
+    for name in sorted({one.calendar for one in given} - {_USUAL}):
+        try:
+            check_name(name)
+        except ConfigError as exc:
+            raise RecordingError(exc.problem, place=f"{path}, calendar") from exc

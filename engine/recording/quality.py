@@ -19,9 +19,9 @@ from engine.domain.market import COLUMNS, Kind, Trading
 from engine.domain.moments import NS_PER_S
 from engine.domain.sessions import Sessions
 from engine.errors import ConfigError, RecordingError
-from engine.recording.blocks import MOST_PRICE, MOST_SIZE, MOST_SPAN_NS, Segment, check
+from engine.recording.blocks import Segment, check
 from engine.recording.findings import Gap, Quality, SeriesQuality
-from engine.recording.layout import Block
+from engine.recording.layout import MOST_PRICE, MOST_SIZE, MOST_SPAN_NS, Block
 from engine.recording.reader import Recording, open_recording, pieces
 
 __all__ = ["Gap", "Quality", "SeriesQuality", "examine"]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from engine.domain.market import Kind
 from engine.errors import RecordingError
-from engine.recording.layout import PRICES, SIZES, Block
+from engine.recording.layout import MOST_PRICE, MOST_SIZE, PRICES, SIZES, Block
 from engine.recording.nbbo import Nbbo, PairedBest, comes_in_pairs
-from engine.recording.stamps import guess_unit, local_days, to_ns
+from engine.recording.stamps import SkippedHour, guess_unit, local_days, to_ns
 
 NEEDED: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.QUOTES: ("ts", "bid", "ask"),
@@ -66,7 +66,8 @@ class RowMaker:
     equal_stamps: int = 0
     dropped: Counter[str] = field(factory=Counter)
     unit: str | None = None
-    _last_ns: int | None = None
+    first_ns: int | None = None
+    last_ns: int | None = None
     _paired: bool | None = None
 
     def take(self, piece: Any) -> Block | None:
@@ -122,19 +123,33 @@ class RowMaker:
             )
         if self.unit is None:
             self.unit = self.reading.unit or guess_unit(str(column[0].as_py()).strip(), self.start_ns is not None)
+        zone = self.reading.zone
         try:
-            ts_ns = to_ns(column, self.unit, self.reading.zone, self.start_ns)
+            ts_ns = to_ns(column, self.unit, zone, self.start_ns, self.last_ns)
+        except SkippedHour as exc:
+            told = (
+                f"{column[exc.row].as_py()} never was in {zone.key}, whose clock is put forward over it; is --tz right?"
+            )
+            raise RecordingError(told, place=self.place(first + exc.row)) from None
         except (pa.ArrowException, OverflowError, ValueError):
             row = first + self._first_bad_stamp(column)
             text = column[row - first].as_py()
             raise RecordingError(f"{text!r} is no stamp in {self.unit}", place=self.place(row)) from None
-        before = ts_ns[0] if self._last_ns is None else self._last_ns
+        if ts_ns.min() < 0:
+            row = first + int(np.argmax(ts_ns < 0))
+            raise RecordingError(
+                f"{column[row - first].as_py()} in {self.unit} is before 1970, where recordings begin",
+                place=self.place(row),
+            )
+        before = ts_ns[0] if self.last_ns is None else self.last_ns
         steps = np.diff(ts_ns, prepend=before)
         if (steps < 0).any():
             row = first + int(np.argmax(steps < 0))
             raise RecordingError("time goes back; sort the file by time first", place=self.place(row))
-        self.equal_stamps += int((steps == 0).sum()) - (self._last_ns is None)
-        self._last_ns = int(ts_ns[-1])
+        self.equal_stamps += int((steps == 0).sum()) - (self.last_ns is None)
+        if self.first_ns is None:
+            self.first_ns = int(ts_ns[0])
+        self.last_ns = int(ts_ns[-1])
         return ts_ns
 
     def _first_bad_stamp(self, column: Any) -> int:
@@ -169,7 +184,9 @@ class RowMaker:
             raise RecordingError(f"{name} is {said}, which is no price", place=self.place(first + row))
         top, bottom = self.reading.scale.as_integer_ratio()
         # Multiplied and divided by whole numbers: 1836300 at 0.0001 is 183.63 itself, not its neighbour.
-        return raw * top / bottom
+        price = raw * top / bottom
+        self._within_reason(price, name, first, MOST_PRICE)
+        return price
 
     def _size(self, piece: Any, name: str, first: int) -> NDArray[np.float64]:
         if name not in piece.schema.names:
@@ -182,7 +199,14 @@ class RowMaker:
             row = int(np.argmax(bad))
             said = "empty" if absent[row] else f"{raw[row]:g}"
             raise RecordingError(f"{name} is {said}, which is no size", place=self.place(first + row))
+        self._within_reason(raw, name, first, MOST_SIZE)
         return raw
+
+    def _within_reason(self, column: NDArray[np.float64], name: str, first: int, most: float) -> None:
+        if (column > most).any():
+            row = int(np.argmax(column > most))
+            told = f"{name} is {column[row]:g}, beyond all reason; --price-scale or --columns may be wrong"
+            raise RecordingError(told, place=self.place(first + row))
 
     def _check_bars(self, block: Block, stays: NDArray[np.bool_], first: int) -> None:
         high, low = block["high"], block["low"]

@@ -338,6 +338,19 @@ HEAD = "ts,price,size\n1709908200000000000,1,1\n"
             "line 2: the bar contradicts itself",
         ),
         ("ts,open,high,low,close\n2024-01-02 14:30,1,2,1,1\n", {"kind": "bars", "bar": "soon"}, "--bar soon is no"),
+        ("ts,open,high,low,close\n2024-01-02,1,2,1,1\n", {"kind": "bars", "bar": "9" * 30 + "d"}, "is longer than 366"),
+        (HEAD + "1709908200000000001,1e300,1\n", {}, "line 3: price is 1e+300, beyond all reason"),
+        (HEAD + "1709908200000000001,1,1e17\n", {}, "line 3: size is 1e+17, beyond all reason"),
+        (HEAD + "1709908200000000001,500,1\n", {"price_scale": "1e10"}, "line 3: price is 5e+12, beyond all reason"),
+        (HEAD, {"price_scale": "1e300"}, "--price-scale 1e300 is beyond all reason"),
+        (HEAD, {"ts_unit": "s"}, "line 2: '1609908200000000000' is no stamp in s"),
+        (HEAD + f"{'9' * 40},1,1\n", {}, f"line 3: '{'9' * 40}' is no stamp in ns"),
+        ("ts,price,size\n1962-01-02 15:00,1,1\n", {}, "line 2: 1962-01-02 15:00 in iso is before 1970"),
+        (
+            "ts,price,size\n2024-03-10 01:59:59,1,1\n2024-03-10 02:30:00,1,1\n",
+            {"tz": NEW_YORK},
+            "line 3: 2024-03-10 02:30:00 never was in America/New_York, whose clock is put forward over it",
+        ),
     ],
 )  # fmt: skip
 def test_wrong_input_is_one_sentence_and_changes_nothing(
