@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -21,6 +23,8 @@ from engine.webapi.codecs import (
     scanner,
     session,
 )
+from engine.webapi.facts.wire import Fact, Unreadable, Wire
+from engine.webapi.values import Money
 
 Decoder = Callable[[bytes], object]
 
@@ -202,3 +206,60 @@ def replied(body: object, status: int = 200) -> Reply:
     """A reply with a JSON body, or with bytes as they are."""
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return Reply(status=status, body=raw, content_type="application/json", sent_ns=100, heard_ns=200)
+
+
+VALUES: dict[object, Any] = {Decimal: "1,234.5", float: 2.5, int: "7", str: "word", bool: 1, Money: "5 USD"}
+
+
+def sample_of(kind: type[Fact]) -> dict[str, Any]:
+    """An object on the wire that has every field of a fact, worked out from its declaration."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {
+        (meta[0].keys or (name,))[0] if meta else name: _value(hint, meta)
+        for name, hint in hints.items()
+        for meta in [[each for each in getattr(hint, "__metadata__", ()) if isinstance(each, Wire)]]
+    }
+
+
+def _value(hint: Any, meta: list[Wire]) -> Any:
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    if meta and meta[0].read is not None:
+        return 1702317649 if hint in (int, int | None) else "20251219"
+    inner = [part for part in get_args(hint) if part is not type(None)]
+    if get_origin(hint) in (Union, types.UnionType):
+        return _value(inner[0], [])
+    if get_origin(hint) is tuple:
+        return [_value(inner[0], [])]
+    if get_origin(hint) is dict:
+        return {"DU1": _value(inner[1], [])}
+    return sample_of(hint) if isinstance(hint, type) and issubclass(hint, Fact) else VALUES[hint]
+
+
+def kinds(root: type[Fact] = Fact) -> list[type[Fact]]:
+    """Every fact there is."""
+    return [kind for each in root.__subclasses__() for kind in (each, *kinds(each))]
+
+
+def wrapped(one: dict[str, Any]) -> list[Any]:
+    """The ways in which answers hold their facts."""
+    held = ["matchedAccounts", "algos", "secdef", "bondFilters", "data", "accounts", "subaccounts", "orders"]
+    return [
+        one,
+        [one],
+        {"x": one},
+        {"x": [one]},
+        {"categories": {"x": one}},
+        {"upnl": {"x": one}},
+        {"data": {"user_lists": [one]}},
+        {"data": one},
+        {"Contracts": {"Contract": [one]}},
+        {"x": {"1D": one}, "included": ["x"]},
+        *({key: [one], "metadata": {"total": 1}, "snapshot": True} for key in held),
+    ]
+
+
+def fitting(decode: Decoder, bodies: list[bytes]) -> list[bytes]:
+    """Those bodies that a decoder reads as something."""
+    read = [(body, decode(body)) for body in bodies]
+    return [body for body, got in read if got is not None and got not in ((), {}) and not isinstance(got, Unreadable)]

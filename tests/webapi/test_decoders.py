@@ -18,7 +18,7 @@ from engine.webapi.codecs import reading
 from engine.webapi.codecs.market import snapshot_row
 from engine.webapi.codecs.orders import order_row
 from engine.webapi.facts.wire import Unreadable
-from tests.webapi.made import DECODERS, ORDER, ROW, SAMPLES
+from tests.webapi.made import DECODERS, ORDER, ROW, SAMPLES, fitting, kinds, sample_of, wrapped
 from tests.webapi.recorded import exchanges
 
 BATCH: Final = 20  # inputs an example: drawing costs more than decoding
@@ -26,6 +26,8 @@ EXAMPLES: Final = 5_000 if os.environ.get("FULLTICKET_CAMPAIGN") == "1" else 20
 
 BODIES = [msgspec.json.encode(sample) for sample in SAMPLES]
 BODIES += [msgspec.json.encode(exchange["body"]) for exchange in exchanges()]
+BODIES += [msgspec.json.encode(whole) for kind in kinds() for whole in wrapped(sample_of(kind))]
+FITTING = {name: fitting(decode, BODIES) for name, decode in DECODERS.items()}
 ODD: tuple[Any, ...] = (
     *(None, "", 0, -1, "-", "N/A", True, False, [], {}, [[]], [None], {"a": None}, "x" * 300, "\u2603", "1,2,3"),
     *(2**63, -(2**70), 1e308, "1e999", "-0", "0x1", "20231399", " ", "C", "H-", "1.5M", ["a", 1, {}], {"error": {}}),
@@ -56,7 +58,7 @@ def varied(value: Any, chance: Random) -> Any:
         return kept | {chance.choice(["error", "conid", "id", "orderId"]): chance.choice(ODD)} if roll > 0.97 else kept
     if isinstance(value, list):
         items = [varied(item, chance) for item in value if chance.random() > 0.05]
-        return items + [chance.choice(ODD)] if roll > 0.97 else items
+        return [*items, chance.choice(ODD)] if roll > 0.97 else items
     return str(value) if roll > 0.95 else value
 
 
@@ -86,7 +88,7 @@ def test_whatever_comes_a_decoder_gives_a_fact_or_unreadable(name: str, seed: in
     decode, chance = DECODERS[name], Random(seed)
     bodies = [raw, msgspec.json.encode(value), msgspec.json.encode(varied(value, chance))]
     while len(bodies) < BATCH:
-        body = chance.choice(BODIES)
+        body = chance.choice(FITTING[name] if chance.random() < 0.8 else BODIES)
         bodies.append(
             cut(body, chance)
             if chance.random() < 0.4
@@ -98,6 +100,11 @@ def test_whatever_comes_a_decoder_gives_a_fact_or_unreadable(name: str, seed: in
         except Exception:
             note(repr(body))
             raise
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_every_decoder_reads_some_sample(name: str) -> None:
+    assert FITTING[name]
 
 
 HARD = {

@@ -13,9 +13,10 @@ from engine.webapi import values
 from engine.webapi.values import Money, Quoted
 
 D = Decimal
-READERS = [
-    getattr(values, name) for name in ["decimal", "number", "integer", "identifier", "text", "flag", "quoted", "money"]
-] + [getattr(values, name) for name in ["ms_ns", "s_ns", "epoch_ns", "stamp_ns", "day"]]
+READERS = (
+    *(values.decimal, values.number, values.integer, values.identifier, values.text, values.flag, values.quoted),
+    *(values.money, values.ms_ns, values.s_ns, values.epoch_ns, values.stamp_ns, values.day),
+)
 
 
 @pytest.mark.parametrize(
@@ -120,18 +121,8 @@ def test_integer_reads_whole_numbers(given: object, read: int | None) -> None:
 @pytest.mark.parametrize(
     ("given", "read"),
     [
-        (True, True),
-        ("true", True),
-        (1, True),
-        ("1", True),
-        ("Y", True),
-        (0, False),
-        ("0", False),
-        ("no", False),
-        (2, None),
-        ("", None),
-        (None, None),
-        ([], None),
+        *((True, True), ("true", True), (1, True), ("1", True), ("Y", True), (0, False), ("0", False), ("no", False)),
+        *((2, None), ("", None), (None, None), ([], None)),
     ],
 )
 def test_flag_reads_every_spelling(given: object, read: bool | None) -> None:

@@ -185,10 +185,12 @@ def rows(kind: type[F], value: object) -> tuple[F, ...] | Unreadable:
 
 
 def one(kind: type[F]) -> Callable[[bytes], F | Unreadable]:
-    """Return the decoder of an answer that is one object."""
+    """Return the decoder of an answer that is one object; one that has none of the fact's fields is something else."""
 
     def decode(body: bytes) -> F | Unreadable:
         value = parse(body)
+        if isinstance(value, dict) and not told(kind, value):
+            return Unreadable(reason=f"{kind.__name__}: none of its fields", excerpt=excerpt(body))
         return value if isinstance(value, Unreadable) else fact(kind, value)
 
     return decode

@@ -240,9 +240,9 @@ class WhatIf(Fact, frozen=True, kw_only=True):
 
 
 class Submitted(Fact, frozen=True, kw_only=True):
-    """Answer to suppressions and their reset."""
+    """Answer to suppressions and their reset, and to a re-authentication."""
 
-    status: str = ""
+    status: Annotated[str, wire("status", "message")] = ""
 
 
 def plain(status: str | None) -> str:
