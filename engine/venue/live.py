@@ -48,8 +48,8 @@ class LiveVenue(SimVenue):
         self.begin(chunk)
 
     def triggered(self, coid: str) -> tuple[bool, Decimal | None]:
-        """Whether an open order is a stop that has triggered, and the limit it then has."""
-        order = self._floor.orders.get(coid)
+        """Whether an order that is open or has just filled is a stop that has triggered, and the limit it then has."""
+        order = self._floor.orders.get(coid) or self._floor.filled.get(coid)
         if order is None or not order.triggered:
             return False, None
         return True, order.limit
