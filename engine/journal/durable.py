@@ -1,0 +1,234 @@
+"""The daemon's journal: what is not in here did not happen, and what is in here survives the machine.
+
+One SQLite file in write-ahead mode with full sync. Rows are numbered without gaps and chained by hash, so that a lost,
+changed or torn row is found. A reserve beside the file is given up when the disk is full, so that halts, cancels and
+what the venue says can still be stored; new orders can't.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from engine.errors import EngineError, InputError
+
+APPLICATION_ID: Final = 0x46545431  # "FTT1"
+SCHEMA_VERSION: Final = 1
+RESERVE_BYTES: Final = 4 << 20
+_SCHEMA: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE facts (
+    seq INTEGER PRIMARY KEY,  -- order in which we knew them, from 1, without gaps
+    ts_ns INTEGER NOT NULL,   -- when, nanoseconds UTC of the venue's clock
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,       -- client order id, strategy, or whoever it is about
+    body TEXT NOT NULL,       -- JSON
+    chain BLOB NOT NULL       -- hash of the row and of the one before it
+);
+CREATE INDEX facts_by_name ON facts (name, seq);
+CREATE TABLE coids (coid TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+_START: Final = b"\0" * 16
+
+Row = tuple[int, str, str, Any]  # time, kind, name, what
+
+
+class StoredRow(msgspec.Struct, frozen=True):
+    """One row as it was stored; `body` is JSON."""
+
+    seq: int
+    ts_ns: int
+    kind: str
+    name: str
+    body: str
+
+
+class JournalFull(EngineError):
+    """The disk takes no more: nothing of these rows was stored."""
+
+
+class CoidUsed(EngineError):
+    """A client order id was to be sent that has been sent before: the order must not go out."""
+
+
+class DurableJournal:
+    """An open journal. One thread writes it. `low` is set once the reserve has been given up."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the journal at `path`.
+
+        Raises: InputError for a file that is no journal of ours, is damaged or was written by a newer version.
+        """
+        self.path = path
+        self.low = False
+        fresh = not path.exists() or path.stat().st_size == 0
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._prepare(fresh)
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"the journal can't be opened: {error}", place=str(path)) from error
+        path.chmod(0o600)
+        last = self._database.execute("SELECT seq, chain FROM facts ORDER BY seq DESC LIMIT 1").fetchone()
+        self._seq, self._chain = (0, _START) if last is None else (int(last[0]), bytes(last[1]))
+        self._reserve = path.with_name(path.name + ".reserve")
+        self._make_reserve()
+
+    def _prepare(self, fresh: bool) -> None:
+        execute = self._database.execute
+        if fresh:
+            execute("PRAGMA page_size = 4096")
+            execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        else:
+            if execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+                raise InputError("this is no journal of the engine's", place=str(self.path))
+            version = execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                problem = (
+                    f"the journal has format {version}, written by a newer version; this one reads {SCHEMA_VERSION}"
+                )
+                raise InputError(problem, place=str(self.path))
+            found = execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise InputError(
+                    f"the journal is damaged ({found}); keep it and start from a copy", place=str(self.path)
+                )
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = FULL")
+        if fresh:
+            self._database.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+
+    def _make_reserve(self) -> None:
+        try:
+            if not self._reserve.exists() or self._reserve.stat().st_size < RESERVE_BYTES:
+                with self._reserve.open("wb") as file:
+                    os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
+            self.low = True
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the last row."""
+        return self._seq
+
+    def write(self, rows: Sequence[Row], *, coids: Iterable[str] = (), essential: bool = False) -> int:
+        """Store rows and sync them; all or none.
+
+        Args:
+            coids: Client order ids that are about to be sent for the first time.
+            essential: Halts, cancels and the venue's word: the reserve is given up for them.
+
+        Returns: Number of the last row.
+
+        Raises: CoidUsed, JournalFull.
+        """
+        try:
+            return self._write(rows, coids)
+        except (sqlite3.OperationalError, OSError) as error:
+            if not _is_full(error):
+                raise
+            had_reserve = self._reserve.exists()
+            if essential and had_reserve:
+                self._reserve.unlink(missing_ok=True)
+                self.low = True
+                try:
+                    return self._write(rows, coids)
+                except (sqlite3.OperationalError, OSError) as again:
+                    raise JournalFull(f"{self.path}: the disk is full, and so is the reserve") from again
+            self.low = True
+            raise JournalFull(f"{self.path}: the disk is full") from error
+
+    def _write(self, rows: Sequence[Row], coids: Iterable[str]) -> int:
+        seq, chain = self._seq, self._chain
+        made = []
+        for ts_ns, kind, name, what in rows:
+            seq += 1
+            body = _ENCODER.encode(what).decode()
+            chain = _link(chain, seq, ts_ns, kind, name, body)
+            made.append((seq, ts_ns, kind, name, body, chain))
+        execute = self._database.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            self._database.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", made)
+            try:
+                self._database.executemany("INSERT INTO coids VALUES (?, ?)", [(coid, seq) for coid in coids])
+            except sqlite3.IntegrityError as error:
+                raise CoidUsed("a client order id was given twice") from error
+            execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                execute("ROLLBACK")
+            raise
+        self._seq, self._chain = seq, chain
+        return seq
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember something about the journal itself."""
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        """What was remembered under a key."""
+        found = self._database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def rows(self, *, after: int = 0, name: str | None = None, kinds: Sequence[str] = ()) -> Iterator[StoredRow]:
+        """Rows in order, after a number, of one name or of some kinds."""
+        where, values = ["seq > ?"], [after]
+        arguments: list[Any] = list(values)
+        if name is not None:
+            where.append("name = ?")
+            arguments.append(name)
+        if kinds:
+            where.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            arguments += kinds
+        query = f"SELECT seq, ts_ns, kind, name, body FROM facts WHERE {' AND '.join(where)} ORDER BY seq"
+        for row in self._database.execute(query, arguments):
+            yield StoredRow(*row)
+
+    def verify(self) -> list[str]:
+        """Read the whole journal; return what is wrong, in sentences."""
+        found = [f"the file: {row[0]}" for row in self._database.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        chain, expected = _START, self._first() - 1
+        if expected:
+            chain = bytes.fromhex(self.meta("chain_before") or "")
+        for seq, ts_ns, kind, name, body, stored in self._database.execute("SELECT * FROM facts ORDER BY seq"):
+            expected += 1
+            if seq != expected:
+                found.append(f"rows {expected} to {seq - 1} are missing")
+                expected = seq
+            chain = _link(chain, seq, ts_ns, kind, name, body)
+            if chain != stored:
+                found.append(f"row {seq} is not what was written")
+                chain = bytes(stored)
+        return found
+
+    def _first(self) -> int:
+        found = self._database.execute("SELECT min(seq) FROM facts").fetchone()[0]
+        return 1 if found is None else int(found)
+
+    def close(self) -> None:
+        """Close the file; a clean end leaves one file without a log beside it."""
+        self._database.close()
+
+
+def _link(before: bytes, seq: int, ts_ns: int, kind: str, name: str, body: str) -> bytes:
+    return sha256(before + f"{seq}\0{ts_ns}\0{kind}\0{name}\0{body}".encode()).digest()[:16]
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or "disk I/O" in str(error)
