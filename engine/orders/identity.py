@@ -21,6 +21,9 @@ class Identity:
         self.id_of: dict[str, str] = {}
         self.coid_of: dict[str, str] = {}
         self.copies: dict[str, VenueOrder] = {}
+        for coid, order in book.items():  # what a journal knew
+            if order.venue_id:
+                self.bind(coid, order.venue_id)
 
     def bind(self, coid: str, order_id: str) -> None:
         """From now on they are one."""

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.brokerage import Unclear, VenueOrder, WriteAnswer
-from engine.domain.messages import Approved, Cancel, Modify, Place
+from engine.domain.messages import Approved, Cancel, Denied, Modify, Place, Refusal, Verdict
 from engine.domain.order import CLOSED, State
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.orders.actions import (
@@ -54,6 +54,7 @@ class World:
         self.loss = loss
         self.now = 1_000 * S
         self.coids: list[str] = []
+        self.placed = 0
         self.flattened = 0
         self.late: list[tuple[int, Callable[[], object]]] = []  # requests that arrive long after we gave them up
         self.alerts: Counter[str] = Counter()
@@ -114,12 +115,13 @@ class World:
             self.late.append((self.now + self.chance.randint(1, 120) * S, send))
         self.desk.answered(number, Unclear(reason="silence"), self.now)
 
-    def submit(self, approved: Approved) -> None:
-        requests, _ = self.book.act([approved], self.now)
+    def submit(self, verdict: Verdict) -> None:
+        requests, _ = self.book.act([verdict], self.now)
         self.desk.submit(requests, self.now)
 
     def place(self, *, bracket: bool) -> None:
-        coid = f"s-{len(self.coids):06d}"
+        self.placed += 1
+        coid = f"s-{self.placed:06d}"
         quantity = Decimal(self.chance.randint(1, 9))
 
         def ticket(name: str, side: Side, kind: OrderType, **more: Any) -> OrderTicket:
@@ -131,8 +133,12 @@ class World:
         if bracket:
             tickets.append(ticket(coid + "t", Side.SELL, OrderType.LIMIT, limit_price=Decimal(12), parent=coid))
             tickets.append(ticket(coid + "s", Side.SELL, OrderType.STOP, stop_price=Decimal(8), parent=coid))
+        wanted = Place(tuple(tickets))
+        if self.chance.random() < 0.05:
+            self.submit(Denied(wanted, Refusal("RATE", "1", "2", "too many")))
+            return
         self.coids += [one.coid for one in tickets]
-        self.submit(Approved(Place(tuple(tickets))))
+        self.submit(Approved(wanted))
 
     def arrive(self) -> None:
         """What was on its way for long arrives; nobody hears the answer."""

@@ -1,0 +1,107 @@
+"""Orders out of the journal: the same steps that were stored, taken again.
+
+What was in flight when the journal ends is not known any more: a ticket that had not left is withdrawn, one that had
+and was not answered is in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from attrs import define, field
+
+from engine.domain.facts import Answer, AnswerMissing, CancelAsked, Cancelled, Filled, ModifyAsked, Refused, Sent
+from engine.domain.messages import Place, Refusal
+from engine.domain.order import CLOSED, Order, State, advance
+from engine.domain.ticket import OrderTicket
+from engine.errors import IllegalTransition
+
+StoredFact = tuple[int, str, str, str]  # time, kind, name, body as JSON
+# The kinds of rows that tell what became of orders; everything else in a journal is for people.
+KINDS: Final = ("approved", "denied", "write", "answer", "modify", "cancel")
+
+_PLACE: Final = msgspec.json.Decoder(Place)
+_ANSWER: Final = msgspec.json.Decoder(Answer)
+_DENIED: Final = msgspec.json.Decoder(tuple[msgspec.Raw, Refusal])
+_TICKET: Final = msgspec.json.Decoder(OrderTicket)
+_WRITE: Final = msgspec.json.Decoder(tuple[OrderTicket, ...] | OrderTicket)
+
+
+@define(eq=False)
+class Recovered:
+    """What a journal knew. `odd` are rows that fit no order's life, with a sentence."""
+
+    orders: dict[str, Order] = field(factory=dict)
+    executions: set[str] = field(factory=set)
+    odd: list[str] = field(factory=list)
+
+    def in_flight(self, now_ns: int) -> list[Answer]:
+        """What must be said of orders that were under way when the journal ended."""
+        said: list[Answer] = []
+        for coid, order in self.orders.items():
+            if order.state is State.CREATED:
+                said.append(Cancelled(coid=coid, ts_ns=now_ns, reason="the engine stopped before it was sent"))
+            elif order.state in (State.SENT, State.PENDING_MODIFY):
+                said.append(AnswerMissing(coid=coid, ts_ns=now_ns))
+        return said
+
+
+def recover(rows: Iterable[StoredFact]) -> Recovered:
+    """Fold the journal's rows, oldest first."""
+    found = Recovered()
+    for ts_ns, kind, name, body in rows:
+        if kind == "approved":
+            for ticket in _PLACE.decode(body).tickets:
+                found.orders[ticket.coid] = Order(ticket=ticket, created_ns=ts_ns, updated_ns=ts_ns)
+        elif kind == "denied":
+            _denied(found, body, ts_ns)
+        elif kind == "write":
+            _written(found, _WRITE.decode(body), ts_ns)
+        elif kind == "answer":
+            _answered(found, _ANSWER.decode(body))
+        elif kind == "modify":
+            _step(found, ModifyAsked(coid=name, ts_ns=ts_ns), wanted=_TICKET.decode(body))
+        elif kind == "cancel":
+            _step(found, CancelAsked(coid=name, ts_ns=ts_ns))
+    return found
+
+
+def _written(found: Recovered, what: tuple[OrderTicket, ...] | OrderTicket, ts_ns: int) -> None:
+    if isinstance(what, tuple):  # a new order or group; a single ticket is a modification, told by its own row
+        for ticket in what:
+            _step(found, Sent(coid=ticket.coid, ts_ns=ts_ns))
+
+
+def _denied(found: Recovered, body: str, ts_ns: int) -> None:
+    what, refusal = _DENIED.decode(body)
+    if b'"order_type"' not in bytes(what):  # a modification or a cancel that was refused: the order stayed as it was
+        return
+    ticket = _TICKET.decode(what)
+    if ticket.coid not in found.orders:  # of an id used twice the order that has it stays
+        said = Refused(coid=ticket.coid, ts_ns=ts_ns, code=refusal.code, reason=refusal.sentence)
+        found.orders[ticket.coid] = advance(Order(ticket=ticket, created_ns=ts_ns), said)
+
+
+def _answered(found: Recovered, answer: Answer) -> None:
+    if isinstance(answer, Filled):
+        if answer.exec_id in found.executions:
+            return
+        found.executions.add(answer.exec_id)
+    _step(found, answer)
+
+
+def _step(
+    found: Recovered, event: Answer | Sent | ModifyAsked | CancelAsked, *, wanted: OrderTicket | None = None
+) -> None:
+    order = found.orders.get(event.coid)
+    if order is None:
+        found.odd.append(f"{type(event).__name__} for {event.coid}, which the journal has not seen approved")
+        return
+    if isinstance(event, CancelAsked) and order.state in CLOSED:
+        return
+    try:
+        found.orders[event.coid] = advance(order, event, wanted=wanted)
+    except IllegalTransition as error:
+        found.odd.append(str(error))
