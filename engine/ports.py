@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Protocol
 
 from engine.domain.brokerage import (
+    Availability,
+    BrokerNews,
     CancelAnswer,
     ExecutionsKnown,
     NotYetKnown,
@@ -17,6 +19,8 @@ from engine.domain.brokerage import (
     VenuePosition,
     WriteAnswer,
 )
+from engine.domain.instrument import Instrument
+from engine.domain.market import Bar, MarketEvent
 from engine.domain.ticket import OrderTicket
 
 
@@ -83,6 +87,35 @@ class Broker(Protocol):
     async def reset_suppression(self) -> None:
         """Have all questions asked again."""
 
+    async def news(self) -> Sequence[BrokerNews]:
+        """Wait until there is something, and take all of it, oldest first: rows, executions, the session, notices.
+
+        An overflow of the buffer behind it ends the session: it goes down, comes up again and is primed.
+        """
+
     def round(self) -> AbstractAsyncContextManager[None]:
         """The critical section of one order write with its replies: no other request but a tickle or an urgent cancel
         goes out meanwhile."""
+
+
+class MarketData(Protocol):
+    """Live market data of the instruments that were subscribed to."""
+
+    async def subscribe(self, instruments: Sequence[Instrument]) -> None:
+        """Want these from now on, through every loss of the session; more may be added later."""
+
+    async def news(self) -> Sequence[MarketEvent | Availability]:
+        """Wait until there is something, and take all of it, oldest first.
+
+        Where the taker is slow, quotes keep the latest and trades add up (`sampled`); `conflated` counts them.
+        """
+
+    @property
+    def conflated(self) -> int:
+        """How many quotes and trades were folded into later ones because nobody took them."""
+
+    def silent_s(self, conid: int) -> float | None:
+        """Seconds of the venue's clock since data of an instrument last came; None before the first."""
+
+    async def bars(self, instrument: Instrument, *, start_ns: int, end_ns: int, span_ns: int) -> Sequence[Bar]:
+        """Past bars whose end lies in (start, end], for warming up and filling gaps."""

@@ -167,3 +167,38 @@ class NotYetKnown(Struct, frozen=True, kw_only=True):
     again_ns: int
     orders: tuple[VenueOrder, ...] = ()
     executions: tuple[VenueExecution, ...] = ()
+
+
+class SessionNow(Struct, frozen=True, kw_only=True):
+    """Whether orders can be sent, and why not. After a `up` the venue's lists have been primed anew."""
+
+    ts_ns: int
+    up: bool
+    layer: str  # the first layer that is not up: gateway, outer, brokerage, accounts, websocket, data; "" when up
+    reason: str = ""
+    expected: bool = False  # a maintenance window: known ahead, no alarm
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A bulletin, a notification or an FYI; `prompt` where the venue wants one of its options chosen."""
+
+    ts_ns: int
+    kind: str  # bulletin, notification, fyi, alert
+    title: str
+    text: str
+    notice_id: str = ""
+    prompt: Prompted | None = None
+
+
+BrokerNews = VenueOrder | VenueExecution | SessionNow | Notice
+
+
+class Availability(Struct, frozen=True, kw_only=True):
+    """What the venue says of an instrument's data, field 6509: `live` only if it is real time and streaming."""
+
+    conid: int
+    ts_ns: int
+    live: bool
+    delayed: bool = False
+    frozen: bool = False
+    code: str = ""
