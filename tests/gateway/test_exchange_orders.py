@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.domain.market import MarketEvent
 from engine.domain.moments import NS_PER_MS, NS_PER_S
 from engine.domain.ticket import OrderType, Tif
 from engine.gateway.exchange import SimExchange
@@ -30,7 +31,11 @@ S = NS_PER_S
 
 def still(latency_ms: float = 0) -> SimExchange:
     """100 shares bid at 9.99 and offered at 10.01, for a minute; then 10.05 by 10.07."""
-    rows = [quote(START + 1, 9.99, 10.01), trade(START + 2, 10.00), quote(START + 60 * S, 10.05, 10.07)]
+    rows: list[MarketEvent] = [
+        quote(START + 1, 9.99, 10.01),
+        trade(START + 2, 10.00),
+        quote(START + 60 * S, 10.05, 10.07),
+    ]
     exchange = on_rows(rows, venue=plain_venue(latency_ms))
     exchange.advance(START + S)
     return exchange
@@ -48,7 +53,9 @@ def test_a_market_order_takes_every_step_and_fills_at_the_ask() -> None:
     (fill,) = exchange.executions(ACCOUNT, 1)
     assert (fill.size, fill.price, fill.side, fill.order_id) == (Decimal(10), Decimal("10.01"), "BUY", one)
     found = exchange.order(one)
-    assert found is not None and found.average_price == Decimal("10.01") and not found.open
+    assert found is not None
+    assert found.average_price == Decimal("10.01")
+    assert not found.open
 
 
 def test_ids_count_up_and_executions_have_four_parts() -> None:
@@ -91,7 +98,8 @@ def test_a_cancel_is_pending_until_the_venue_has_it() -> None:
     assert steps(exchange.advance(exchange.now_ns + 29 * NS_PER_MS), one) == ["PendingCancel"]
     assert steps(exchange.advance(exchange.now_ns + 1 * NS_PER_MS), one) == ["Cancelled"]
     found = exchange.order(one)
-    assert found is not None and found.reason == ""
+    assert found is not None
+    assert found.reason == ""
 
 
 def test_a_cancel_can_lose_to_a_fill() -> None:
@@ -126,7 +134,8 @@ def test_a_modification_keeps_the_id_and_shows_when_the_venue_has_it() -> None:
     exchange.modify(one, msgspec.structs.replace(found.ticket, limit_price=Decimal("10.01")), {"price": 10.01})
     assert found.ticket.limit_price == Decimal("9.00")
     news = after(exchange, 1)
-    assert found.ticket.limit_price == Decimal("10.01") and found.wire == {"price": 10.01}
+    assert found.ticket.limit_price == Decimal("10.01")
+    assert found.wire == {"price": 10.01}
     assert steps(news, one) == ["Submitted", "Filled"]
 
 
@@ -138,7 +147,9 @@ def test_a_refused_modification_leaves_the_order_as_it_was() -> None:
     assert found is not None
     exchange.modify(one, msgspec.structs.replace(found.ticket, limit_price=Decimal("9.005")), {"price": 9.005})
     after(exchange, 0)
-    assert found.ticket.limit_price == Decimal("9.00") and found.status == "Submitted" and found.reason
+    assert found.ticket.limit_price == Decimal("9.00")
+    assert found.status == "Submitted"
+    assert found.reason
     exchange.modify(one, msgspec.structs.replace(found.ticket, limit_price=Decimal("9.01")), {"price": 9.01})
     after(exchange, 0)
     assert found.ticket.limit_price == Decimal("9.01")
@@ -160,7 +171,10 @@ def test_what_the_venue_refuses_is_inactive_with_its_reason() -> None:
     (one,) = place(exchange, x(limit="9.005"))
     assert steps(after(exchange, 0), one)[-1] == "Inactive"
     found = exchange.order(one)
-    assert found is not None and "tick" in found.reason and not found.open and not found.parked
+    assert found is not None
+    assert "tick" in found.reason
+    assert not found.open
+    assert not found.parked
 
 
 def test_a_stop_is_held_until_it_triggers() -> None:
@@ -201,10 +215,12 @@ def test_a_brackets_children_wait_and_cancel_each_other(taken: str) -> None:
     assert steps(early, target)[-1] == steps(early, stop)[-1] == "PreSubmitted"
     live = exchange.advance(START + 6 * S)
     assert steps(live, entry) == ["Filled"]
-    assert steps(live, target) == ["Submitted"] and steps(live, stop) == []
+    assert steps(live, target) == ["Submitted"]
+    assert steps(live, stop) == []
     end = exchange.advance(START + 20 * S)
     won, lost = (target, stop) if taken == "target" else (stop, target)
-    assert steps(end, won)[-1] == "Filled" and steps(end, lost) == ["Cancelled"]
+    assert steps(end, won)[-1] == "Filled"
+    assert steps(end, lost) == ["Cancelled"]
     assert exchange.state()["positions"] == {}
 
 
@@ -217,7 +233,8 @@ def test_cancelling_an_entry_cancels_its_children() -> None:
     exchange.cancel(entry)
     assert steps(after(exchange, 0), child) == ["Cancelled"]
     found = exchange.order(child)
-    assert found is not None and "parent" in found.reason
+    assert found is not None
+    assert "parent" in found.reason
 
 
 def test_an_oca_group_lives_until_one_fills() -> None:
@@ -225,7 +242,8 @@ def test_an_oca_group_lives_until_one_fills() -> None:
     low, high = place(exchange, x(limit="9.00", oca="g"), x("SELL", limit="10.05", oca="g"))
     assert steps(after(exchange, 0), low)[-1] == "Submitted"
     news = exchange.advance(START + 61 * S)
-    assert steps(news, high) == ["Filled"] and steps(news, low) == ["Cancelled"]
+    assert steps(news, high) == ["Filled"]
+    assert steps(news, low) == ["Cancelled"]
 
 
 def test_a_commission_is_told_later_and_once() -> None:
@@ -239,7 +257,8 @@ def test_a_commission_is_told_later_and_once() -> None:
     first = [one for one in after(exchange, 1) if isinstance(one, ExecutionNews)]
     later = [one for one in after(exchange, 1) if isinstance(one, ExecutionNews)]
     assert [one.commission_known for one in first] == [False]
-    assert [one.commission_known for one in later] == [True] and later[0].ts_ns == START + 3 * S
+    assert [one.commission_known for one in later] == [True]
+    assert later[0].ts_ns == START + 3 * S
     # 10 shares at 10.01: the least commission of 1.00, for 0.05 is less and 1 % of 100.10 more; 0.00072 for CAT.
     assert later[0].execution.commission == Decimal("1.0007")
     assert exchange.cash(ACCOUNT)["USD"] == Decimal(1_000_000) - Decimal("100.10") - Decimal("1.0007")
