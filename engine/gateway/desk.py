@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from engine.domain.moments import NS_PER_DAY, NS_PER_S
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY, NS_PER_S
 from engine.gateway import acks
 from engine.gateway.bundles import Bundle, Part, read_bundle, tickets_of
 from engine.gateway.calls import Answer, refusal
-from engine.gateway.funds import against_funds, against_growth
+from engine.gateway.funds import against_change, against_funds
 from engine.gateway.groups import members, shares
 from engine.gateway.modification import modified
 from engine.gateway.questions import Asked, Stage, stages, wants_prompt
@@ -33,6 +33,7 @@ _LATE_NS: Final = 5 * NS_PER_S  # how much later an order goes live whose reply 
 _UNANSWERED: Final = "Order was not confirmed in time"
 _DECLINED: Final = "Order not confirmed"
 _REPLACED: Final = "Order was discarded: another order request came before its question was answered"
+_NEVER_SENT: Final = (_UNANSWERED, _DECLINED, _REPLACED)
 
 
 class _Pending(msgspec.Struct, kw_only=True):
@@ -41,6 +42,7 @@ class _Pending(msgspec.Struct, kw_only=True):
     bundle: Bundle
     ids: dict[str, Part]
     since_ns: int
+    expiry_s: float
     memory: Memory
     change: LiveOrder | None = None
 
@@ -54,24 +56,49 @@ class Desk:
         self._late: list[tuple[int, Bundle, LiveOrder | None]] = []
         self._prompts: dict[str, tuple[Part, int]] = {}
         self._coids: dict[str, int] | None = None
+        self._asleep = True
 
     # What time does
 
-    def settle(self, hall: Hall) -> None:
-        """Let questions expire and late orders go live; to be called whenever the gateway's clock has moved."""
+    def next_due_ns(self) -> int:
+        """When `settle` next has something to do by itself."""
+        due = [late[0] for late in self._late]
+        if self._pending is not None:
+            due.append(self._expiry_ns(self._pending))
+        return min(due, default=END_OF_TIME_NS)
+
+    def _expiry_ns(self, pending: _Pending) -> int:
+        return pending.since_ns + int(pending.expiry_s * NS_PER_S)
+
+    def _wake(self, hall: Hall) -> None:
+        """Take over the books of an earlier desk: what waited for an answer there can't be answered any more."""
+        for account in hall.exchange.accounts:
+            for order in hall.exchange.orders(account):
+                if order.parked and not order.deactivated:
+                    hall.exchange.discard(order.order_id, _REPLACED)
+
+    def settle(self, hall: Hall) -> bool:
+        """Let questions expire and late orders go live; to be called whenever the gateway's clock has moved.
+
+        Returns: whether that changed an order, so that the exchange has news.
+        """
+        before = self._asleep, self._pending is None, len(self._late)
+        if self._asleep:
+            self._asleep = False
+            self._wake(hall)
         now_ns = hall.exchange.now_ns
         pending = self._pending
         if pending is not None:
-            waited_ns = now_ns - pending.since_ns
             if pending.memory is not hall.memory:
                 self.kill(hall, _REPLACED)
-            elif waited_ns >= hall.options.questions.expiry_s * NS_PER_S:
+            elif now_ns >= self._expiry_ns(pending):
                 self.kill(hall, _UNANSWERED)
                 self._killed.clear()  # what has expired is not found, in either profile
         due = [late for late in self._late if late[0] <= now_ns]
         self._late = [late for late in self._late if late[0] > now_ns]
         for _, bundle, change in due:
             self._finish(hall, bundle, change)
+        return before != (self._asleep, self._pending is None, len(self._late))
 
     def kill(self, hall: Hall, reason: str = _REPLACED) -> None:
         """Discard the request that waits for answers, if there is one."""
@@ -130,7 +157,11 @@ class Desk:
         """Client order ids and when they were used. A gateway that goes on from its books reads them there."""
         if self._coids is None:
             orders = (order for account in hall.exchange.accounts for order in hall.exchange.orders(account))
-            self._coids = {order.client_id: order.created_ns for order in orders if order.client_id}
+            self._coids = {
+                order.client_id: order.created_ns
+                for order in orders
+                if order.client_id and order.reason not in _NEVER_SENT
+            }
         return self._coids
 
     def _duplicate(self, hall: Hall, bundle: Bundle) -> Problem | None:
@@ -167,7 +198,12 @@ class Desk:
         if not ids:
             return self._finish(hall, bundle, change)
         self._pending = _Pending(
-            bundle=bundle, ids=ids, since_ns=hall.exchange.now_ns, memory=hall.memory, change=change
+            bundle=bundle,
+            ids=ids,
+            since_ns=hall.exchange.now_ns,
+            expiry_s=hall.options.questions.expiry_s,
+            memory=hall.memory,
+            change=change,
         )
         return self._ask(hall, self._pending)
 
@@ -294,7 +330,7 @@ class Desk:
         draft = modified(hall, order, body)
         if isinstance(draft, Problem):
             return acks.refused(draft)
-        problem = against_growth(hall, order, draft)
+        problem = against_change(hall, order, draft)
         if problem is not None:
             return acks.refused(problem)
         part = Part(draft=draft, account=account, order=order)
@@ -336,6 +372,7 @@ def asked_of(hall: Hall, part: Part, *, group: bool = False, old: LiveOrder | No
     assert draft is not None
     conid = draft.ticket.conid
     held = sum((p.quantity for p in hall.exchange.positions(part.account) if p.conid == conid), Decimal(0))
+    chance = hall.options.questions.blind
     return Asked(
         draft=draft,
         touch=touch(hall.exchange, conid),
@@ -343,4 +380,5 @@ def asked_of(hall: Hall, part: Part, *, group: bool = False, old: LiveOrder | No
         rules=hall.options.questions,
         old=old.ticket if old is not None else None,
         group=group,
+        blind=chance > 0 and old is None and hall.chance.random() < chance,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from engine.gateway.bundles import Bundle
 from engine.gateway.records import LiveOrder, NewOrder
+from engine.gateway.rows import contract_of
 from engine.gateway.tickets import Draft, Problem
 from engine.gateway.touch import touch
 
@@ -23,24 +24,31 @@ def against_funds(hall: Hall, bundle: Bundle) -> Problem | None:
         if draft is None or part.failed or part.entry is not None or part.parent_id is not None:
             continue
         ticket = msgspec.structs.replace(draft.ticket, account=part.account)
-        reason = hall.exchange.unaffordable(NewOrder(account=part.account, ticket=ticket, wire=draft.wire))
-        if reason is not None:
-            return Problem(200, reason)
+        problem = _against(hall, NewOrder(account=part.account, ticket=ticket, wire=draft.wire))
+        if problem is not None:
+            return problem
     return None
 
 
-def against_growth(hall: Hall, order: LiveOrder, draft: Draft) -> Problem | None:
-    """Check what a modification adds to an order, as if it were an order of that much more."""
-    old, new = order.ticket, draft.ticket
-    if order.parent_id is not None:
+def against_change(hall: Hall, order: LiveOrder, draft: Draft) -> Problem | None:
+    """Check a working order as a modification would have it; what has filled is in the position already."""
+    new = draft.ticket
+    left = new.quantity - order.filled
+    if order.parent_id is not None or left <= 0:
         return None
-    market = touch(hall.exchange, new.conid).price(buy=new.side.sign > 0) or Decimal(0)
-    before = abs(old.limit_price if old.limit_price is not None else market) * (old.quantity - order.filled)
-    price = abs(new.limit_price if new.limit_price is not None else market)
-    more = price * (new.quantity - order.filled) - before
-    if more <= 0 or not price:
+    ticket = msgspec.structs.replace(new, quantity=left)
+    wanted = NewOrder(account=order.account, ticket=ticket, wire=draft.wire, replaces=order.order_id)
+    return _against(hall, wanted)
+
+
+def _against(hall: Hall, order: NewOrder) -> Problem | None:
+    """Ask the exchange. Of a contract without any price it can't say, and the order's own limit has to do."""
+    ticket = order.ticket
+    if touch(hall.exchange, ticket.conid).known:
+        reason = hall.exchange.unaffordable(order)
+        return None if reason is None else Problem(200, reason)
+    multiplier = contract_of(hall, ticket.conid).instrument.multiplier
+    needed = abs(ticket.limit_price or Decimal(0)) * ticket.quantity * multiplier
+    if needed <= hall.exchange.funds(order.account).available:
         return None
-    units = (more / price).to_integral_value(rounding=ROUND_CEILING)
-    ticket = msgspec.structs.replace(new, quantity=units, parent=None, oca_group=None)
-    reason = hall.exchange.unaffordable(NewOrder(account=order.account, ticket=ticket, wire=draft.wire))
-    return None if reason is None else Problem(200, reason)
+    return Problem(200, "YOUR ORDER IS NOT ACCEPTED. YOUR AVAILABLE FUNDS ARE INSUFFICIENT AT THE ORDER'S OWN PRICE")

@@ -14,6 +14,7 @@ from engine.domain.ticket import Tif
 from engine.gateway.conidex import BadConidex, read_conidex
 from engine.gateway.fields import FIELDS, absent, ill_typed, number, whole
 from engine.gateway.records import LiveOrder
+from engine.gateway.rows import contract_of
 from engine.gateway.tickets import Draft, Problem, parse
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _names(hall: Hall, order: LiveOrder, name: str, new: object) -> bool:
     """Whether an identifier is the order's own."""
     if not absent(order.wire, name) and _same(order.wire[name], new):
         return True
-    instrument = hall.exchange.contracts[order.ticket.conid].instrument
+    instrument = contract_of(hall, order.ticket.conid).instrument
     match name:
         case "acctId":
             return new == order.account

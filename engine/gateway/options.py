@@ -51,6 +51,7 @@ class Questions:
     size_limit: Decimal = Decimal(500)  # o383
     value_limit: Decimal = Decimal(100_000)  # o451, in the order's currency
     no_data: bool = True  # o354: an instrument without data
+    blind: float = field(default=0.0, validator=_within(0, 1))  # chance of o354 although there is data
     stop_triggers: bool = True  # o403: a stop that would trigger at once
     stop_risk: bool = True  # o10331 for stops and trails
     market_cap: bool = True  # o10153: a market order outside regular hours, a limit far away

@@ -48,7 +48,10 @@ Stage = tuple[Message, ...]
 
 @frozen
 class Asked:
-    """What the triggers look at. `old` is the ticket that a modification replaces; `held` the position."""
+    """What the triggers look at.
+
+    `old` is the ticket that a modification replaces; `held` the position; `blind`: play an instrument without data.
+    """
 
     draft: Draft
     touch: Touch
@@ -56,6 +59,7 @@ class Asked:
     rules: Questions
     old: OrderTicket | None = None
     group: bool = False
+    blind: bool = False
 
     @property
     def ticket(self) -> OrderTicket:
@@ -103,7 +107,8 @@ def _price_percent(asked: Asked) -> str | None:
 
 
 def _no_data(asked: Asked) -> str | None:
-    return NO_DATA if asked.rules.no_data and asked.old is None and not asked.touch.known else None
+    unseen = asked.rules.no_data and not asked.touch.known
+    return NO_DATA if (unseen or asked.blind) and asked.old is None else None
 
 
 def _off_tick(asked: Asked) -> str | None:

@@ -47,6 +47,12 @@ _ENDED: Final = ("Filled", "Cancelled", "Rejected")
 _LISTINGS: Final = {"NASDAQ": "NASDAQ.NMS"}  # as IBKR prints the primary exchange of a share
 
 
+def contract_of(hall: Hall, conid: int) -> Contract:
+    """A contract; one that has expired since it was traded is known by its conid only."""
+    known = hall.exchange.contracts.get(conid)
+    return known or Contract(instrument=Instrument(conid=conid, symbol=str(conid)), name="", listing="")
+
+
 def size_text(quantity: Decimal) -> str:
     """A quantity without needless zeros and never with an exponent: `5`, `0.0066`."""
     text = f"{quantity:f}"
@@ -148,7 +154,7 @@ def order_row(
 
     `status` and `filled` are those of an earlier step where news of several steps are told; None: as of now.
     """
-    contract = hall.exchange.contracts[order.ticket.conid]
+    contract = contract_of(hall, order.ticket.conid)
     instrument = contract.instrument
     ticket = order.ticket
     observed = hall.options.observed
@@ -232,7 +238,7 @@ def order_delta(
             "filledQuantity": float(filled),
         }
         if order.average_price is not None:
-            instrument = hall.exchange.contracts[order.ticket.conid].instrument
+            instrument = contract_of(hall, order.ticket.conid).instrument
             row["avgPrice"] = price_text(instrument, order.average_price)
     return row
 
@@ -253,7 +259,7 @@ def _code(order: LiveOrder) -> str:
 
 def status_row(hall: Hall, order: LiveOrder) -> dict[str, Any]:
     """The answer of `/iserver/account/order/status/{orderId}`: sizes and prices are strings, `size` is what remains."""
-    contract = hall.exchange.contracts[order.ticket.conid]
+    contract = contract_of(hall, order.ticket.conid)
     instrument = contract.instrument
     ticket = order.ticket
     conid, conidex = conid_of(order)
@@ -318,7 +324,7 @@ def status_row(hall: Hall, order: LiveOrder) -> dict[str, Any]:
 
 def trade_row(hall: Hall, execution: Execution, *, with_commission: bool) -> dict[str, Any]:
     """One execution, of `/iserver/account/trades` and of `str`; `commission` is absent until it is known."""
-    contract = hall.exchange.contracts[execution.conid]
+    contract = contract_of(hall, execution.conid)
     instrument = contract.instrument
     buy = execution.side.upper().startswith("B")
     price = price_text(instrument, execution.price)

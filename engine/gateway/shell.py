@@ -113,6 +113,8 @@ class Shell:
         for fault in self.faults.due(now):
             self._strike(fault, now)
         news = self._late(self.exchange.advance(now), now)
+        if self.hall.desk.settle(self.hall):
+            news += self._late(self.exchange.advance(now), now)
         turns += self.hall.session.advance(now)
         self.streams.hear(news, turns, now)
 
@@ -123,7 +125,7 @@ class Shell:
 
     def next_due_ns(self) -> int:
         """When something next happens by itself."""
-        moments = [self.exchange.next_ns(), self.hall.session.next_due_ns()]
+        moments = [self.exchange.next_ns(), self.hall.session.next_due_ns(), self.hall.desk.next_due_ns()]
         moments += [due for due in (self.streams.next_due_ns(), self.faults.next_due_ns()) if due is not None]
         return min(moments)
 

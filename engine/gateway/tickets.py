@@ -13,7 +13,7 @@ import msgspec
 
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.ticket import BadTicket, OrderTicket, OrderType, Side, Tif, TrailUnit
-from engine.gateway.conidex import BadConidex, read_conidex
+from engine.gateway.conidex import BadConidex, Named, read_conidex
 from engine.gateway.fields import absent, ill_typed, number, whole
 from engine.gateway.records import Contract
 from engine.gateway.touch import Touch, touch
@@ -154,7 +154,7 @@ def _contract(hall: Hall, raw: dict[str, Any]) -> Contract:
             named = read_conidex(raw["conidex"], contracts)
         except BadConidex as bad:
             raise _Refused(200, str(bad), "conidex") from None
-        conid = hall.exchange.combo(named.legs, named.currency) if named.legs else named.conid
+        conid = _combo(hall, named) if named.legs else named.conid
     contract = contracts.get(conid) if conid is not None else None
     if contract is None:
         raise _Refused(200, f"no sec defs returned forSecDef {conid}", "conid")
@@ -163,6 +163,13 @@ def _contract(hall: Hall, raw: dict[str, Any]) -> Contract:
         if told != contract.instrument.sec_type:
             raise _Refused(200, f"secType {raw['secType'][:30]!r} is not that of conid {conid}", "secType")
     return contract
+
+
+def _combo(hall: Hall, named: Named) -> int:
+    try:
+        return hall.exchange.combo(named.legs, named.currency)
+    except ValueError as bad:
+        raise _Refused(200, f"Invalid combo: {bad}", "conidex") from None
 
 
 def _tif(text: str, kind: OrderType, instrument: Instrument) -> Tif:
@@ -180,6 +187,8 @@ def _tif(text: str, kind: OrderType, instrument: Instrument) -> Tif:
 
 def _check_rules(raw: dict[str, Any], kind: OrderType, side: Side, instrument: Instrument) -> None:
     """What goes together and what does not."""
+    if instrument.sec_type is SecType.INDEX:
+        raise _Refused(200, f"{instrument.symbol} is an index and can't be traded.", "conid")
     if kind is OrderType.STOP and raw.get("outsideRTH"):
         raise _Refused(200, "STP orders can't trade outside regular hours; STOP_LIMIT can.", "outsideRTH")
     futures = instrument.sec_type in (SecType.FUTURE, SecType.FUTURE_OPTION)

@@ -65,7 +65,8 @@ QUIET: Final = Questions(stop_risk=False, market_cap=False, price_percent=Decima
 
 
 class StillExchange:
-    """Lists what it is given. `released` has every order id each time it was sent to the venue."""
+    """Lists what it is given. `released` has an order's id each time it was sent to the venue, `changed` each time it
+    was modified."""
 
     def __init__(self, accounts: Sequence[str] = (ACCOUNT,), room: Decimal = Decimal(1_000_000)) -> None:
         self.now_ns = START_NS
@@ -77,6 +78,7 @@ class StillExchange:
         self.live: dict[int, LiveOrder] = {}
         self.released: list[int] = []
         self.groups: list[list[int]] = []
+        self.changed: list[int] = []
         self.fills: list[Execution] = []
         self.holdings: dict[int, Decimal] = {}
         self.room = room
@@ -133,6 +135,7 @@ class StillExchange:
         order = self.live[order_id]
         assert order.open
         order.ticket, order.wire = ticket, wire
+        self.changed.append(order_id)
 
     def cancel(self, order_id: int) -> None:
         order = self.live[order_id]

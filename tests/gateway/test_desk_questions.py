@@ -9,8 +9,9 @@ import pytest
 from attrs import evolve
 from ibind.client.ibkr_utils import _MESSAGE_ID_TO_QUESTION_TYPE, QuestionType
 
+from engine.domain.moments import END_OF_TIME_NS
 from engine.gateway.options import Questions
-from tests.gateway.desk_fakes import AAPL, ACCOUNT, BTC, DARK, EUR, QUIET, Bench, Profile, limit, market
+from tests.gateway.desk_fakes import AAPL, ACCOUNT, BTC, DARK, EUR, QUIET, SECOND, Bench, Profile, limit, market
 
 ALL = Questions(market_risk=True, stop_detail=True, cap_percent=Decimal(5))
 
@@ -250,6 +251,44 @@ def test_a_reply_that_fails_and_goes_live_later(by: str) -> None:
     assert bench.orders()[0]["status"] == "Submitted"
     bench.wait(60)
     assert len(bench.exchange.released) == 1
+
+
+def test_a_late_modification_is_carried_out_once() -> None:
+    bench = Bench(questions=evolve(QUIET, late_live=1.0, size_change_percent=Decimal(1)))
+    order_id = bench.placed(limit())
+    asked = bench.modify(order_id, limit(quantity=150)).body[0]["id"]
+    assert bench.reply(asked).status == 503
+    for _ in range(3):
+        bench.wait(5)
+    assert bench.exchange.changed == [order_id]
+
+
+def test_what_was_in_question_when_the_gateway_went_down_is_discarded() -> None:
+    bench = Bench()
+    bench.place(limit(conid=DARK, cOID="one"))
+    bench.place(limit(conid=DARK, cOID="two"))
+    resting = int(bench.place(limit(deactivated=True)).body[0]["order_id"])
+    later = Bench()
+    later.exchange.live, later.exchange.next_id = bench.exchange.live, bench.exchange.next_id
+    assert later.hall.desk.settle(later.hall)
+    assert [order.order_id for order in later.exchange.live.values() if order.open] == [resting]
+    assert later.place(limit(cOID="two")).body[0]["order_status"] == "Submitted"  # neither was ever sent
+    assert not later.hall.desk.settle(later.hall)
+
+
+def test_an_instrument_with_data_may_be_played_as_if_there_were_none() -> None:
+    bench = Bench(questions=evolve(QUIET, blind=1.0))
+    assert chain(bench, limit()) == [["o354"]]
+
+
+def test_when_the_desk_wants_to_be_asked_again() -> None:
+    bench = Bench(questions=evolve(QUIET, late_live=1.0))
+    desk = bench.hall.desk
+    assert desk.next_due_ns() == END_OF_TIME_NS
+    asked = bench.place(limit(conid=DARK)).body[0]["id"]
+    assert desk.next_due_ns() == bench.exchange.now_ns + 30 * SECOND
+    bench.reply(asked)
+    assert desk.next_due_ns() == bench.exchange.now_ns + 5 * SECOND
 
 
 def test_cancelling_everything_reaches_what_would_go_live_later() -> None:
