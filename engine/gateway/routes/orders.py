@@ -7,6 +7,7 @@ from typing import Final
 from engine.gateway.calls import Answer, Call, Route, Tier, refusal
 from engine.gateway.hall import Hall
 from engine.gateway.records import LiveOrder
+from engine.gateway.rows import conid_of
 
 _MOST_SUPPRESSED: Final = 51  # ids that one session may suppress, as IBKR's reference says
 
@@ -53,7 +54,7 @@ def _submitted(hall: Hall, order: LiveOrder) -> Answer:
         body={
             "msg": "Request was submitted",
             "order_id": order.order_id,
-            "conid": -1 if gone else order.ticket.conid,
+            "conid": -1 if gone else conid_of(order)[0],
             "account": None if gone else order.account,
         }
     )
