@@ -27,7 +27,7 @@ _PRICE_IS_STOP: Final = frozenset({OrderType.STOP, OrderType.TRAIL})
 
 
 def plain_number(value: Decimal) -> Decimal:
-    """Return the same number so that JSON prints it without an exponent."""
+    """Return the same number so that JSON prints it without an exponent (from a millionth up)."""
     return Decimal(format(value, "f"))
 
 
