@@ -61,6 +61,13 @@ class ReadOrder(Struct, frozen=True, tag=True):
     why: str
 
 
+class AskRisk(Struct, frozen=True, tag=True):
+    """Which conditions hold for these tickets now? Answer with `Desk.judged(number, ...)`."""
+
+    number: int
+    tickets: tuple[OrderTicket, ...]
+
+
 class AskOperator(Struct, frozen=True, tag=True):
     """A person is to answer a question of the venue's before `deadline_ns`; silence declines."""
 
@@ -101,6 +108,7 @@ Action = (
     | ReadOrders
     | ReadExecutions
     | ReadOrder
+    | AskRisk
     | AskOperator
     | JudgeAgain
     | Flatten

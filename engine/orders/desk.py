@@ -7,7 +7,7 @@ The caller stores `book.facts` before it acts on anything. Its parts: `writer` (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 
@@ -33,7 +33,7 @@ from engine.orders.identity import Identity
 from engine.orders.live import LiveOrders
 from engine.orders.replies import ReplyPolicy
 from engine.orders.slate import Slate
-from engine.orders.writer import Conditions, Unsent, Writer
+from engine.orders.writer import Unsent, Writer
 
 
 @frozen(kw_only=True)
@@ -51,10 +51,9 @@ class Desk:
 
     Args:
         book: The orders; what the journal knew has been adopted.
-        conditions: What holds for a ticket, by the names of `questions.CONDITIONS`; asked when a question comes.
     """
 
-    def __init__(self, book: LiveOrders, policy: ReplyPolicy, settings: DeskSettings, conditions: Conditions) -> None:
+    def __init__(self, book: LiveOrders, policy: ReplyPolicy, settings: DeskSettings) -> None:
         self.book = book
         self.identity = Identity(book.book)
         self.doubts = Doubts(settings.doubt)
@@ -70,7 +69,6 @@ class Desk:
             self.follower,
             self._census,
             policy,
-            conditions,
             name_s=settings.follow.echo_s,
             cancels_wait=lambda: bool(self._canceller.wanted),
         )
@@ -112,6 +110,11 @@ class Desk:
         self._writer.stream_since_ns = now_ns if up else None
         if up and self.doubts.cases:
             self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
+        self._go_on(now_ns)
+
+    def judged(self, number: int, holds: Mapping[str, bool], now_ns: int) -> None:
+        """The risk checker says which conditions hold for the tickets of a round; what it does not say does not."""
+        self._writer.judged(number, holds, now_ns)
         self._go_on(now_ns)
 
     def answer_question(self, number: int, yes: bool, now_ns: int) -> bool:

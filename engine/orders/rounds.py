@@ -14,6 +14,7 @@ class Stage(Enum):
     """What the round waits for."""
 
     WRITE = "the answer to the ticket"
+    RISK = "our own checks, before a question is ruled on"
     PERSON = "an operator's yes or no"
     REPLY = "the answer to a reply"
 

@@ -25,8 +25,16 @@ from engine.domain.facts import (
 from engine.domain.messages import ModifyRequest, PlaceRequest
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import CLOSED, State
-from engine.domain.ticket import OrderTicket
-from engine.orders.actions import AskOperator, ReadExecutions, ReadOrder, ReadOrders, SendModify, SendPlace, SendReply
+from engine.orders.actions import (
+    AskOperator,
+    AskRisk,
+    ReadExecutions,
+    ReadOrder,
+    ReadOrders,
+    SendModify,
+    SendPlace,
+    SendReply,
+)
 from engine.orders.census import Census
 from engine.orders.comparing import differences
 from engine.orders.doubt import Doubts
@@ -43,7 +51,8 @@ class Unsent:
 
 
 UNSENT: Final = Unsent()
-Conditions = Callable[[OrderTicket], Mapping[str, bool]]
+_OPEN_QUESTION: Final = frozenset({Stage.PERSON, Stage.RISK})
+_RISK_LIMIT_NS: Final = NS_PER_S  # our own answer takes microseconds; what takes a second does not come
 
 
 class Writer:
@@ -57,7 +66,6 @@ class Writer:
         follower: Follower,
         census: Census,
         policy: ReplyPolicy,
-        conditions: Conditions,
         *,
         name_s: float,
         cancels_wait: Callable[[], bool],
@@ -71,7 +79,6 @@ class Writer:
         self._follower = follower
         self._census = census
         self._policy = policy
-        self._conditions = conditions
         self._name_ns = round(name_s * NS_PER_S)
         self._cancels_wait = cancels_wait
         self._queue: deque[PlaceRequest | ModifyRequest] = deque()
@@ -95,8 +102,9 @@ class Writer:
     def tick(self, now_ns: int) -> None:
         """An operator's time is up; rows have not named their order in time."""
         current = self.round
-        if current is not None and current.stage is Stage.PERSON and now_ns >= current.deadline_ns:
-            self._reply(current, False, "no operator answered in time", now_ns)
+        if current is not None and current.stage in _OPEN_QUESTION and now_ns >= current.deadline_ns:
+            who = "operator" if current.stage is Stage.PERSON else "risk checker"
+            self._reply(current, False, f"no {who} answered in time", now_ns)
         for coid in [coid for coid, at in self._unnamed.items() if now_ns >= at or coid in self._identity.id_of]:
             del self._unnamed[coid]
             if coid not in self._identity.id_of and self._slate.book.book[coid].state is State.SENT:
@@ -105,7 +113,7 @@ class Writer:
     def times(self) -> list[int]:
         """When `tick` is wanted."""
         times = list(self._unnamed.values())
-        if self.round is not None and self.round.stage is Stage.PERSON:
+        if self.round is not None and self.round.stage in _OPEN_QUESTION:
             times.append(self.round.deadline_ns)
         return times
 
@@ -320,7 +328,18 @@ class Writer:
             self._slate.alert("CHAIN", "the venue goes on asking", coid)
             self._reply(current, False, f"more than {self._policy.rounds_max} questions", now_ns)
             return
-        holds = self._holds(current.tickets)
+        current.stage = Stage.RISK
+        current.deadline_ns = now_ns + _RISK_LIMIT_NS
+        self._follower.asking = frozenset(current.open)
+        self._slate.actions.append(AskRisk(current.number, current.tickets))
+
+    def judged(self, number: int, holds: Mapping[str, bool], now_ns: int) -> None:
+        """Risk says what holds for every ticket of the round (`questions.CONDITIONS`); the question is ruled on."""
+        current = self.round
+        if current is None or current.number != number or current.stage is not Stage.RISK:
+            return
+        question = current.questions[0]
+        coid = next(iter(current.open), current.tickets[0].coid)
         ruling = self._policy.rule_on(question, holds)
         self._slate.note(now_ns, "rule", coid, {"stance": ruling.stance, "rule": ruling.rule, "reason": ruling.reason})
         if ruling.unexpected:
@@ -328,16 +347,10 @@ class Writer:
         if ruling.stance is Stance.ASK and not self._cancels_wait() and not current.declined:
             current.stage = Stage.PERSON
             current.deadline_ns = now_ns + round(self._policy.ask_s * NS_PER_S)
-            self._follower.asking = frozenset(current.open)
             self._slate.actions.append(AskOperator(current.number, question, tuple(current.open), current.deadline_ns))
             return
         confirmed = ruling.stance is Stance.CONFIRM and not current.declined
         self._reply(current, confirmed, ruling.reason, now_ns)
-
-    def _holds(self, tickets: Sequence[OrderTicket]) -> Mapping[str, bool]:
-        """What holds for every ticket of the round."""
-        each = [self._conditions(ticket) for ticket in tickets]
-        return {name: all(holds.get(name, False) for holds in each) for name in each[0]}
 
     def _reply(self, current: Round, confirmed: bool, reason: str, now_ns: int) -> None:
         question = current.questions[0]
@@ -355,7 +368,7 @@ class Writer:
         if current is None:
             return
         current.broken = True
-        if current.stage is Stage.PERSON:
+        if current.stage in _OPEN_QUESTION:
             self._in_doubt(current, "something urgent was sent while its question was open", now_ns)
 
     def _not_modified(self, coid: str, code: str, reason: str, now_ns: int) -> None:

@@ -23,6 +23,7 @@ from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.orders.actions import (
     Alert,
     AskOperator,
+    AskRisk,
     Flatten,
     JudgeAgain,
     ReadExecutions,
@@ -35,6 +36,7 @@ from engine.orders.actions import (
 )
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
+from engine.orders.questions import CONDITIONS
 from engine.orders.replies import read_policy
 from engine.orders.writer import UNSENT
 from tests.orders.model_venue import ModelVenue
@@ -49,8 +51,7 @@ class World:
         self.chance = Random(seed)
         self.venue = ModelVenue(self.chance)
         self.book = LiveOrders()
-        holds = dict.fromkeys(("collar", "fresh_quote", "quantity", "notional", "stop_order", "market_order"), True)
-        self.desk = Desk(self.book, read_policy({"o999": "ask"}), DeskSettings(), lambda ticket: holds)
+        self.desk = Desk(self.book, read_policy({"o999": "ask"}), DeskSettings())
         self.loss = loss
         self.now = 1_000 * S
         self.coids: list[str] = []
@@ -89,6 +90,9 @@ class World:
                     desk.executions_read(venue.read_executions(now), now)
             case ReadOrder(order_id=order_id):
                 desk.order_read(None if lost else venue.copy(order_id, now), order_id, now)
+            case AskRisk(number=number):
+                if not lost:  # else it comes too late
+                    desk.judged(number, dict.fromkeys(CONDITIONS, self.chance.random() < 0.8), now)
             case AskOperator(number=number):
                 if self.chance.random() < 0.5:
                     desk.answer_question(number, self.chance.random() < 0.5, now)
