@@ -6,7 +6,6 @@ their moments, so that how time is cut into calls changes nothing that becomes o
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -14,17 +13,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument, Leg
 from engine.domain.messages import CancelRequest, ModifyRequest, PlaceRequest, Request
-from engine.domain.moments import END_OF_TIME_NS, NS_PER_MINUTE
+from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket
 from engine.gateway import contracts as listing
 from engine.gateway import curtain, depth, restoring
 from engine.gateway.accounts import ZERO, Account
 from engine.gateway.blotter import Blotter
-from engine.gateway.board import Board, Figures
 from engine.gateway.history import History
 from engine.gateway.hours import Hours, day_of, next_day_ns
 from engine.gateway.margin import Rules
@@ -39,12 +36,11 @@ from engine.gateway.records import (
     NewOrder,
     News,
     Position,
-    QuoteNews,
     Top,
 )
 from engine.gateway.solvency import Solvency
+from engine.gateway.stage import Stage
 from engine.gateway.store import Store
-from engine.gateway.tops import combined, mark
 from engine.venue.live import LiveVenue
 
 KEPT_DAYS: Final = 7  # trading days that executions are kept
@@ -75,7 +71,6 @@ class SimExchange:
             instruments: Those that the venue trades; it grows with what is asked for.
             combos: Those that have been traded; it grows too.
         """
-        self.now_ns = now_ns
         self.blotter = blotter
         self._market = market
         self._hours = hours
@@ -85,18 +80,9 @@ class SimExchange:
         self._combos = combos
         self._store = store
         self._contracts: Mapping[int, Contract] = ChainMap(combos, market.contracts)  # type: ignore[arg-type]
-        self._board = Board(self.sessions)
-        self._board.figures = dict(market.open(now_ns))
-        self._awake: dict[int, int] = dict.fromkeys(self._board.figures, END_OF_TIME_NS)
-        self._asked: dict[int, tuple[int, ...]] = {}  # combos that somebody looks at, with their legs
-        self._tops: dict[int, Top | None] = {}
-        self._row = self._size = 0
-        self._times: list[int] = []
-        self._who: list[int] = []
-        self._moved: dict[int, int] = {}
+        self._stage = Stage(market, venue, self._contracts, self.sessions, now_ns)
         self._next_day_ns = next_day_ns(now_ns)
         self._quiet_until_ns = 0
-        self._stale = False
         self._rules = Rules(
             options.margin_initial,
             options.margin_maintenance,
@@ -108,7 +94,11 @@ class SimExchange:
         self._solvency = Solvency(self._rules, accounts, blotter)
         self._history = History(market, self._contracts, self.sessions)
         blotter.triggered = venue.triggered
-        self._begin(market.rest(now_ns))
+
+    @property
+    def now_ns(self) -> int:
+        """The moment that everything here is as of."""
+        return self._stage.now_ns
 
     # What it is
 
@@ -165,113 +155,42 @@ class SimExchange:
 
     def advance(self, now_ns: int) -> list[News]:
         """Play the market up to `now_ns`; return the news since the last call."""
-        if now_ns >= self._quiet_until_ns:
+        stage = self._stage
+        if now_ns >= self._quiet_until_ns or stage.woke:
             self._play(now_ns)
-        elif now_ns > self.now_ns:
-            self.now_ns = now_ns
-        self._tops.clear()
+        elif now_ns > stage.now_ns:
+            stage.now_ns = now_ns
+        stage.forget_tops()
         news = self.blotter.news
-        if not self._moved and not news:
-            return []
-        self.blotter.news = []
-        if self._moved:
-            news.extend(self._quote_news())
-            news.sort(key=_time)
+        quotes = stage.quote_news()
+        if news:
+            self.blotter.news = []
+        if quotes:
+            return sorted([*news, *quotes], key=_time)
         return news
 
-    def next_ns(self) -> int:
-        """When `advance` next has something to do."""
-        return self._quiet_until_ns
-
     def _play(self, until_ns: int) -> None:
-        venue, blotter = self._venue, self.blotter
-        if self._stale:
-            self._deal()
+        stage, venue, blotter = self._stage, self._venue, self.blotter
+        if stage.woke:
+            stage.deal()
         while True:
             due = min(venue.next_due_ns(), blotter.next_ns(), self._next_day_ns)
-            horizon = due if due <= until_ns else until_ns + 1
-            row = self._row
-            stop = bisect_left(self._times, horizon, row)
-            if stop > row:
-                hit = venue.scan(row, stop)
-                self._move(hit)
-                if hit < stop:
-                    self.now_ns = self._times[hit]
-                    venue.settle(hit)
-                    answers = venue.take_row(hit)
-                    self._move(hit + 1)
-                    blotter.hear(answers)
-                    continue
-            if self._row == self._size and self._market.peek_ns() < horizon:
-                self._follow(horizon - 1)
+            answers = stage.play(due if due <= until_ns else until_ns + 1)
+            if answers is not None:
+                blotter.hear(answers)
                 continue
             if due > until_ns:
                 break
-            self._due(due)
-        self.now_ns = max(self.now_ns, until_ns)
-        following = self._times[self._row] if self._row < self._size else self._market.peek_ns()
-        self._quiet_until_ns = min(due, following)
-
-    def _due(self, due_ns: int) -> None:
-        """A day's beginning, a commission or the venue's own event has come."""
-        self.now_ns = max(self.now_ns, due_ns)
-        if self._next_day_ns <= due_ns:
-            self._roll()
-        elif self.blotter.next_ns() <= due_ns:
-            self.blotter.tell_commissions(due_ns)
-        else:
-            self._venue.settle(self._row)
-            self.blotter.hear(self._venue.take_due(due_ns, self._row))
-
-    def _move(self, row: int) -> None:
-        """Rows before `row` are known."""
-        start = self._row
-        if row == start:
-            return
-        self._row = self._board.row = row
-        self._tops.clear()  # a roll may look at the market between two rows
-        times = self._times
-        for at in range(start, row):
-            self._moved[self._who[at]] = times[at]
-
-    def _follow(self, until_ns: int) -> None:
-        self._doze()
-        chunk = self._market.take(until_ns)
-        if chunk is not None:
-            self._venue.settle(self._row)
-            self._begin(chunk)
-
-    def _begin(self, chunk: Chunk) -> None:
-        self._board.begin(chunk)
-        self._venue.begin(chunk)
-        self._lay_out(chunk)
-
-    def _deal(self) -> None:
-        """What woke since is dealt into the rows to come."""
-        self._stale = False
-        chunk = self._market.rest(self.now_ns)
-        self._board.begin(chunk)
-        self._venue.deal(chunk, self._row)
-        self._lay_out(chunk)
-
-    def _lay_out(self, chunk: Chunk) -> None:
-        self._times, self._size, self._row = chunk.times, chunk.size, 0
-        who = np.empty(chunk.size, np.int64)
-        for columns in chunk.kinds.values():
-            if columns.at is None:
-                who = columns["conid"]
+            stage.now_ns = max(stage.now_ns, due)
+            if self._next_day_ns <= due:
+                self._roll()
+            elif blotter.next_ns() <= due:
+                blotter.tell_commissions(due)
             else:
-                who[columns.at] = columns["conid"]
-        self._who = who.tolist()
-
-    def _quote_news(self) -> list[News]:
-        moved, self._moved = self._moved, {}
-        news: list[News] = [QuoteNews(ts_ns=ts_ns, conid=conid) for conid, ts_ns in moved.items()]
-        for conid, legs in self._asked.items():
-            newest = max((moved.get(leg, 0) for leg in legs), default=0)
-            if newest:
-                news.append(QuoteNews(ts_ns=newest, conid=conid))
-        return news
+                blotter.hear(stage.take_due(due))
+        stage.now_ns = max(stage.now_ns, until_ns)
+        stage.doze(self._needed)
+        self._quiet_until_ns = min(due, stage.next_ns())
 
     def _roll(self) -> None:
         """The venue's day ends: what is over is purged, the books and the board begin a new day."""
@@ -289,39 +208,9 @@ class SimExchange:
             known = {name: self._hours.sessions(name) for name in calendars}
             self._market.extend(known)
             self._venue.extend(known)
-        self._board.roll()
-        self._tops.clear()
-        self._market.roll(now_ns, self._needed())
-        self._awake = {conid: asked for conid, asked in self._awake.items() if conid in self._contracts}
+        self._stage.roll(self._needed())
         self._history.roll()
         self._next_day_ns = next_day_ns(now_ns)
-
-    # What is played
-
-    def _known(self, conid: int) -> Figures | None:
-        """What is known of a contract, which is played from now on if it was not."""
-        if conid in self._awake:
-            if self._awake[conid] != END_OF_TIME_NS:
-                self._awake[conid] = self.now_ns
-            return self._board.figures[conid]
-        figures = self._market.wake(conid, self.now_ns)
-        if figures is not None:
-            self._board.figures[conid] = figures
-            self._awake[conid] = self.now_ns
-            self._stale = True
-            self._quiet_until_ns = 0
-        return figures
-
-    def _doze(self) -> None:
-        """Derivatives that nobody has asked for lately, holds or trades are played no more."""
-        late = [conid for conid, asked_ns in self._awake.items() if asked_ns < self.now_ns - _DOZE_NS]
-        if not late:
-            return
-        needed = self._needed()
-        for conid in late:
-            if conid not in needed:
-                self._market.sleep(conid)
-                del self._awake[conid]
 
     def _needed(self) -> set[int]:
         """What is held or traded."""
@@ -359,7 +248,7 @@ class SimExchange:
             return  # the venue will refuse it
         for leg in contract.instrument.legs:
             self._admit(leg.conid)
-        if not contract.instrument.legs and self._known(conid) is None:
+        if not contract.instrument.legs and self._stage.known(conid) is None:
             return
         self._instruments[conid] = contract.instrument
         self._venue.admit(contract.instrument, self.sessions(conid))
@@ -445,27 +334,11 @@ class SimExchange:
 
     def top(self, conid: int) -> Top | None:
         """Top of book and the day's figures; None for a conid without data."""
-        if conid in self._tops:
-            return self._tops[conid]
-        contract = self._contracts.get(conid)
-        if contract is None:
-            return None
-        if contract.instrument.legs:
-            legs = contract.instrument.legs
-            self._asked[conid] = tuple(leg.conid for leg in legs)
-            found = combined(conid, [(leg.ratio, self.top(leg.conid)) for leg in legs])
-        elif self._known(conid) is None:
-            found = None
-        else:
-            found = self._board.top(conid, self.now_ns)
-        self._tops[conid] = found
-        return found
+        return self._stage.top(conid)
 
     def mark(self, conid: int) -> Decimal | None:
         """The price that a position is valued at; None if nothing is known."""
-        top = self.top(conid)
-        price = float("nan") if top is None else mark(top)
-        return self._contracts[conid].instrument.price(price) if price == price else None
+        return self._stage.mark(conid)
 
     def depth(self, conid: int, rows: int) -> list[tuple[float, float, float]]:
         """Levels as (price, bid size, ask size), highest price first."""
@@ -493,7 +366,7 @@ class SimExchange:
         blotter.orders = {standing.order.order_id: standing for standing in store.standings()}
         for account in self._accounts.values():
             for position in account.open_positions():
-                self._known(position.conid)
+                self._stage.known(position.conid)
         working = list(blotter.working())
         said = restoring.take_back(working, blotter.orders, self._venue, self._market, self._admit, self.now_ns)
         blotter.hear(said)

@@ -204,7 +204,9 @@ class Exchange(Protocol):
     The caller advances it to the gateway's present before anything else; every answer is as of then.
     """
 
-    now_ns: int
+    @property
+    def now_ns(self) -> int:
+        """The moment that every answer is as of."""
 
     @property
     def accounts(self) -> Sequence[str]:
