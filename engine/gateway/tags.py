@@ -1,6 +1,6 @@
 """Market data fields by their tags, printed as the Web API prints them: mostly strings; what is not known is absent.
 
-Tag 85 is the ask's size and 88 the bid's. A last price of an earlier day has the prefix C, one of a halted instrument H.
+Tag 85 is the size of the ask and 88 that of the bid. A last price of an earlier day begins with C, of a halted instrument with H.
 """
 
 from __future__ import annotations
@@ -157,14 +157,14 @@ _TAGS: Final[dict[str, Callable[[_Seen], Any]]] = {
     "6004": lambda seen: seen.instrument.exchange,
     "6008": lambda seen: seen.instrument.conid,
     "6070": lambda seen: str(seen.instrument.sec_type),
-    "6119": lambda seen: SERVER,
+    "6119": lambda _: SERVER,
     "6457": lambda seen: str(seen.contract.underlying) if seen.contract.underlying else None,
     "6509": lambda seen: availability(seen.top),
     "7051": lambda seen: seen.contract.name,
-    "7057": lambda seen: "Q",
-    "7058": lambda seen: "Q",
+    "7057": lambda _: "Q",
+    "7058": lambda _: "Q",
     "7059": lambda seen: _size(seen.top.last_size),
-    "7068": lambda seen: "Q",
+    "7068": lambda _: "Q",
     "7094": lambda seen: f"{seen.instrument.conid}@{seen.instrument.exchange}",
     "7184": lambda seen: "0" if seen.instrument.sec_type is SecType.INDEX else "1",
     "7219": _description,

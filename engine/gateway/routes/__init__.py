@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from engine.gateway.calls import Route
-from engine.gateway.routes import marketdata, order_reads, orders, preview
+from engine.gateway.routes import history, marketdata, order_reads, orders, preview
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
     *orders.ROUTES,
     *order_reads.ROUTES,
     *preview.ROUTES,
     *marketdata.ROUTES,
+    *history.ROUTES,
 )
