@@ -65,7 +65,7 @@ class Scheduler:
         self._begun: dict[int, trio.Event] = {}
         self._changed = trio.Event()
         self._closed = False
-        self.on_reply: Callable[[Call, Reply], None] | None = None  # the supervisor hears of 401s here
+        self.on_outcome: Callable[[Call, Outcome], None] | None = None  # the supervisor hears of 401s here
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let requests go until cancelled; then whoever waits is told."""
@@ -180,8 +180,8 @@ class Scheduler:
             self._tell(waiter, outcome)
         if self.penalty_until_ns != before_ns:
             log.error("penalty_box_opened", call=entry.call.name, ends_in_s=(self.penalty_until_ns - now_ns) / SECOND)
-        if self.on_reply is not None and isinstance(outcome, Reply):
-            self.on_reply(entry.call, outcome)
+        if self.on_outcome is not None:
+            self.on_outcome(entry.call, outcome)
         self._changed.set()
 
     def _turn_away(self, now_ns: int) -> None:

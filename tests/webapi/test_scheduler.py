@@ -99,7 +99,7 @@ async def test_a_request_nobody_wants_any_more_does_not_leave(autojump_clock: Cl
 async def test_an_order_write_that_left_is_heard_to_its_end_without_its_caller(autojump_clock: Clock) -> None:
     venue, heard = Venue(travel_s=5), list[str]()
     async with running(venue) as scheduler:
-        scheduler.on_reply = lambda call, reply: heard.append(call.name)
+        scheduler.on_outcome = lambda call, outcome: heard.append(call.name)
         with trio.move_on_after(1):
             await scheduler.call(CALLS["place"])
         await trio.sleep(10)
