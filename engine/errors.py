@@ -9,6 +9,8 @@ EngineError
         VenueUnreachable    nothing was sent: the same call may be made again
         AnswerLost          sent, no answer that can be read: ask the venue, never send it again
         VenueRefused        it said no: tell whoever asked why
+    JournalFull             the disk takes no more: only what lowers risk goes out
+    CoidUsed                a client order id was given twice: that order must not go out
     IllegalTransition       an order was told something its state does not admit: freeze it, ask the venue
     InvariantBroken         our own bug: stop trading, keep the journal
 
@@ -88,6 +90,14 @@ class VenueRefused(VenueError):
     def __init__(self, request: str, problem: str, *, status: int) -> None:
         super().__init__(request, problem)
         self.status = status
+
+
+class JournalFull(EngineError):
+    """The disk takes no more: nothing of what was to be stored was."""
+
+
+class CoidUsed(EngineError):
+    """A client order id was to be sent that has been sent before: nothing was stored, and the order must not go out."""
 
 
 class IllegalTransition(EngineError):

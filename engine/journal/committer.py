@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import trio
 from attrs import define, field
 
-from engine.journal.durable import CoidUsed, DurableJournal, JournalFull, Row
+from engine.errors import CoidUsed, JournalFull
+from engine.journal.durable import DurableJournal, Row
 
 
 @define(eq=False)

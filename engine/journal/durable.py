@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.errors import EngineError, InputError
+from engine.errors import CoidUsed, InputError, JournalFull
 
 APPLICATION_ID: Final = 0x46545431  # "FTT1"
 SCHEMA_VERSION: Final = 1
@@ -49,14 +49,6 @@ class StoredRow(msgspec.Struct, frozen=True):
     kind: str
     name: str
     body: str
-
-
-class JournalFull(EngineError):
-    """The disk takes no more: nothing of these rows was stored."""
-
-
-class CoidUsed(EngineError):
-    """A client order id was to be sent that has been sent before: the order must not go out."""
 
 
 class DurableJournal:

@@ -77,6 +77,10 @@ class Desk:
         """What is to be done and told, once."""
         return self._slate.take()
 
+    def pass_on(self, updates: Iterable[Update]) -> None:
+        """Updates that the book itself made go out with the desk's own, in their order."""
+        self._slate.updates += updates
+
     @property
     def busy(self) -> bool:
         """Whether a round is under way."""

@@ -17,9 +17,9 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import InputError
+from engine.errors import CoidUsed, InputError, JournalFull
 from engine.journal.committer import Committer
-from engine.journal.durable import CoidUsed, DurableJournal, JournalFull
+from engine.journal.durable import DurableJournal
 
 ROWS = [(1, "intent", "s", {"a": 1}), (2, "write", "s-000001", ["x", None])]
 

@@ -1,0 +1,166 @@
+"""Carries the order desk's requests to the broker and its answers back; what silence means is said here and only here.
+
+One task writes orders, inside the session's critical section for as long as a round lasts. Cancels go beside it. Reads
+are repeated until they are primed; two readings of the same list at once are one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+
+from engine.domain.brokerage import CancelTurnedDown, NotYetKnown, Unclear, WriteAnswer
+from engine.errors import AnswerLost, VenueError, VenueRefused, VenueUnreachable
+from engine.orders.actions import SendCancel, SendModify, SendPlace, SendReply
+from engine.ports import Broker, Clock
+from engine.runtime.live.letters import (
+    CancelAnswered,
+    ExecutionsRead,
+    OrderRead,
+    OrdersLetter,
+    OrdersRead,
+    WriteAnswered,
+)
+
+Write = SendPlace | SendModify | SendReply
+_READ_AGAIN_S: Final = 6.0  # the venue allows one list each five seconds
+_NOTHING: Final = object()
+
+
+class Carrier:
+    """The way to the broker. `inbox` is where answers go; it is not closed here."""
+
+    def __init__(self, broker: Broker, clock: Clock, inbox: trio.MemorySendChannel[OrdersLetter]) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._inbox = inbox
+        # A round has one write under way, and then its end: two places are enough, more would hide a mistake.
+        self._to_writer, self._writes = trio.open_memory_channel[Write | None](2)
+        self._cancels: set[str] = set()
+        self._wanted = {"orders": trio.Event(), "executions": trio.Event()}
+        self._pages: set[str] = set()
+        self._nursery: trio.Nursery | None = None
+
+    # --- what the desk wants ------------------------------------------------------------------------------------
+
+    def write(self, action: Write) -> None:
+        """Send an order write or a reply of the round under way."""
+        self._to_writer.send_nowait(action)
+
+    def end_round(self) -> None:
+        """The round is over: others may use the session."""
+        self._to_writer.send_nowait(None)
+
+    def cancel(self, action: SendCancel) -> None:
+        """Ask for a cancellation; asked already and unanswered, it is not asked again."""
+        if action.coid not in self._cancels:
+            self._cancels.add(action.coid)
+            self._start(self._cancel, action)
+
+    def read_orders(self) -> None:
+        """Read the list of orders soon."""
+        self._wanted["orders"].set()
+
+    def read_executions(self) -> None:
+        """Read the list of executions soon."""
+        self._wanted["executions"].set()
+
+    def read_order(self, order_id: str) -> None:
+        """Read one order's page."""
+        if order_id not in self._pages:
+            self._pages.add(order_id)
+            self._start(self._page, order_id)
+
+    def _start(self, work: object, argument: object) -> None:
+        assert self._nursery is not None, "the carrier does not run"
+        assert callable(work)
+        self._nursery.start_soon(work, argument)
+
+    # --- tasks --------------------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Carry until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._write_orders)
+            nursery.start_soon(self._read_orders)
+            nursery.start_soon(self._read_executions)
+            task_status.started()
+
+    async def _write_orders(self) -> None:
+        async for first in self._writes:
+            if first is None:
+                continue  # the end of a round that was over before its section was
+            async with self._broker.round():
+                action: Write | None = first
+                while action is not None:
+                    await self._inbox.send(WriteAnswered(action.number, await self._write(action)))
+                    action = await self._writes.receive()
+
+    async def _write(self, action: Write) -> WriteAnswer | None:
+        """Write once. None: nothing left us. `Unclear` is silence, or an answer that proves nothing."""
+        try:
+            match action:
+                case SendPlace(tickets=tickets):
+                    return await self._broker.place(tickets)
+                case SendModify(order_id=order_id, ticket=ticket):
+                    return await self._broker.modify(order_id, ticket)
+                case SendReply(reply_id=reply_id, confirmed=confirmed):
+                    return await self._broker.reply(reply_id, confirmed=confirmed)
+        except VenueUnreachable:
+            return None
+        except AnswerLost as error:
+            return Unclear(reason=error.problem)
+        except VenueRefused as error:  # a refusal of a write comes as an answer; as an error it proves nothing
+            return Unclear(reason=error.problem)
+
+    async def _cancel(self, action: SendCancel) -> None:
+        try:
+            answer = await self._broker.cancel(action.order_id, urgent=action.urgent)
+        except VenueRefused as error:
+            answer = CancelTurnedDown(reason=error.problem)
+        except VenueError as error:
+            answer = Unclear(reason=error.problem)
+        finally:
+            self._cancels.discard(action.coid)
+        await self._inbox.send(CancelAnswered(action.coid, answer))
+
+    async def _read_orders(self) -> None:
+        while True:
+            await self._wanted["orders"].wait()
+            self._wanted["orders"] = trio.Event()
+            try:
+                view = await self._broker.orders()
+            except VenueError:
+                await self._clock.sleep(_READ_AGAIN_S)
+                self._wanted["orders"].set()
+                continue
+            await self._inbox.send(OrdersRead(view))
+            if isinstance(view, NotYetKnown):
+                await self._clock.sleep_until(view.again_ns)
+                self._wanted["orders"].set()
+
+    async def _read_executions(self) -> None:
+        while True:
+            await self._wanted["executions"].wait()
+            self._wanted["executions"] = trio.Event()
+            try:
+                view = await self._broker.executions()
+            except VenueError:
+                await self._clock.sleep(_READ_AGAIN_S)
+                self._wanted["executions"].set()
+                continue
+            await self._inbox.send(ExecutionsRead(view))
+            if isinstance(view, NotYetKnown):
+                await self._clock.sleep_until(view.again_ns)
+                self._wanted["executions"].set()
+
+    async def _page(self, order_id: str) -> None:
+        try:
+            copy = await self._broker.order(order_id)
+        except VenueError:
+            copy = None
+        finally:
+            self._pages.discard(order_id)
+        await self._inbox.send(OrderRead(order_id, copy))

@@ -1,0 +1,157 @@
+"""What the actors of the daemon send one another. Tagged: a log of them can be read back and fed to the cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from engine.domain.brokerage import (
+    CancelAnswer,
+    ExecutionsKnown,
+    Notice,
+    NotYetKnown,
+    OrdersKnown,
+    SessionNow,
+    VenueExecution,
+    VenueOrder,
+    WriteAnswer,
+)
+from engine.domain.messages import Intent, PositionNow, Update, Verdict
+from engine.domain.ticket import OrderTicket
+
+
+class Letter(Struct, frozen=True, tag=True):
+    """One message to an actor."""
+
+
+class Judged(Letter, frozen=True, tag=True):
+    """Risk to orders: verdicts, in the order in which the intents were wanted."""
+
+    verdicts: tuple[Verdict, ...]
+
+
+class RiskSays(Letter, frozen=True, tag=True):
+    """Risk to orders: which conditions hold for the tickets of a round."""
+
+    number: int
+    holds: Mapping[str, bool]
+
+
+class WriteAnswered(Letter, frozen=True, tag=True):
+    """Carrier to orders: what a write or reply came to; None where nothing of it left us."""
+
+    number: int
+    answer: WriteAnswer | None
+
+
+class CancelAnswered(Letter, frozen=True, tag=True):
+    """Carrier to orders: what a request to cancel came to."""
+
+    coid: str
+    answer: CancelAnswer
+
+
+class OrdersRead(Letter, frozen=True, tag=True):
+    """Reader to orders."""
+
+    view: OrdersKnown | NotYetKnown
+
+
+class ExecutionsRead(Letter, frozen=True, tag=True):
+    """Reader to orders."""
+
+    view: ExecutionsKnown | NotYetKnown
+
+
+class OrderRead(Letter, frozen=True, tag=True):
+    """Reader to orders: one order's page, None if it could not be read."""
+
+    order_id: str
+    copy: VenueOrder | None
+
+
+class RowsHeard(Letter, frozen=True, tag=True):
+    """Stream to orders."""
+
+    rows: tuple[VenueOrder, ...]
+
+
+class ExecutionsHeard(Letter, frozen=True, tag=True):
+    """Stream to orders."""
+
+    rows: tuple[VenueExecution, ...]
+
+
+class SessionHeard(Letter, frozen=True, tag=True):
+    """Session to orders."""
+
+    now: SessionNow
+
+
+class NoticeHeard(Letter, frozen=True, tag=True):
+    """Stream to the operator."""
+
+    notice: Notice
+
+
+class OperatorAnswered(Letter, frozen=True, tag=True):
+    """An operator's answer to a question of the venue's."""
+
+    number: int
+    yes: bool
+
+
+class CancelNow(Letter, frozen=True, tag=True):
+    """Cancel these at once, by risk or by an operator; None: all that are open."""
+
+    coids: tuple[str, ...] | None
+    why: str
+
+
+class Tick(Letter, frozen=True, tag=True):
+    """Time has passed."""
+
+
+OrdersLetter = (
+    Judged
+    | RiskSays
+    | WriteAnswered
+    | CancelAnswered
+    | OrdersRead
+    | ExecutionsRead
+    | OrderRead
+    | RowsHeard
+    | ExecutionsHeard
+    | SessionHeard
+    | OperatorAnswered
+    | CancelNow
+    | Tick
+)
+
+
+class Became(Letter, frozen=True, tag=True):
+    """Orders to portfolio: what became of orders, oldest first."""
+
+    updates: tuple[Update, ...]
+
+
+class Booked(Letter, frozen=True, tag=True):
+    """Portfolio to strategies and risk: the updates, and the positions they led to."""
+
+    updates: tuple[Update, ...]
+    positions: tuple[PositionNow, ...]
+
+
+class Wanted(Letter, frozen=True, tag=True):
+    """Strategies (or an operator) to risk: intents, in order, decided at `ts_ns`."""
+
+    intents: tuple[Intent, ...]
+    ts_ns: int
+
+
+class Asked(Letter, frozen=True, tag=True):
+    """Orders to risk: which conditions hold for these tickets now?"""
+
+    number: int
+    tickets: tuple[OrderTicket, ...]

@@ -1,0 +1,233 @@
+"""The orders task: it owns the desk. Decide, store, then act: nothing leaves before the journal has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, assert_never
+
+import trio
+
+from engine.errors import CoidUsed, JournalFull
+from engine.orders.actions import (
+    Action,
+    Alert,
+    AskOperator,
+    AskRisk,
+    Flatten,
+    JudgeAgain,
+    ReadExecutions,
+    ReadOrder,
+    ReadOrders,
+    SendCancel,
+    SendModify,
+    SendPlace,
+    SendReply,
+)
+from engine.orders.desk import Desk
+from engine.orders.writer import UNSENT
+from engine.ports import Clock
+from engine.runtime.live.carrying import Carrier
+from engine.runtime.live.letters import (
+    Asked,
+    Became,
+    CancelAnswered,
+    CancelNow,
+    ExecutionsHeard,
+    ExecutionsRead,
+    Judged,
+    OperatorAnswered,
+    OrderRead,
+    OrdersLetter,
+    OrdersRead,
+    RiskSays,
+    RowsHeard,
+    SessionHeard,
+    Tick,
+    Wanted,
+    WriteAnswered,
+)
+
+_TOGETHER = 256  # letters decided on before one commit
+
+
+class Ledger(Protocol):
+    """Where facts go before anything follows from them."""
+
+    async def store(self, rows: Sequence[tuple[int, str, str, Any]], *, coids: Sequence[str], essential: bool) -> None:
+        """Return when they are on the disk.
+
+        Raises: JournalFull or CoidUsed if they are not.
+        """
+
+
+class People(Protocol):
+    """Whoever tells a person, and asks one."""
+
+    def alert(self, alert: Alert, now_ns: int) -> None:
+        """A person should know."""
+
+    def ask(self, question: AskOperator, now_ns: int) -> None:
+        """A person is to answer yes or no before the deadline."""
+
+
+class Ordering:
+    """The orders task.
+
+    Args:
+        flatten: Called where a position has lost its protection; makes the intents that close it.
+        note: Told of each letter before it is decided on, for the log that a replay reads.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        ledger: Ledger,
+        clock: Clock,
+        people: People,
+        *,
+        to_portfolio: trio.MemorySendChannel[Became],
+        to_risk: trio.MemorySendChannel[Wanted | Asked],
+        flatten: Callable[[Flatten, int], Wanted],
+        note: Callable[[str, int, OrdersLetter], None],
+    ) -> None:
+        self._desk = desk
+        self._ledger = ledger
+        self._clock = clock
+        self._people = people
+        self._to_portfolio = to_portfolio
+        self._to_risk = to_risk
+        self._flatten = flatten
+        self._note = note
+        self._in_section = False
+        self.full = False  # the journal takes no more: cancels go out all the same, nothing else does
+
+    async def run(self, inbox: trio.MemoryReceiveChannel[OrdersLetter], carrier: Carrier) -> None:
+        """Decide on letters as they come, until the channel is closed."""
+        async with self._to_portfolio, self._to_risk:
+            async for letter in inbox:
+                now_ns = self._clock.now_ns()
+                self._decide(letter, now_ns)
+                for _ in range(_TOGETHER):
+                    try:
+                        more = inbox.receive_nowait()
+                    except (trio.WouldBlock, trio.EndOfChannel):
+                        break
+                    self._decide(more, now_ns)
+                await self._carry_out(carrier, now_ns)
+
+    def _decide(self, letter: OrdersLetter, now_ns: int) -> None:
+        desk = self._desk
+        if not isinstance(letter, Tick):
+            self._note("orders", now_ns, letter)
+        match letter:
+            case Judged(verdicts=verdicts):
+                requests, updates = desk.book.act(verdicts, now_ns)
+                desk.pass_on(updates)
+                desk.submit(requests, now_ns)
+            case RiskSays(number=number, holds=holds):
+                desk.judged(number, holds, now_ns)
+            case WriteAnswered(number=number, answer=answer):
+                desk.answered(number, UNSENT if answer is None else answer, now_ns)
+            case CancelAnswered(coid=coid, answer=answer):
+                desk.cancel_answered(coid, answer, now_ns)
+            case OrdersRead(view=view):
+                desk.orders_read(view, now_ns)
+            case ExecutionsRead(view=executions):
+                desk.executions_read(executions, now_ns)
+            case OrderRead(order_id=order_id, copy=copy):
+                desk.order_read(copy, order_id, now_ns)
+            case RowsHeard(rows=rows):
+                desk.rows(rows, now_ns)
+            case ExecutionsHeard(rows=heard):
+                desk.executions(heard, now_ns)
+            case SessionHeard(now=session):
+                desk.session(session.up, now_ns)
+            case OperatorAnswered(number=number, yes=yes):
+                desk.answer_question(number, yes, now_ns)
+            case CancelNow(coids=coids):
+                wanted = coids if coids is not None else [c for c, o in desk.book.book.items() if o.is_open]
+                desk.cancel_now(wanted, now_ns)
+            case Tick():
+                if now_ns >= desk.next_ns():
+                    self._note("orders", now_ns, letter)
+                    desk.tick(now_ns)
+            case _:
+                assert_never(letter)
+
+    async def _carry_out(self, carrier: Carrier, now_ns: int) -> None:
+        """Store what was decided, then do it."""
+        actions, updates = self._desk.take()
+        while True:
+            rows = list(self._desk.book.facts)
+            self._desk.book.facts.clear()
+            stored = await self._store(rows, actions)
+            if stored:
+                break
+            # Not stored is not done: what was to be written never leaves, and the desk hears so.
+            kept: list[Action] = [action for action in actions if not isinstance(action, SendPlace | SendModify)]
+            unsent = [action for action in actions if isinstance(action, SendPlace | SendModify)]
+            for write in unsent:
+                self._desk.answered(write.number, UNSENT, now_ns)
+            more, told = self._desk.take()
+            actions, updates = [*kept, *more], [*updates, *told]
+            if not unsent:
+                break
+        self._act(actions, carrier, now_ns)
+        if self._in_section and not self._desk.busy:
+            self._in_section = False
+            carrier.end_round()
+        if updates:
+            self._to_portfolio.send_nowait(Became(tuple(updates)))
+
+    async def _store(self, rows: Sequence[tuple[int, str, str, Any]], actions: Sequence[Action]) -> bool:
+        """Store what was decided; False if the order writes among the actions must not leave."""
+        coids = [ticket.coid for action in actions if isinstance(action, SendPlace) for ticket in action.tickets]
+        essential = not any(isinstance(action, SendPlace | SendModify) for action in actions)
+        try:
+            await self._ledger.store(rows, coids=coids, essential=essential)
+        except CoidUsed as error:
+            self._people.alert(Alert("COID_USED", str(error), coids[0]), self._clock.now_ns())
+        except JournalFull as error:
+            if not self.full:
+                self.full = True
+                self._people.alert(Alert("JOURNAL_FULL", f"{error}: only cancels go out"), self._clock.now_ns())
+            if essential:
+                return False
+        else:
+            return True
+        # The rows are facts all the same, the write is not to be: they are stored without it.
+        with suppress(JournalFull):
+            await self._ledger.store(rows, coids=(), essential=True)
+        return False
+
+    def _act(self, actions: Sequence[Action], carrier: Carrier, now_ns: int) -> None:
+        for action in actions:
+            match action:
+                case SendPlace() | SendModify():
+                    if self._in_section:
+                        carrier.end_round()
+                    self._in_section = True
+                    carrier.write(action)
+                case SendReply():
+                    carrier.write(action)
+                case SendCancel():
+                    carrier.cancel(action)
+                case ReadOrders():
+                    carrier.read_orders()
+                case ReadExecutions():
+                    carrier.read_executions()
+                case ReadOrder(order_id=order_id):
+                    carrier.read_order(order_id)
+                case Alert():
+                    self._people.alert(action, now_ns)
+                case AskOperator():
+                    self._people.ask(action, now_ns)
+                case AskRisk(number=number, tickets=tickets):
+                    self._to_risk.send_nowait(Asked(number, tickets))
+                case JudgeAgain(intent=intent):
+                    self._to_risk.send_nowait(Wanted((intent,), now_ns))
+                case Flatten():
+                    self._to_risk.send_nowait(self._flatten(action, now_ns))
+                case _:
+                    assert_never(action)
