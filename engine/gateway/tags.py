@@ -1,6 +1,7 @@
 """Market data fields by their tags, printed as the Web API prints them: mostly strings; what is not known is absent.
 
-Tag 85 is the size of the ask and 88 that of the bid. A last price of an earlier day begins with C, of a halted instrument with H.
+Tag 85 is the size of the ask and 88 that of the bid. A last price of an earlier day begins with C, that of a halted
+instrument with H.
 """
 
 from __future__ import annotations

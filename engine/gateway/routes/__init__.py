@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.gateway.calls import Route
-from engine.gateway.routes import history, marketdata, order_reads, orders, preview
+from engine.gateway.routes import history, marketdata, order_reads, orders, portfolio, preview
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
     *orders.ROUTES,
@@ -13,4 +13,5 @@ ALL_ROUTES: Final[tuple[Route, ...]] = (
     *preview.ROUTES,
     *marketdata.ROUTES,
     *history.ROUTES,
+    *portfolio.ROUTES,
 )

@@ -133,19 +133,21 @@ def _body(
         "direction": direction,
         "negativeCapable": bool(instrument.legs),
         "messageVersion": 2,
-        "data": [
-            {
-                "o": bar.open,
-                "c": bar.close,
-                "h": bar.high,
-                "l": bar.low,
-                "v": bar.volume,
-                "t": bar.start_ns // 1_000_000,
-            }
-            for bar in bars
-        ],
+        "data": [_row(bar) for bar in bars],
         "points": max(0, len(bars) - 1),  # one less than there are bars, as in the samples
         "travelTime": 48,
+    }
+
+
+def _row(bar: HistoryBar) -> dict[str, Any]:
+    """A bar; means of bid and ask are rid of the dust of binary fractions."""
+    return {
+        "o": round(bar.open, 8),
+        "c": round(bar.close, 8),
+        "h": round(bar.high, 8),
+        "l": round(bar.low, 8),
+        "v": bar.volume,
+        "t": bar.start_ns // 1_000_000,
     }
 
 
