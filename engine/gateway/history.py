@@ -60,6 +60,7 @@ class History:
         start_ns = max(start_ns, self._market.begins_ns)
         sessions = self._sessions(conid)
         outside = contract.instrument.outside_hours if outside_rth and length_ns < NS_PER_DAY else (0, 0)
+        averages = source == "Bid_Ask"
         first = day_of(start_ns)
         if length_ns >= NS_PER_DAY:
             first -= timedelta(days=31 if length_ns >= _MONTH_NS else 7 if length_ns >= _WEEK_NS else 1)
@@ -73,12 +74,12 @@ class History:
                 if length_ns >= NS_PER_DAY:
                     groups.setdefault(_group(day, length_ns), []).append(_session_start(inside, opens))
                 else:
-                    found += _joined(inside, length_ns, day_start_ns(day), opens)
+                    found += _joined(inside, length_ns, day_start_ns(day), opens, averages=averages)
             day += timedelta(days=1)
         for blocks in groups.values():
             whole = {name: np.concatenate([block[name] for block in blocks]) for name in _COLUMNS}
             if len(whole["start"]):
-                found.append(_bar(whole, 0, len(whole["start"]), int(whole["start"][0])))
+                found.append(_bar(whole, 0, len(whole["start"]), int(whole["start"][0]), averages=averages))
         return [bar for bar in found if start_ns <= bar.start_ns < end_ns]
 
     def _fine(self, conid: int, day: date, source: str, length_ns: int, end_ns: int) -> Block:
@@ -130,7 +131,7 @@ def _between(block: Block, start_ns: int, end_ns: int) -> Block:
     return {name: column[low:high] for name, column in block.items()}
 
 
-def _joined(block: Block, length_ns: int, midnight: int, opens: int) -> list[HistoryBar]:
+def _joined(block: Block, length_ns: int, midnight: int, opens: int, *, averages: bool) -> list[HistoryBar]:
     """Fine bars as bars of a length, each beginning at a multiple of it or with the session."""
     if not len(block["start"]):
         return []
@@ -141,14 +142,21 @@ def _joined(block: Block, length_ns: int, midnight: int, opens: int) -> list[His
     ]
 
 
-def _bar(block: Block, low: int, high: int, start_ns: int) -> HistoryBar:
+def _bar(block: Block, low: int, high: int, start_ns: int, *, averages: bool) -> HistoryBar:
+    opened, close = float(block["open"][low]), float(block["close"][high - 1])
+    volume = float(block["volume"][low:high].sum())
+    if averages:
+        weights = block["volume"][low:high]
+        opened = float((block["open"][low:high] * weights).sum() / volume)
+        close = float((block["close"][low:high] * weights).sum() / volume)
+        volume = 0.0
     return HistoryBar(
         start_ns=start_ns,
-        open=float(block["open"][low]),
+        open=opened,
         high=float(block["high"][low:high].max()),
         low=float(block["low"][low:high].min()),
-        close=float(block["close"][high - 1]),
-        volume=float(block["volume"][low:high].sum()),
+        close=close,
+        volume=volume,
     )
 
 
@@ -192,7 +200,7 @@ def _bid_ask(quotes: Block, trades: Block, bars: Block, start_ns: int, length_ns
         "high": np.maximum.reduceat(ask, edges),
         "low": np.minimum.reduceat(bid, edges),
         "close": np.add.reduceat(ask, edges) / counts,
-        "volume": np.zeros(len(starts)),
+        "volume": counts.astype(np.float64),  # the weight of the averages, until bars are joined
     }
 
 
