@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.gateway.calls import Route
-from engine.gateway.routes import history, marketdata, order_reads, orders, portfolio, preview
+from engine.gateway.routes import history, marketdata, order_reads, orders, portfolio, positions, preview
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
     *orders.ROUTES,
@@ -14,4 +14,5 @@ ALL_ROUTES: Final[tuple[Route, ...]] = (
     *marketdata.ROUTES,
     *history.ROUTES,
     *portfolio.ROUTES,
+    *positions.ROUTES,
 )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from engine.domain.instrument import SecType
 from engine.domain.moments import NS_PER_S
+from engine.gateway.accounts import UNPAID
 from engine.gateway.calls import Answer, Call, Route, Tier, refusal
 from engine.gateway.hall import Hall
 from engine.gateway.rows import contract_of
@@ -109,10 +110,9 @@ def ledger(hall: Hall, call: Call) -> Answer:
         instrument = contract_of(hall, position.conid).instrument
         mine = figures.setdefault(instrument.currency, {})
         value, gain = worth(hall, position.conid, position.quantity, position.cost)
-        paid = instrument.sec_type not in (SecType.FUTURE, SecType.CASH)  # those are not paid for, only their gain is
-        name = _VALUES.get(instrument.sec_type)
+        paid = instrument.sec_type not in UNPAID
         for key, amount in (
-            (name, value if paid else gain),
+            (_VALUES.get(instrument.sec_type), value if paid else gain),
             ("netliquidationvalue", value if paid else gain),
             ("unrealizedpnl", gain),
             ("realizedpnl", position.realised),
