@@ -1,8 +1,9 @@
 """What is truly known of an account's orders and executions, from answers that are often cold, late or partial. Pure.
 
 An empty list proves nothing by itself: the first orders list of a session is empty with `snapshot` false, the first
-list of trades is empty, a forced read is blank, and empty lists turn up in the middle of healthy sessions. So whoever
-asks gets `Known` rows as of a moment, or `NotYetKnown` with the reason and the moment to ask again.
+list of trades is empty, a forced read is blank, and empty lists turn up in the middle of healthy sessions (only two
+in a row count, and none while orders are known). So whoever asks gets `Known` rows as of a moment, or `NotYetKnown`
+with the reason and the moment to ask again.
 
 How sources are merged: a row changes only what it carries; a REST answer that was asked for before the last websocket
 update fills gaps and overwrites nothing; what is filled never shrinks; a filled order stays filled, and one that has
@@ -86,6 +87,7 @@ class OrderView:
         self._listed: frozenset[int] = frozenset()
         self._why_not = "the orders were not read in this session"
         self._orders_asked_ns: int | None = None
+        self._empty_ns: int | None = None
         self._traded_ns: int | None = None
         self._why_no_trades = "the executions were not read in this session"
         self._trades_asked_ns: int | None = None
@@ -117,11 +119,23 @@ class OrderView:
         ours = [row for row in page.rows if self._ours(row)]
         for row in ours:
             self._told_by_rest(row, asked_ns, heard_ns)
-        why = self._proves_nothing(page, forced=forced)
+        why, as_of_ns = self._proves_nothing(page, forced=forced), asked_ns
+        if not why and not page.rows:
+            why, as_of_ns = self._empty_again(asked_ns)
+        elif not why:
+            self._empty_ns = None
         if why:
             self._why_not = why
-        elif self._listed_ns is None or asked_ns > self._listed_ns:
-            self._listed_ns, self._listed, self._why_not = asked_ns, frozenset(row.order_id for row in ours), ""
+        elif self._listed_ns is None or as_of_ns > self._listed_ns:
+            self._listed_ns, self._listed, self._why_not = as_of_ns, frozenset(row.order_id for row in ours), ""
+
+    def _empty_again(self, asked_ns: int) -> tuple[str, int]:
+        """Say what is missing for an empty list to count, or as of when it does: that of the earlier of two."""
+        earlier = self._empty_ns
+        self._empty_ns = asked_ns if earlier is None else max(earlier, asked_ns)
+        if earlier is None or earlier == asked_ns:
+            return "the list is empty, and a second one has to say the same", asked_ns
+        return "", min(earlier, asked_ns)
 
     def _proves_nothing(self, page: OrdersPage, *, forced: bool) -> str:
         if forced:
