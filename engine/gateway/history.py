@@ -138,7 +138,8 @@ def _joined(block: Block, length_ns: int, midnight: int, opens: int, *, averages
     bucket = (block["start"] - midnight) // length_ns
     edges = [0, *(np.flatnonzero(np.diff(bucket)) + 1).tolist(), len(bucket)]
     return [
-        _bar(block, low, high, max(opens, midnight + int(bucket[low]) * length_ns)) for low, high in pairwise(edges)
+        _bar(block, low, high, max(opens, midnight + int(bucket[low]) * length_ns), averages=averages)
+        for low, high in pairwise(edges)
     ]
 
 
