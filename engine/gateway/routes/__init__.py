@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from engine.gateway.calls import Route
-from engine.gateway.routes import history, marketdata, order_reads, orders, portfolio, positions, preview
+from engine.gateway.routes import accounts, history, marketdata, order_reads, orders, portfolio, positions, preview
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
+    *accounts.ROUTES,
     *orders.ROUTES,
     *order_reads.ROUTES,
     *preview.ROUTES,
