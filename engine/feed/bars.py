@@ -38,10 +38,14 @@ _BEFORE = {Kind.QUOTES: "quotes_before", Kind.TRADES: "trades_before", Kind.BARS
 
 
 def with_bars(chunks: Iterator[Chunk], wishes: Sequence[BarWish], sessions: Mapping[int, Sessions]) -> Iterator[Chunk]:
-    """Add the bars that were wished for to each chunk, and fill `status_before`.
+    """Add the bars that were wished for to each chunk of a recording, and fill `status_before`; see `bar_builder`."""
+    return bar_builder(wishes, sessions).run(chunks)
+
+
+def bar_builder(wishes: Sequence[BarWish], sessions: Mapping[int, Sessions]) -> BarBuilder:
+    """Make the builder of all bars that are wished for.
 
     Args:
-        chunks: The recording, in order.
         wishes: What strategies asked for; the same wish of several is built once. None at all: rows pass unchanged.
         sessions: Regular sessions by conid, of every instrument that is wished for.
 
@@ -61,12 +65,12 @@ def with_bars(chunks: Iterator[Chunk], wishes: Sequence[BarWish], sessions: Mapp
         for conid in sorted({conid for conid, _ in sources})
     }
     series = [BarSeries(conid, span, sources[conid, span].source, sessions[conid]) for conid, span in sorted(sources)]
-    return _Builder(series, coverages).run(chunks)
+    return BarBuilder(series, coverages)
 
 
 @define(eq=False)
-class _Builder:
-    """All series of a run."""
+class BarBuilder:
+    """All series of a run: chunks in, the same chunks with bars out."""
 
     series: list[BarSeries]
     coverages: dict[int, Coverage]
@@ -82,11 +86,18 @@ class _Builder:
                     if status.conid in self.coverages:
                         self.coverages[status.conid].hear(status.ts_ns, status.trading)
             last = self._with_status(chunk)
-            yield self._with_bars(last)
+            yield self._with_bars(last, _limit_ns(last))
         if last is not None:
             rest = self._rest(last)
             if rest is not None:
                 yield rest
+
+    def step(self, chunk: Chunk, now_ns: int) -> Chunk:
+        """Live: take in what has arrived by `now_ns`, which may be nothing; bars that have ended by then are known.
+
+        A row of the very nanosecond in which a bar ends belongs to the next one, so nothing is waited for.
+        """
+        return self._with_bars(self._with_status(chunk), now_ns)
 
     def _with_status(self, chunk: Chunk) -> Chunk:
         """The chunk with the newest status of each instrument before its first row."""
@@ -99,10 +110,10 @@ class _Builder:
             self._status = {**self._status, **_newest(chunk, Kind.STATUS)}  # type: ignore[dict-item]  # status rows
         return chunk
 
-    def _with_bars(self, chunk: Chunk) -> Chunk:
-        for coverage in self.coverages.values():
-            coverage.note(chunk)
-        limit_ns = _limit_ns(chunk)
+    def _with_bars(self, chunk: Chunk, limit_ns: int) -> Chunk:
+        if chunk.size:
+            for coverage in self.coverages.values():
+                coverage.note(chunk)
         built = []
         for series in self.series:
             bars = series.step(chunk, limit_ns)

@@ -1,0 +1,80 @@
+"""Live market data into chunks: what has arrived becomes a window, with the bars that have ended by then.
+
+Pure: time is an argument. The same events in the same lots give the same chunks, so a log of them can be replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import evolve
+from numpy.typing import NDArray
+
+from engine.domain.columns import Chunk, merge
+from engine.domain.market import COLUMNS, ROW, Bar, Kind, MarketEvent, Quote, Status, Trade
+from engine.domain.messages import BarWish
+from engine.domain.sessions import Sessions
+from engine.feed.bars import bar_builder
+
+_KIND_OF = {row: kind for kind, row in ROW.items()}
+
+
+class LiveFeed:
+    """Makes chunks of events as they come. `last_ns` is the time of the newest row: time never goes back."""
+
+    def __init__(self, wishes: Sequence[BarWish], sessions: Mapping[int, Sessions]) -> None:
+        self._bars = bar_builder(wishes, sessions)
+        self._wishes = bool(wishes)
+        self._before: dict[Kind, dict[int, Any]] = {kind: {} for kind in Kind}
+        self.last_ns = 0
+
+    def take(self, events: Sequence[MarketEvent], now_ns: int) -> Chunk | None:
+        """Make a chunk of what has arrived, oldest first; None if there is nothing, nor a bar that has ended.
+
+        Args:
+            now_ns: The present. A row that claims a later time, or one before the newest row, gets the nearest time
+                that does not: when we knew of it is what counts.
+        """
+        columns: dict[Kind, list[tuple[Any, ...]]] = {}
+        newest: dict[Kind, dict[int, MarketEvent]] = {}
+        for event in events:
+            kind = _KIND_OF[type(event)]
+            self.last_ns = max(self.last_ns, min(event.ts_ns, now_ns))
+            row = tuple(getattr(event, name) for name, _ in COLUMNS[kind])
+            columns.setdefault(kind, []).append((self.last_ns, *row[1:]))
+            newest.setdefault(kind, {})[event.conid] = event
+        chunk = merge({kind: _arrays(kind, rows) for kind, rows in columns.items()})
+        before = self._before
+        chunk = evolve(
+            chunk,
+            quotes_before=before[Kind.QUOTES],
+            trades_before=before[Kind.TRADES],
+            bars_before=before[Kind.BARS],
+            status_before=before[Kind.STATUS],
+        )
+        for kind, found in newest.items():
+            self._before[kind] = {**before[kind], **found}  # a new map: the chunk keeps the old one
+        if self._wishes:
+            chunk = self._bars.step(chunk, now_ns)
+        if chunk.built is not None:
+            self.last_ns = max(self.last_ns, int(chunk.ts_ns[-1]))
+        return chunk if chunk.size else None
+
+    def newest(self, conid: int) -> tuple[Quote | None, Trade | None, Bar | None, Status | None]:
+        """The newest row of each kind of an instrument."""
+        before = self._before
+        return (
+            before[Kind.QUOTES].get(conid),
+            before[Kind.TRADES].get(conid),
+            before[Kind.BARS].get(conid),
+            before[Kind.STATUS].get(conid),
+        )
+
+
+def _arrays(kind: Kind, rows: Sequence[tuple[Any, ...]]) -> dict[str, NDArray[Any]]:
+    return {
+        name: np.array(values, dtype)
+        for (name, dtype), values in zip(COLUMNS[kind], zip(*rows, strict=True), strict=True)
+    }
