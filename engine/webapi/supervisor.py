@@ -77,6 +77,31 @@ class Stream(Protocol):
         """Close it if it is open."""
 
 
+class Ledger(Protocol):
+    """Where the login budget outlives the process."""
+
+    def load(self) -> logins.Logins:
+        """Read what was made. Raises: ConfigError."""
+
+    async def keep(self, made: logins.Logins) -> None:
+        """Keep it for good before this returns. Raises: OSError (told, and the session goes on)."""
+
+
+class LoginFile:
+    """The login budget in a file; written off the loop's thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> logins.Logins:
+        """Read the file. Raises: ConfigError."""
+        return logins.load(self._path)
+
+    async def keep(self, made: logins.Logins) -> None:
+        """Replace the file."""
+        await trio.to_thread.run_sync(logins.save, self._path, made)
+
+
 class NoStream:
     """For those who only read over REST."""
 
@@ -95,7 +120,7 @@ class Supervisor:
 
     Args:
         chance: Draws from [0, 1) for waits.
-        ledger: File of the login budget; None keeps it in memory (a gateway where a person logs in).
+        ledger: Keeps the login budget; None forgets it with the process (a gateway where a person logs in).
         on_up, on_down, on_alert: Told at once; they must not wait.
     """
 
@@ -110,7 +135,7 @@ class Supervisor:
         chance: Callable[[], float],
         rules: Rules | None = None,
         stream: Stream | None = None,
-        ledger: Path | None = None,
+        ledger: Ledger | None = None,
         on_up: Callable[[], None] = lambda: None,
         on_down: Callable[[GoDown], None] = lambda down: None,  # noqa: ARG005
         on_alert: Callable[[Alert], None] = lambda alert: None,  # noqa: ARG005
@@ -120,7 +145,7 @@ class Supervisor:
         self._chance, self._ledger = chance, ledger
         self._on_up, self._on_down, self._on_alert = on_up, on_down, on_alert
         self._endpoints = Endpoints(scheduler)
-        made = logins.load(ledger) if ledger is not None else logins.Logins()
+        made = ledger.load() if ledger is not None else logins.Logins()
         told = evolve(rules or Rules(), logs_in=login.logs_in, logins=made)
         self._session = Session(told, clock.now_ns())
         self._socket = Secret("")
@@ -166,7 +191,11 @@ class Supervisor:
         wanted = self._session.decide(heard, self._clock.now_ns(), self._chance())
         if self._ledger is not None and self._session.logins != before:
             # Before the attempt itself: a crash must not forget it.
-            await trio.to_thread.run_sync(logins.save, self._ledger, self._session.logins)
+            try:
+                await self._ledger.keep(self._session.logins)
+            except OSError as exc:
+                # A full disk is no reason to lose the session; this process still counts.
+                wanted.insert(0, Alert(what="login_file_unwritable", detail=exc.strerror or type(exc).__name__))
         for one in wanted:
             await self._carry_out(one, nursery)
 
