@@ -18,12 +18,14 @@ from zoneinfo import ZoneInfo
 from attrs import evolve, field, fields, frozen
 
 from engine.calendars import sessions
+from engine.domain.actions import Action
 from engine.domain.instrument import Instrument
 from engine.domain.sessions import Sessions
 from engine.errors import ConfigError, InputError, StrategyError
 from engine.journal.run import RunJournal
 from engine.journal.unfinished import unfinished
 from engine.manifest import manifest
+from engine.recording.adjusting import actions_due
 from engine.recording.quality import examine
 from engine.recording.reader import Recording, open_recording
 from engine.risk.limits import with_defaults
@@ -57,6 +59,12 @@ class Prepared:
     began: float = field(factory=perf_counter)
 
     @property
+    def actions(self) -> tuple[Action, ...]:
+        """Splits and dividends that come due within the run."""
+        zone, adjusted = self.recording.head.time_zone, self.settings.recording.adjust_splits
+        return actions_due(self.recording.actions, zone, self.conids, self.span_ns, adjusted=adjusted)
+
+    @property
     def rows(self) -> int:
         """How many rows the recording has, of all instruments and its whole span: for a progress bar."""
         return sum(self.recording.rows.values())
@@ -80,7 +88,6 @@ def prepare(settings: Settings) -> Prepared:
     high = last_ns if end_ns is None else min(end_ns, last_ns)
     if low > high:
         raise ConfigError("no row of the recording lies between start and end", place=f"{settings.source}: recording")
-    _no_split_in_between(settings, recording, wanted, (low, high))
     calendars = sorted({recording.instruments[conid].calendar for conid in wanted})
     return Prepared(
         settings=settings,
@@ -168,6 +175,7 @@ def _backtest(
         warm_up_until_ns=prepared.warm_up_until_ns,
         progress=None if progress is None else partial(_report, progress, prepared.rows),
         widths=widths,
+        actions=prepared.actions,
     )
 
 
@@ -283,22 +291,6 @@ def _sessions(name: str, start_ns: int, end_ns: int, root: Path) -> Sessions:
         raise ConfigError(error.problem, place=f"{root / 'recording.toml'}: calendar") from error
 
 
-def _no_split_in_between(settings: Settings, recording: Recording, wanted: set[int], span_ns: tuple[int, int]) -> None:
-    """Refuse to replay over a split in prices as traded: positions are not converted, so it would look like a loss."""
-    if settings.recording.adjust_splits:
-        return
-    zone = ZoneInfo(recording.head.time_zone)
-    for split in recording.actions.splits:
-        first = datetime(split.day.year, split.day.month, split.day.day, tzinfo=zone)
-        if split.conid in wanted and span_ns[0] < int(first.timestamp()) * 1_000_000_000 <= span_ns[1]:
-            symbol = recording.instruments[split.conid].symbol
-            raise ConfigError(
-                f"{symbol} has a split of {split.ratio} for 1 on {split.day} within the run, and positions are not "
-                "converted; set adjust_splits = true, or end the run before it",
-                place=f"{settings.source}: recording.adjust_splits",
-            )
-
-
 def _moment(settings: Settings, key: str, recording: Recording) -> int | None:
     text: str | None = getattr(settings.recording, key)
     if text is None:
@@ -329,8 +321,9 @@ def _assumptions(settings: Settings, prepared: Prepared) -> tuple[tuple[str, str
         ("stop trigger", venue.stop_trigger),
         ("fees", venue.fees),
         ("open positions marked", "longs at the bid, shorts at the ask; bars at the close"),
-        ("prices", "adjusted for splits" if settings.recording.adjust_splits else "as traded, not adjusted"),
-        ("financing", "no interest, borrow fee or dividend is booked"),
+        ("prices", "adjusted for splits" if settings.recording.adjust_splits else
+                   "as traded; a split converts positions and cancels orders"),
+        ("financing", "no interest or borrow fee is booked; dividends are, before tax, on the ex-date"),
         ("own orders", "do not move the recorded market"),
         ("data that end before a close", "DAY orders expire at the close, MOC and LOC go unfilled"),
         ("risk limits", _limits(limits)),

@@ -3,7 +3,7 @@
 Average cost is kept as total cost: when part of a position is closed, its part of the cost is taken out rounded to
 1e-8, and what is taken out is what profit is worked out with, so no cent is ever lost to a division.
 
-At every moment, by currency and exactly: cash + cost of positions = deposits + realised - fees.
+At every moment, by currency and exactly: cash + cost of positions = deposits + realised - fees + dividends.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Final
 
 from attrs import define, field
 
+from engine.domain.actions import Action, Booked, SplitNow
 from engine.domain.facts import Filled
 from engine.domain.instrument import Instrument
 from engine.domain.messages import PositionNow, Update
+from engine.portfolio.actions import book
 
 _ZERO: Final = Decimal(0)
 _GRAIN: Final = Decimal("1e-8")
@@ -93,6 +95,9 @@ class Portfolio:
     fees_by_currency: dict[str, Decimal] = field(factory=dict, init=False)
     entries: list[FillEntry] = field(factory=list, init=False)
     steps: list[Step] = field(factory=list, init=False)
+    dividends: dict[str, Decimal] = field(factory=dict, init=False)  # by currency
+    booked: list[Booked] = field(factory=list, init=False)  # what corporate actions did
+    splits: list[SplitNow] = field(factory=list, init=False)  # for marking; whoever marks takes them
     _flows: dict[str, Decimal] = field(factory=dict, init=False)
 
     def hear(self, updates: Sequence[Update]) -> list[PositionNow]:
@@ -103,6 +108,35 @@ class Portfolio:
             if event.__class__ is Filled:
                 self._book(update.order.ticket.strategy, event, changed)
         return changed
+
+    def adjust(self, actions: Sequence[Action]) -> list[PositionNow]:
+        """Book dividends and splits on what is held; return the positions they touched."""
+        changed: list[PositionNow] = []
+        for action in actions:
+            conid = action.conid
+            instrument = self.instruments[conid]
+            if isinstance(action, SplitNow):
+                self.splits.append(action)
+            for (strategy, of), held in self.holdings.items():
+                done = book(action, strategy, held, instrument) if of == conid else []
+                if not done:
+                    continue
+                for one in done:
+                    self.cash[one.currency] = self.cash.get(one.currency, _ZERO) + one.cash
+                    if one.kind == "dividend":
+                        self.dividends[one.currency] = self.dividends.get(one.currency, _ZERO) + one.cash
+                    flow = self._flows.get(strategy, _ZERO) + one.cash * self.rates[one.currency]
+                    self._flows[strategy] = flow
+                    self.account[conid] += one.after - one.before
+                self.booked += done
+                self.steps.append(Step(action.ts_ns, strategy, conid, float(held.quantity), float(flow)))
+                changed.append(self._now(strategy, conid, held, instrument.currency))
+        return changed
+
+    def _now(self, strategy: str, conid: int, held: Holdings, currency: str) -> PositionNow:
+        return PositionNow(
+            strategy, conid, held.quantity, held.cost, held.realised, self.account[conid], self.cash[currency], currency
+        )
 
     def _book(self, strategy: str, fill: Filled, changed: list[PositionNow]) -> None:
         fees_base = _ZERO
@@ -131,18 +165,7 @@ class Portfolio:
             realised += profit * rate
             flow -= money * rate
             now.append((conid, holdings))
-            changed.append(
-                PositionNow(
-                    strategy,
-                    conid,
-                    holdings.quantity,
-                    holdings.cost,
-                    holdings.realised,
-                    self.account[conid],
-                    self.cash[currency],
-                    currency,
-                )
-            )
+            changed.append(self._now(strategy, conid, holdings, currency))
         self._flows[strategy] = flow
         as_float = float(flow)
         for conid, holdings in now:

@@ -7,7 +7,7 @@ bring: a long at the bid, a short at the ask; without quotes at the last trade, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,13 @@ from engine.domain.moments import NS_PER_MINUTE
 from engine.portfolio.books import Step
 
 _EMPTY = np.empty(0, np.int64)
+_LONG_AGO = np.iinfo(np.int64).min
+# What is kept of each kind: the name here, and the column.
+_KNOWN = {
+    Kind.QUOTES: (("bid", "bid"), ("ask", "ask")),
+    Kind.TRADES: (("trade", "price"),),
+    Kind.BARS: (("bar", "close"),),
+}
 
 
 @define(eq=False)
@@ -70,6 +77,7 @@ class EquityMarks:
     _flows: dict[str, _Flow] = field(factory=dict, init=False)
     _prices: dict[int, _Prices] = field(factory=dict, init=False)
     _fill_ns: list[int] = field(factory=list, init=False)
+    _splits: dict[int, list[tuple[int, float]]] = field(factory=dict, init=False)
     _open_minute: int | None = field(default=None, init=False)
     _parts: list[tuple[Ints, Floats, Floats, Floats, dict[str, Floats]]] = field(factory=list, init=False)
 
@@ -83,6 +91,10 @@ class EquityMarks:
             flow.ts_ns.append(step.ts_ns)
             flow.flow.append(step.flow)
             self._fill_ns.append(step.ts_ns)
+
+    def split(self, conid: int, ts_ns: int, factor: float) -> None:
+        """From a time on, prices known before it count times `factor`, until a newer one is known."""
+        self._splits.setdefault(conid, []).append((ts_ns, factor))
 
     def chunk(self, chunk: Chunk, *, last: bool) -> None:
         """Mark all points that lie in a chunk; with `last`, those after it too."""
@@ -164,30 +176,43 @@ class EquityMarks:
 
     def _marks(self, chunk: Chunk, conid: int, points: Ints) -> tuple[Floats, Floats]:
         before = self._prices.get(conid, _Prices())
-        trade = _last(chunk.kinds.get(Kind.TRADES), conid, "price", before.trade, points)
-        bar = _last(chunk.kinds.get(Kind.BARS), conid, "close", before.bar, points)
+        splits = self._splits.get(conid, ())
+
+        def last(kind: Kind, name: str, known: float) -> Floats:
+            return _last(chunk.kinds.get(kind), conid, name, known, points, splits)
+
+        trade = last(Kind.TRADES, "price", before.trade)
+        bar = last(Kind.BARS, "close", before.bar)
         other = np.where(np.isnan(trade), bar, trade)
-        bid = _last(chunk.kinds.get(Kind.QUOTES), conid, "bid", before.bid, points)
-        ask = _last(chunk.kinds.get(Kind.QUOTES), conid, "ask", before.ask, points)
+        bid, ask = last(Kind.QUOTES, "bid", before.bid), last(Kind.QUOTES, "ask", before.ask)
         return np.where(np.isnan(bid), other, bid), np.where(np.isnan(ask), other, ask)
 
     def _carry(self, chunk: Chunk, end_ns: int) -> None:
         """Keep what the next chunk needs to know of this one."""
-        for kind, names in ((Kind.QUOTES, ("bid", "ask")), (Kind.TRADES, ("trade",)), (Kind.BARS, ("bar",))):
-            columns = chunk.kinds.get(kind)
-            if columns is None:
-                continue
-            for conid in columns.conids:
-                known = self._prices.setdefault(conid, _Prices())
-                for name in names:
-                    column = {"trade": "price", "bar": "close"}.get(name, name)
+        for kind, columns in chunk.kinds.items():
+            for name, column in _KNOWN.get(kind, ()):
+                for conid in columns.conids:
                     values = _finite(columns, conid, column)[1]
-                    if len(values):
-                        setattr(known, name, float(values[-1]))
+                    if conid not in self._splits and len(values):
+                        setattr(self._prices.setdefault(conid, _Prices()), name, float(values[-1]))
+        self._carry_split(chunk, end_ns)
         for path in self._paths.values():
             path.before = _drop(path.ts_ns, path.quantity, path.before, end_ns)
         for flow in self._flows.values():
             flow.before = _drop(flow.ts_ns, flow.flow, flow.before, end_ns)
+
+    def _carry_split(self, chunk: Chunk, end_ns: int) -> None:
+        """The same of instruments that split; a split that the chunk has passed is in its last prices then."""
+        at_end = np.array([end_ns], np.int64)
+        for conid, splits in list(self._splits.items()):
+            known = self._prices.setdefault(conid, _Prices())
+            for kind, names in _KNOWN.items():
+                for name, column in names:
+                    price = _last(chunk.kinds.get(kind), conid, column, getattr(known, name), at_end, splits)
+                    setattr(known, name, float(price[0]))
+            self._splits[conid] = [one for one in splits if one[0] > end_ns]
+            if not self._splits[conid]:
+                del self._splits[conid]
 
 
 def _stepped(ts_ns: list[int], values: list[float], before: float, points: Ints) -> Floats:
@@ -209,15 +234,21 @@ def _finite(columns: Columns, conid: int, name: str) -> tuple[Ints, NDArray[Any]
     return (times, values) if there.all() else (times[there], values[there])
 
 
-def _last(columns: Columns | None, conid: int, name: str, before: float, points: Ints) -> Floats:
-    """The last value at or before each point."""
-    if columns is None:
-        return np.full(len(points), before)
-    times, values = _finite(columns, conid, name)
-    if not len(times):
-        return np.full(len(points), before)
-    at = np.searchsorted(times, points, side="right") - 1
-    return np.where(at >= 0, values[np.maximum(at, 0)], before)
+def _last(
+    columns: Columns | None, conid: int, name: str, before: float, points: Ints, splits: Sequence[tuple[int, float]]
+) -> Floats:
+    """The last value at or before each point, in the units of that point."""
+    found = np.full(len(points), before)
+    said = np.full(len(points), _LONG_AGO)
+    if columns is not None:
+        times, values = _finite(columns, conid, name)
+        if len(times):
+            at = np.searchsorted(times, points, side="right") - 1
+            found = np.where(at >= 0, values[np.maximum(at, 0)], before)
+            said = np.where(at >= 0, times[np.maximum(at, 0)], _LONG_AGO)
+    for ts_ns, factor in splits:
+        found = np.where((said < ts_ns) & (points >= ts_ns), found * factor, found)
+    return found
 
 
 def _drop(ts_ns: list[int], values: list[float], before: float, end_ns: int) -> float:

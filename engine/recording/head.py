@@ -45,11 +45,17 @@ class Head:
 
 @frozen(kw_only=True)
 class Split:
-    """`ratio` new shares for one old share, from the open of `day` on."""
+    """`new` shares for `old` ones, from the open of `day` on."""
 
     conid: int
     day: date
-    ratio: Decimal
+    new: Decimal
+    old: Decimal = Decimal(1)
+
+    @property
+    def ratio(self) -> Decimal:
+        """New shares for one old share."""
+        return self.new / self.old
 
 
 @frozen(kw_only=True)
@@ -191,9 +197,8 @@ def read_actions(root: Path) -> CorporateActions:
     for at, entry in enumerate(_value(table, "splits", list, [], place=str(path))):
         place = f"{path}, splits[{at}]"
         known_keys(entry, ("conid", "day", "ratio"), place=place)
-        splits.append(
-            Split(conid=_conid(entry, place), day=_day(entry, place), ratio=_above_zero(entry, "ratio", place))
-        )
+        new, old = _ratio(entry, place)
+        splits.append(Split(conid=_conid(entry, place), day=_day(entry, place), new=new, old=old))
     for at, entry in enumerate(_value(table, "dividends", list, [], place=str(path))):
         place = f"{path}, dividends[{at}]"
         known_keys(entry, ("conid", "day", "amount", "currency"), place=place)
@@ -204,6 +209,15 @@ def read_actions(root: Path) -> CorporateActions:
         splits=tuple(sorted(splits, key=lambda split: (split.day, split.conid))),
         dividends=tuple(sorted(dividends, key=lambda dividend: (dividend.day, dividend.conid))),
     )
+
+
+def _ratio(entry: Mapping[str, Any], place: str) -> tuple[Decimal, Decimal]:
+    """New and old shares of a split: a number, or a text like "1/3" where no decimal number is exact."""
+    given = entry.get("ratio")
+    if isinstance(given, str) and given.count("/") == 1:
+        new, old = ({"ratio": part.strip()} for part in given.split("/"))
+        return _above_zero(new, "ratio", place), _above_zero(old, "ratio", place)
+    return _above_zero(entry, "ratio", place), Decimal(1)
 
 
 def head_text(head: Head) -> str:

@@ -28,6 +28,7 @@ class _Part:
     realised: Decimal = _ZERO
     unrealised: Decimal | None = _ZERO
     fees: Decimal = _ZERO
+    dividends: Decimal = _ZERO
     traded: Decimal = _ZERO
     held: Decimal = _ZERO
     fills: list[FillRow] = field(factory=list)
@@ -37,12 +38,13 @@ class _Part:
         """Make the row both tables share; a figure that can't be computed is None."""
         cost = slippage(self.fills, worth)
         trips = trip_figures(self.trips)
-        profit = None if self.unrealised is None else self.realised + self.unrealised - self.fees
+        profit = None if self.unrealised is None else self.realised + self.unrealised - self.fees + self.dividends
         return {
             "pnl": None if profit is None else cents(profit),
             "realised": cents(self.realised),
             "unrealised": None if self.unrealised is None else cents(self.unrealised),
             "fees": cents(self.fees),
+            "dividends": cents(self.dividends),
             "orders": self.orders,
             "sent": self.sent,
             "fills": len(self.fills),
@@ -79,6 +81,12 @@ class Parts:
                 part.sent += sent
         for fill_row in outcome.fills:
             parts.add_fill(fill_row)
+        for one in outcome.booked:
+            rate = parts.worth.rates[one.currency]
+            for part in parts.both(one.strategy, one.conid):
+                part.realised += one.realised * rate
+                if one.kind == "dividend":
+                    part.dividends += one.cash * rate
         for position in outcome.positions:
             parts.add_position(position, outcome.instruments[position.conid].currency)
         for refusal in outcome.refusals:

@@ -38,11 +38,13 @@ def result_document(outcome: Outcome, statistics: Statistics | None = None) -> d
         "final_equity": cents(outcome.final_equity),
         "pnl": cents(outcome.pnl),
         "fees": cents(outcome.fees),
+        "dividends": cents(outcome.dividends),
         "exact": {
             "deposit": str(outcome.deposit),
             "final_equity": str(outcome.final_equity),
             "pnl": str(outcome.pnl),
             "fees": str(outcome.fees),
+            "dividends": str(outcome.dividends),
             "fees_by_line": {line: str(amount) for line, amount in outcome.fees_by_line.items()},
         },
         "statistics": {
@@ -70,6 +72,19 @@ def result_document(outcome: Outcome, statistics: Statistics | None = None) -> d
         "venue_refusals": seen.venue_refusals,
         "counts": outcome.counts,
         "fees_by_line": {line: cents(amount) for line, amount in outcome.fees_by_line.items()},
+        "corporate_actions": [
+            {
+                "time": iso(one.ts_ns),
+                "strategy": one.strategy,
+                "instrument": outcome.instruments[one.conid].symbol,
+                "kind": one.kind,
+                "before": str(one.before),
+                "after": str(one.after),
+                "cash": str(one.cash),
+                "currency": one.currency,
+            }
+            for one in outcome.booked
+        ],
         "assumptions": [{"name": name, "value": value} for name, value in outcome.assumptions],
         "quality": outcome.quality,
         "off": outcome.off,

@@ -19,6 +19,7 @@ from engine.report.wording import (
     DASH,
     MINUS,
     Line,
+    bookings,
     day_line,
     duration,
     groups,
@@ -297,6 +298,9 @@ def _orders_and_costs(outcome: Outcome, statistics: Statistics) -> str:
         block("Refused by the venue", ((k, f"{n:,}", "") for k, n in statistics.venue_refusals.items()), "")
     fees = [(line, money(float(amount)), "") for line, amount in outcome.fees_by_line.items()]
     block("Fees by line", [*fees, ("total", money(float(outcome.fees)), "")] if fees else [], "No fee.")
+    done = bookings(outcome)
+    if done:
+        block("Corporate actions", ((name, text, "") for name, text in done.items()), "")
     tallies = ((name.replace("_", " "), f"{count:,}", "") for name, count in outcome.counts.items())
     block("Simulator's tallies", tallies, "None.")
     return section("Orders, refusals and fees", f'<div class="groups">{"".join(blocks)}</div>')

@@ -82,7 +82,7 @@ def work_out(outcome: Outcome, zone: str = NEW_YORK) -> Statistics:
     days = trading_days(curve.ts_ns, curve.equity, float(outcome.deposit), zone)
     times, equity = curve_from_deposit(outcome)
     worth = Worth.of(outcome)
-    trips, open_trips = round_trips(outcome.fills, worth.rates)
+    trips, open_trips = round_trips(outcome.fills, worth.rates, outcome.booked)
     parts = Parts.of(outcome, trips)
     traded = sum((part.traded for part in parts.by_strategy.values()), _ZERO)
     costs = slippage(outcome.fills, worth)
@@ -153,6 +153,10 @@ def _notes(outcome: Outcome, days: Days, unpriced: int) -> tuple[str, ...]:
     if unpriced:
         notes.append(f"{unpriced:,} of {len(outcome.fills):,} fills have no reference price and are not in slippage.")
     notes += _unseen(outcome)
+    splits = {(one.ts_ns, one.conid) for one in outcome.booked if one.kind == "split"}
+    if splits:
+        count = f"{len(splits)} split{'' if len(splits) == 1 else 's'}"
+        notes.append(f"{count} converted positions: fills, orders and charts before are in the units of their day.")
     foreign = _foreign(outcome)
     if foreign:
         rates = ", ".join(f"{unit} at {outcome.settings.account.fx_rates[unit]}" for unit in foreign)
@@ -181,4 +185,5 @@ def _unseen(outcome: Outcome) -> list[str]:
 def _foreign(outcome: Outcome) -> Sequence[str]:
     units = {outcome.instruments[row.fill.conid].currency for row in outcome.fills}
     units |= {unit for row in outcome.fills for _, _, unit in row.fill.fees}
+    units |= {one.currency for one in outcome.booked}
     return sorted(units - {outcome.settings.account.base_currency})

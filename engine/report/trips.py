@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 from attrs import define, frozen
 
+from engine.domain.actions import Booked
 from engine.domain.facts import Filled
 from engine.domain.moments import NS_PER_S
 from engine.report.figures import Figure, known, unknown
@@ -54,23 +56,28 @@ def fees_of(fill: Filled, rates: Rates) -> Decimal:
     return sum((amount * rates[unit] for _, amount, unit in fill.fees), _ZERO)
 
 
-def round_trips(fills: Iterable[FillRow], rates: Rates) -> tuple[tuple[Trip, ...], int]:
+def round_trips(fills: Iterable[FillRow], rates: Rates, booked: Sequence[Booked] = ()) -> tuple[tuple[Trip, ...], int]:
     """Cut fills into round trips, in the order of their end.
 
     A trip starts with the fill that leaves flat and ends with the one that comes back to it. A fill that turns long
     into short ends one and starts the next: its profit belongs to the trip it ends, its fees to both by quantity. A
-    combo counts as units of the combo.
+    combo counts as units of the combo. Dividends and cash in lieu count in the profit of the trip that they fall in,
+    and a split changes its units.
 
     Args:
         fills: In order of time.
         rates: Price of one unit of each currency in base currency.
+        booked: What corporate actions did, in order of time.
 
     Returns: The closed trips, and how many are still open.
     """
     closed: list[Trip] = []
     under_way: dict[tuple[str, int], _Open] = {}
+    waiting = deque(booked)
     for row in fills:
         fill = row.fill
+        while waiting and waiting[0].ts_ns <= fill.ts_ns:
+            _adjust(waiting.popleft(), under_way, closed, rates)
         key = (row.strategy, fill.conid)
         fees = fees_of(fill, rates)
         signed = fill.quantity if fill.side == "BUY" else -fill.quantity
@@ -92,7 +99,27 @@ def round_trips(fills: Iterable[FillRow], rates: Rates) -> tuple[tuple[Trip, ...
         del under_way[key]
         if held:
             under_way[key] = _Open(fill.ts_ns, held, held, _ZERO, fees - part, 1)
+    for late in waiting:
+        _adjust(late, under_way, closed, rates)
     return tuple(closed), len(under_way)
+
+
+def _adjust(one: Booked, under_way: dict[tuple[str, int], _Open], closed: list[Trip], rates: Rates) -> None:
+    """A corporate action in the life of a trip."""
+    key = (one.strategy, one.conid)
+    trip = under_way.get(key)
+    if trip is None:
+        return  # held by way of a combo
+    profit = one.cash if one.kind == "dividend" else one.realised
+    trip.realised += profit * rates[one.currency]
+    if one.after != one.before:
+        # What a combo's legs brought is in `before`, and not in the trip.
+        same = trip.held == one.before
+        trip.most = trip.most * one.after / one.before
+        trip.held = one.after if same else trip.held * one.after / one.before
+    if not trip.held and one.kind != "split":
+        closed.append(_finish(key, trip, one.ts_ns))
+        del under_way[key]
 
 
 def _finish(key: tuple[str, int], trip: _Open, closed_ns: int) -> Trip:

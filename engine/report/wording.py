@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.report.figures import Figure
 from engine.report.statistics import DayResult, Statistics
+from engine.runtime.outcome import Outcome
 
 DASH: Final = "–"
 MINUS: Final = "−"
@@ -187,3 +189,20 @@ def quality_lines(quality: object, path: str = "") -> list[tuple[str, str]]:
     if isinstance(quality, int) and not isinstance(quality, bool):
         return [(path, number(quality, 0))]
     return [(path, DASH if quality is None else str(quality))]
+
+
+def bookings(outcome: Outcome) -> dict[str, str]:
+    """What corporate actions did: dividends by instrument in base currency, and how many positions splits changed."""
+    account = outcome.settings.account
+    rates = {**account.fx_rates, account.base_currency: Decimal(1)}
+    paid: dict[str, Decimal] = {}
+    splits: dict[str, int] = {}
+    for one in outcome.booked:
+        symbol = outcome.instruments[one.conid].symbol
+        if one.kind == "split":
+            splits[f"positions split, {symbol}"] = splits.get(f"positions split, {symbol}", 0) + 1
+        else:
+            kind = "dividends" if one.kind == "dividend" else one.kind
+            paid[f"{kind}, {symbol}"] = paid.get(f"{kind}, {symbol}", Decimal(0)) + one.cash * rates[one.currency]
+    lines = {name: money(float(amount), sign=True) for name, amount in paid.items()}
+    return {**lines, **{name: f"{count:,}" for name, count in splits.items()}}

@@ -18,6 +18,7 @@ import numpy as np
 import trio
 from attrs import define, field, frozen
 
+from engine.domain.actions import Action, DividendNow
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
@@ -82,6 +83,7 @@ class Backtest:
         span_ns: First and last time of the rows to come.
         warm_up_until_ns: No order is approved before.
         widths: Says how many rows the next window may have; None leaves it to the ring.
+        actions: Splits and dividends of the instruments within the span, by time.
     """
 
     settings: Settings
@@ -95,6 +97,7 @@ class Backtest:
     warm_up_until_ns: int = 0
     progress: Progress | None = None
     widths: Callable[[], int] | None = None
+    actions: tuple[Action, ...] = ()
     host: StrategyHost = field(factory=StrategyHost, init=False)
     orders: OrderManager = field(factory=OrderManager, init=False)
     portfolio: Portfolio = field(init=False)
@@ -112,10 +115,11 @@ class Backtest:
     def __attrs_post_init__(self) -> None:
         account = self.settings.account
         rates = {account.base_currency: Decimal(1), **account.fx_rates}
-        for currency in [*account.cash, *(i.currency for i in self.instruments.values())]:
+        paid = [action.currency for action in self.actions if isinstance(action, DividendNow)]
+        for currency in [*account.cash, *(i.currency for i in self.instruments.values()), *paid]:
             if currency not in rates:
                 raise ConfigError(
-                    f"{currency} is held or traded, and its price in {account.base_currency} is not given",
+                    f"{currency} is held, traded or paid, and its price in {account.base_currency} is not given",
                     place="account.fx_rates",
                 )
         self._deposit = sum((amount * rates[currency] for currency, amount in account.cash.items()), _ZERO)
@@ -165,7 +169,12 @@ class Backtest:
         self._built = bool(wishes)
         rows = with_bars(rows, wishes, by_conid)
         market = Market(
-            rows, self.venue, window=self.settings.replay.window, on_chunk=self._chunk_done, widths=self.widths
+            rows,
+            self.venue,
+            window=self.settings.replay.window,
+            on_chunk=self._chunk_done,
+            widths=self.widths,
+            actions=self.actions,
         )
         market.merges = not self.host.listening
         first = market.open()
@@ -231,6 +240,10 @@ class Backtest:
         steps = self.portfolio.steps
         self._marks.steps(steps)
         steps.clear()
+        splits = self.portfolio.splits
+        for split in splits:
+            self._marks.split(split.conid, split.ts_ns, float(split.old / split.new))
+        splits.clear()
         self._marks.chunk(chunk, last=self._last >= 0)
         for kind, columns in chunk.kinds.items():
             self._by_kind[kind] = self._by_kind.get(kind, 0) + len(columns)
@@ -284,6 +297,7 @@ class Backtest:
         for row in orders:
             whole.update(_CANON.encode(row.order) + b"\n")
         fees = sum(self.portfolio.fees.values(), _ZERO)
+        paid = self.portfolio.dividends.items()
         positions = self._positions()
         return Result(
             start_ns=self.span_ns[0],
@@ -294,6 +308,8 @@ class Backtest:
             final_equity=self._final_equity(positions),
             fees=fees,
             fees_by_line=dict(self.portfolio.fees),
+            dividends=sum((self.portfolio.rates[unit] * cash for unit, cash in paid), _ZERO),
+            booked=tuple(self.portfolio.booked),
             orders=orders,
             fills=fills,
             refusals=tuple(

@@ -2,13 +2,15 @@
 
 Exactly one is under way at any time, so whoever holds it owns it, and trio's scheduler has nothing to reorder. It
 carries, in this order: what became of orders (`answers` before the order manager has read them, `updates` after, with
-the `positions` they led to), what is due (`timers`, the window of rows), and what is wanted (`intents`, `requests`).
+the `positions` they led to), what is due (corporate `actions`, `timers`, the window of rows), and what is wanted
+(`intents`, `requests`).
 """
 
 from __future__ import annotations
 
 from attrs import define, field
 
+from engine.domain.actions import Action
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer
 from engine.domain.messages import Intent, PositionNow, Request, TimerDue, TimerWish, Update, Verdict
@@ -27,6 +29,7 @@ class Lap:
     answers: list[Answer] = field(factory=list)
     updates: list[Update] = field(factory=list)
     positions: list[PositionNow] = field(factory=list)
+    actions: list[Action] = field(factory=list)
     timers: list[TimerDue] = field(factory=list)
     intents: list[Intent] = field(factory=list)
     wishes: list[TimerWish] = field(factory=list)

@@ -8,13 +8,18 @@ changes no result (a law under test), so the width follows how early strategies 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
+from engine.domain.actions import Action, SplitNow
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer
 from engine.domain.messages import Request
-from engine.domain.moments import END_OF_TIME_NS, iso
+from engine.domain.moments import iso
 from engine.errors import StrategyError
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
@@ -47,6 +52,9 @@ class Venue(Protocol):
     def take_row(self, row: int) -> list[Answer]:
         """Apply the row that `scan` named; return what reaches us now."""
 
+    def split(self, conid: int, now_ns: int, row: int) -> list[Answer]:
+        """An instrument's units change now, rows before `row` are in old ones; return what reaches us now."""
+
     def finish(self, now_ns: int) -> list[Answer]:
         """The recording has ended."""
 
@@ -60,6 +68,7 @@ class Market:
         window: Widest window to offer, in rows.
         on_chunk: Called with each chunk when its last row has been consumed.
         widths: Says how wide the next window may be; None follows how early strategies stop.
+        actions: Splits and dividends, by time.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class Market:
         window: int,
         on_chunk: Callable[[Chunk], None],
         widths: Callable[[], int] | None = None,
+        actions: Sequence[Action] = (),
     ) -> None:
         self._chunks = chunks
         self._venue = venue
@@ -78,7 +88,8 @@ class Market:
         self._widths = widths
         self._on_chunk = on_chunk
         self._timers = Timers()
-        self._timer_ns = END_OF_TIME_NS
+        self._actions = deque(actions)
+        self._timer_ns = self._next_timer_ns()  # or corporate action
         # Set where no strategy listens to its orders: then nobody can act between two answers, and they go together.
         self.merges = False
         self._chunk: Chunk | None = None
@@ -136,8 +147,12 @@ class Market:
             elif timer_ns <= until_ns:
                 if timer_ns > lap.now_ns:
                     lap.now_ns = timer_ns
-                lap.timers = self._timers.due(timer_ns)
-                timer_ns = self._timer_ns = self._timers.next_ns()
+                if self._actions and self._actions[0].ts_ns == timer_ns:
+                    self._act(lap, timer_ns)
+                else:
+                    lap.timers = self._timers.due(timer_ns)
+                timer_ns = self._timer_ns = self._next_timer_ns()
+                due_ns = venue.next_due_ns()
             elif ended:
                 lap.start = lap.stop = lap.taken = row
                 if not lap.answers:
@@ -162,6 +177,22 @@ class Market:
                 self._still = 0
             self._offer(lap, row, due_ns if due_ns < timer_ns else timer_ns)
             return
+
+    def _next_timer_ns(self) -> int:
+        """When the next timer or corporate action is due."""
+        timer_ns = self._timers.next_ns()
+        return min(timer_ns, self._actions[0].ts_ns) if self._actions else timer_ns
+
+    def _act(self, lap: Lap, now_ns: int) -> None:
+        """Corporate actions of one moment: the exchange takes what rests off its books, the portfolio does the rest."""
+        assert self._chunk is not None
+        while self._actions and self._actions[0].ts_ns == now_ns:
+            action = self._actions.popleft()
+            if isinstance(action, SplitNow):
+                lap.answers += self._venue.split(action.conid, now_ns, self._venue_row)
+                price = self._chunk.price(action.conid, self._venue_row)
+                action = replace(action, price=None if price is None else Decimal(repr(price[0])))
+            lap.actions.append(action)
 
     def _end(self, lap: Lap) -> None:
         """Answers that are still on their way are heard, for money has moved; then the run is over."""
@@ -194,7 +225,7 @@ class Market:
             lap.requests = []
         if lap.wishes:
             self._timers.take(lap.wishes)
-            self._timer_ns = self._timers.next_ns()
+            self._timer_ns = self._next_timer_ns()
             lap.wishes = []
 
     def _begin(self, chunk: Chunk) -> None:

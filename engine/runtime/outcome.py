@@ -10,6 +10,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from engine.domain.actions import Booked
 from engine.domain.facts import Filled
 from engine.domain.instrument import Instrument
 from engine.domain.order import Order
@@ -102,7 +103,8 @@ class Outcome:
     `events` counts market-data rows replayed; `run_s` the engine's run without reading; `total_s` with reading the
     recording. `counts` holds the simulator's tallies (ambiguous bars, capped fills, unsized fills ...), `off` the
     strategies switched off with the sentence why, `deaf` those that handle no kind of data there was,
-    `assumptions` name and value of what the run assumed, in order.
+    `assumptions` name and value of what the run assumed, in order. `booked` is what corporate actions did to positions,
+    `dividends` the money they brought (below zero: cost).
     """
 
     settings: Settings
@@ -131,6 +133,8 @@ class Outcome:
     hash: str = ""
     manifest: Mapping[str, Any] = field(factory=dict)
     deaf: Mapping[str, str] = field(factory=dict)
+    dividends: Decimal = Decimal(0)
+    booked: tuple[Booked, ...] = ()
 
     @property
     def pnl(self) -> Decimal:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from engine.domain.actions import Booked
 from engine.runtime.outcome import EquityCurve, FillRow, IndicatorSeries, OrderRow, Position, PriceSeries, RefusalRow
 from engine.runtime.series import ThinSeries
 
@@ -23,6 +24,8 @@ class Result:
     final_equity: Decimal
     fees: Decimal
     fees_by_line: Mapping[str, Decimal]
+    dividends: Decimal
+    booked: tuple[Booked, ...]
     orders: tuple[OrderRow, ...]
     fills: tuple[FillRow, ...]
     refusals: tuple[RefusalRow, ...]

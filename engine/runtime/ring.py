@@ -55,7 +55,10 @@ class Ring:
         self.market.step(lap)
 
     def hear(self, lap: Lap) -> None:
-        """Orders: what the venue said becomes updates."""
+        """Orders: what the venue said becomes updates; corporate actions are facts before they are booked."""
+        if lap.actions:
+            self._store()
+            self.orders.facts += [(one.ts_ns, "action", str(one.conid), one) for one in lap.actions]
         if lap.answers:
             self._store()
             updates = self.orders.hear(lap.answers)
@@ -63,15 +66,21 @@ class Ring:
             lap.answers = []
 
     def book(self, lap: Lap) -> None:
-        """Portfolio: executions become positions."""
+        """Portfolio: executions become positions, and corporate actions change them."""
         if lap.updates:
             lap.positions = self.portfolio.hear(lap.updates)
+        if lap.actions:
+            booked = self.portfolio.booked
+            known = len(booked)
+            lap.positions = lap.positions + self.portfolio.adjust(lap.actions)
+            self.orders.facts += [(one.ts_ns, "booked", one.strategy, one) for one in booked[known:]]
+            lap.actions = []
 
     def decide(self, lap: Lap) -> None:
         """Strategies: updates first, then timers, then rows, until somebody wants something."""
         host = self.host
         wants = host.wants
-        if lap.updates:
+        if lap.updates or lap.positions:
             host.hear(lap.updates, lap.positions, lap.now_ns)
         if lap.timers:
             host.wake(lap.timers, lap.now_ns)
@@ -95,7 +104,7 @@ class Ring:
     def judge(self, lap: Lap) -> None:
         """Risk: intents become verdicts."""
         gate = self.gate
-        if lap.updates:
+        if lap.updates or lap.positions:
             gate.hear(lap.updates, lap.positions)
             lap.updates = []
             lap.positions = _NO_POSITIONS
@@ -121,12 +130,12 @@ def run_fused(ring: Ring, lap: Lap) -> None:
         offer(lap)
         if lap.finished:
             return
-        if lap.answers:
+        if lap.answers or lap.actions:
             hear(lap)
-        if lap.updates:
+        if lap.updates or lap.actions:
             book(lap)
         decide(lap)
-        if lap.intents or lap.updates:
+        if lap.intents or lap.updates or lap.positions:
             judge(lap)
         if lap.verdicts:
             act(lap)

@@ -14,7 +14,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
 from engine.venue import bars, queue, search, ticks
-from engine.venue.tape import Tape, tape_of
+from engine.venue.tape import Tape, since, tape_of
 from engine.venue.working import LIMIT, TRAIL, UNKNOWN_QUEUE, WORKING, ZERO, WorkingOrder
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ class Book:
 
     `buys` and `sells` are plain limit orders, best price first, then by arrival; `others` all that moves by other
     rules, by arrival. `taken_*` is what our own orders took of the quote in force, index `taken_index` of the tape;
-    `watchers` are the combos that have this instrument as a leg.
+    `watchers` are the combos that have this instrument as a leg, `split_ns` is the moment of its last split.
     """
 
     watchers: tuple[Book, ...] = ()
+    split_ns: int = 0
 
     def __init__(self, floor: Floor, instrument: Instrument, sessions: Sessions) -> None:
         self.floor = floor
@@ -80,7 +81,17 @@ class Book:
     @cached_property
     def tape(self) -> Tape:
         """This instrument's part of the chunk, cut out when it is first needed."""
-        return tape_of(self._chunk, self.conid)
+        tape = tape_of(self._chunk, self.conid)
+        return tape if not self.split_ns else since(tape, self._chunk.ts_ns, self.split_ns)
+
+    def forget(self, split_ns: int) -> None:
+        """Prices and sizes from before a split are in units that are no more: nothing is known until the next row."""
+        self.split_ns = split_ns
+        self.taken_index = -2
+        self.__dict__.pop("tape", None)
+        self.changed()
+        for combo in self.watchers:
+            combo.changed()
 
     # Orders
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
 
+from msgspec.structs import replace
+
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer, CancelRefused, Modified, ModifyRefused, Refused
 from engine.domain.instrument import Instrument, SecType
@@ -21,7 +23,7 @@ from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Tif
 from engine.errors import ConfigError
 from engine.settings import VenueSettings
-from engine.venue import auctions, combos, commands, ending, groups, hours
+from engine.venue import auctions, combos, commands, ending, groups, hours, splitting
 from engine.venue.arrivals import make_order, set_stop
 from engine.venue.book import Book
 from engine.venue.fees import FeeLedger, FeeSchedule
@@ -206,6 +208,25 @@ class SimVenue:
             if book.hit(row):
                 book.take_row(row, now_ns)
         return self._heard(now_ns)
+
+    def split(self, conid: int, now_ns: int, row: int) -> list[Answer]:
+        """An instrument's units change: rows before `row` are in old ones, and so are orders in it and in its combos.
+
+        Returns: What reaches us now; answers that were on their way are heard before the books are converted.
+        """
+        floor = self._floor
+        floor.row = self._row = row
+        heard: list[Answer] = [replace(answer, ts_ns=now_ns) for answer in self._reports]
+        self._reports.clear()
+        book = self._books[conid]
+        conids = {conid, *(combo.conid for combo in book.watchers)}
+        if self._first_in_first_out:
+            self._queue = deque(splitting.refuse_under_way(floor, self._queue, conids, now_ns))
+        else:
+            self._heap = splitting.refuse_under_way(floor, sorted(self._heap), conids, now_ns)  # sorted is a heap
+        splitting.cancel_resting(floor, conids, now_ns)
+        book.forget(now_ns)
+        return [*heard, *self._heard(now_ns)]
 
     def finish(self, now_ns: int) -> list[Answer]:
         """The recording has ended at `now_ns`: commands on their way never arrive, answers on their way are heard.

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from attrs import define
+from typing import TypeVar
+
+import numpy as np
+from attrs import define, evolve, fields
 from numpy.typing import NDArray
 
 from engine.domain.columns import Chunk, Columns, Floats, Ints
@@ -106,6 +109,10 @@ class Bars(Rows):
             close=self.close.item(index),
             volume=self.volume.item(index),
         )
+
+
+R = TypeVar("R", bound=Rows)
+_PLACES = ("at", "length")
 
 
 def _cut(columns: Columns, conid: int) -> tuple[Ints | None, Ints | None]:
@@ -226,6 +233,41 @@ def tape_of(chunk: Chunk, conid: int) -> Tape:
     tape.ticks_from = min(tape.quotes_from, tape.trades_from)
     tape.shut = _shut(chunk, conid)
     return tape
+
+
+def since(tape: Tape, times: Ints, since_ns: int) -> Tape:
+    """A tape that knows nothing from before a time; `times` are those of the chunk's rows."""
+    row = int(times.searchsorted(since_ns))
+    quotes, trades = _rows_from(tape.quotes, row), _rows_from(tape.trades, row)
+    quote, trade, bar = tape.quote_before, tape.trade_before, tape.bar_before
+    quote = quote if quote is not None and quote.ts_ns >= since_ns else None
+    trade = trade if trade is not None and trade.ts_ns >= since_ns else None
+    bar = bar if bar is not None and bar.ts_ns >= since_ns else None
+    quotes_from = _known_from(quote is not None, quotes, tape.size)
+    trades_from = _known_from(trade is not None, trades, tape.size)
+    return evolve(
+        tape,
+        quotes=quotes,
+        trades=trades,
+        bars=_rows_from(tape.bars, row),
+        quote_before=quote,
+        trade_before=trade,
+        bar_before=bar,
+        quotes_from=quotes_from,
+        trades_from=trades_from,
+        ticks_from=min(quotes_from, trades_from),
+    )
+
+
+def _rows_from(rows: R | None, row: int) -> R | None:
+    """The rows of one kind from a chunk row on; None if there are none."""
+    if rows is None or (first := rows.first(row)) == rows.length:
+        return None
+    if not first:
+        return rows
+    at = np.arange(first, rows.length) if rows.at is None else rows.at[first:]
+    columns = {one.name: getattr(rows, one.name)[first:] for one in fields(type(rows)) if one.name not in _PLACES}
+    return evolve(rows, at=at, length=rows.length - first, **columns)
 
 
 def _known_from(before: bool, rows: Rows | None, size: int) -> int:

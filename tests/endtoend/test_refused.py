@@ -1,4 +1,4 @@
-"""What must be refused before it costs anything: splits inside a run, folders in use, symbols nobody has."""
+"""What must be refused before it costs anything: folders in use, symbols nobody has."""
 
 from __future__ import annotations
 
@@ -40,21 +40,6 @@ def config(tmp_path: Path) -> Path:
     (tmp_path / "quiet.py").write_text(STRATEGY)
     (tmp_path / "run.toml").write_text(CONFIG)
     return tmp_path / "run.toml"
-
-
-def split(config: Path, day: str) -> None:
-    text = f"[[splits]]\nconid = 8894\nday = {day}\nratio = 7\n"
-    (config.parent / "data" / "corporate_actions.toml").write_text(text)
-
-
-def test_a_split_inside_the_run_is_refused_unless_prices_are_adjusted(config: Path) -> None:
-    split(config, "2024-01-05")
-    with pytest.raises(InputError, match=r"KO has a split of 7 for 1 on 2024-01-05.*adjust_splits = true"):
-        app.prepare(load(config))
-    app.prepare(load(config, ["recording.adjust_splits=true"]))
-    app.prepare(load(config, ['recording.end="2024-01-04"']))  # over before the split
-    app.prepare(load(config, ['recording.start="2024-01-05"']))  # begins with it
-    app.prepare(load(config, ['strategy.quiet.instruments=["XOM"]']))  # nobody trades what splits
 
 
 @pytest.mark.parametrize("key", ["risk.account", "risk.strategy.quiet"])

@@ -18,8 +18,8 @@ from engine.domain.instrument import Instrument, Leg, PriceTick, SecType
 from engine.domain.market import Bar, Kind, Quote, Trade
 from engine.domain.moments import NS_PER_DAY
 from engine.errors import RecordingError
-from engine.recording.head import Head, read_head
-from engine.recording.layout import SCHEMAS
+from engine.recording.head import Head, read_actions, read_head
+from engine.recording.layout import ACTIONS_FILE, SCHEMAS
 from engine.recording.reader import open_recording
 from engine.recording.writer import RecordingWriter, seal, write_head
 
@@ -362,3 +362,19 @@ def test_the_schemas_are_those_of_the_domain() -> None:
     assert SCHEMAS[Kind.QUOTES].names == ["ts_ns", "conid", "bid", "ask", "bid_size", "ask_size"]
     assert SCHEMAS[Kind.BARS].field("complete").type == pa.bool_()
     assert SCHEMAS[Kind.STATUS].field("trading").type == pa.string()
+
+
+@pytest.mark.parametrize(
+    ("ratio", "new", "old"), [("7", "7", "1"), ('"1/3"', "1", "3"), ('"3 / 2"', "3", "2"), ("0.5", "0.5", "1")]
+)
+def test_a_ratio_is_a_number_or_new_over_old(tmp_path: Path, ratio: str, new: str, old: str) -> None:
+    (tmp_path / ACTIONS_FILE).write_text(f"[[splits]]\nconid = 11\nday = 2024-01-03\nratio = {ratio}\n")
+    (split,) = read_actions(tmp_path).splits
+    assert (split.new, split.old) == (Decimal(new), Decimal(old))
+
+
+@pytest.mark.parametrize("ratio", ['"1/0"', '"0/3"', '"1/2/3"', '"a/b"', '"/"', "0", "-1", "[1, 3]"])
+def test_a_ratio_that_is_none_is_refused(tmp_path: Path, ratio: str) -> None:
+    (tmp_path / ACTIONS_FILE).write_text(f"[[splits]]\nconid = 11\nday = 2024-01-03\nratio = {ratio}\n")
+    with pytest.raises(RecordingError, match=r"splits\[0\].*ratio"):
+        read_actions(tmp_path)
