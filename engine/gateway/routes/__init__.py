@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from engine.gateway.calls import Route
-from engine.gateway.routes import accounts, history, marketdata, order_reads, orders, portfolio, positions, preview
+from engine.gateway.routes import (
+    accounts,
+    discovery,
+    history,
+    marketdata,
+    order_reads,
+    orders,
+    portfolio,
+    positions,
+    preview,
+)
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
     *accounts.ROUTES,
@@ -14,6 +24,7 @@ ALL_ROUTES: Final[tuple[Route, ...]] = (
     *preview.ROUTES,
     *marketdata.ROUTES,
     *history.ROUTES,
+    *discovery.ROUTES,
     *portfolio.ROUTES,
     *positions.ROUTES,
 )

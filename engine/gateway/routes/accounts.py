@@ -142,7 +142,7 @@ def summary(hall: Hall, call: Call) -> Answer:
 def _segments(funds: Funds, amounts: dict[str, Decimal], plain: dict[str, str]) -> Answer:
     """Display strings by segment; everything of this market lies in securities."""
     filled = {name: f"{amount:,.0f} {funds.base}" for name, amount in amounts.items()} | plain
-    empty = {name: f"0 {funds.base}" for name in amounts} | dict.fromkeys(plain, "0.00")
+    empty = dict.fromkeys(amounts, f"0 {funds.base}") | dict.fromkeys(plain, "0.00")
     return Answer(
         body={"total": filled, "Crypto at Paxos": empty, "commodities": dict(empty), "securities": dict(filled)}
     )
