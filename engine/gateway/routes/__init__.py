@@ -25,6 +25,7 @@ ALL_ROUTES: Final[tuple[Route, ...]] = (
     *marketdata.ROUTES,
     *history.ROUTES,
     *discovery.ROUTES,
+    *contracts.ROUTES,
     *portfolio.ROUTES,
     *positions.ROUTES,
 )
