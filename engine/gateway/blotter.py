@@ -92,6 +92,9 @@ class Blotter:
         self._contracts = contracts
         self._delay_ns = delay_ns
         self._untold: list[tuple[int, str]] = []
+        self._working: dict[int, Standing] = {}  # with the venue or on the way to it
+        self._of: dict[str, dict[int, LiveOrder]] = {name: {} for name in accounts}
+        self._fills_of: dict[str, dict[str, Execution]] = {name: {} for name in accounts}
 
     # From the desk
 
@@ -112,9 +115,21 @@ class Blotter:
             deactivated=new.deactivated,
         )
         self.next_order += 1
-        standing = self.orders[order.order_id] = Standing(order=order)
+        standing = Standing(order=order)
+        self._list(standing)
         self._tell(standing, now_ns)
         return order
+
+    def take_back(self, standing: Standing) -> None:
+        """List an order of an earlier run again, the oldest first."""
+        self._list(standing)
+        if standing.order.open and not standing.order.parked:
+            self._working[standing.order.order_id] = standing
+
+    def _list(self, standing: Standing) -> None:
+        order = standing.order
+        self.orders[order.order_id] = standing
+        self._of.setdefault(order.account, {})[order.order_id] = order
 
     def send(self, order_id: int, now_ns: int) -> OrderTicket | None:
         """A parked order leaves for the venue; None if it is not parked."""
@@ -122,6 +137,7 @@ class Blotter:
         if standing is None or not standing.order.parked:
             return None
         standing.order.parked = standing.order.deactivated = False
+        self._working[order_id] = standing
         for status in ("PendingSubmit", "PreSubmitted"):
             self._step(standing, status, now_ns)
         return standing.order.ticket
@@ -264,7 +280,7 @@ class Blotter:
                 commission=commission,
                 told_ns=told,
             )
-            self.executions[execution.execution_id] = execution
+            self._enlist(execution)
             self.changed_executions.add(execution.execution_id)
             self.news.append(ExecutionNews(ts_ns=fill.ts_ns, execution=execution, commission_known=told is None))
             if told is not None:
@@ -274,9 +290,13 @@ class Blotter:
 
     def await_commission(self, execution: Execution, now_ns: int) -> None:
         """Take back an execution of an earlier run whose commission may still have to be told."""
-        self.executions[execution.execution_id] = execution
+        self._enlist(execution)
         if execution.told_ns is not None and execution.told_ns > now_ns:
             heappush(self._untold, (execution.told_ns, execution.execution_id))
+
+    def _enlist(self, execution: Execution) -> None:
+        self.executions[execution.execution_id] = execution
+        self._fills_of.setdefault(execution.account, {})[execution.execution_id] = execution
 
     def next_ns(self) -> int:
         """When the next commission becomes known."""
@@ -295,21 +315,33 @@ class Blotter:
         wanted = {one.order.parent_id for one in self.orders.values() if one.order.open}
         gone = [number for number, one in self.orders.items() if not one.order.open and number not in wanted]
         for number in gone:
-            del self.orders[number]
+            order = self.orders.pop(number).order
+            del self._of[order.account][number]
         old = [name for name, one in self.executions.items() if not keeps(one)]
         for name in old:
-            del self.executions[name]
+            execution = self.executions.pop(name)
+            del self._fills_of[execution.account][name]
         self.changed_orders.difference_update(gone)
         self.changed_executions.difference_update(old)
         return gone, old
 
     def working(self) -> Iterator[Standing]:
         """Orders that the venue has, or that are on their way to it, oldest first."""
-        return (one for one in self.orders.values() if one.order.open and not one.order.parked)
+        return iter(self._working.values())
+
+    def orders_of(self, account: str) -> list[LiveOrder]:
+        """An account's orders, oldest first."""
+        return list(self._of.get(account, {}).values())
+
+    def executions_of(self, account: str) -> list[Execution]:
+        """An account's executions, oldest first."""
+        return list(self._fills_of.get(account, {}).values())
 
     def _step(self, standing: Standing, status: str, ts_ns: int) -> None:
         standing.order.status = status
         standing.order.ccp_status = ""
+        if not standing.order.open:
+            self._working.pop(standing.order.order_id, None)
         self._tell(standing, ts_ns)
 
     def _tell(self, standing: Standing, ts_ns: int) -> None:

@@ -292,7 +292,7 @@ class SimExchange:
 
     def orders(self, account: str) -> list[LiveOrder]:
         """All orders of the venue's day, open or done, oldest first."""
-        return [one.order for one in self.blotter.orders.values() if one.order.account == account]
+        return self.blotter.orders_of(account)
 
     def order(self, order_id: int) -> LiveOrder | None:
         """One order, any account."""
@@ -302,11 +302,8 @@ class SimExchange:
     def executions(self, account: str, days: int) -> list[Execution]:
         """Fills of the last `days` trading days, oldest first."""
         oldest = self._hours.trading_day(self.now_ns) - days
-        return [
-            one
-            for one in self.blotter.executions.values()
-            if one.account == account and self._hours.trading_day(one.ts_ns) > oldest
-        ]
+        found = self.blotter.executions_of(account)
+        return [one for one in found if self._hours.trading_day(one.ts_ns) > oldest]
 
     # Money
 
@@ -363,7 +360,8 @@ class SimExchange:
         blotter.next_execution = store.number("next_execution", blotter.next_execution)
         for execution in store.executions():
             blotter.await_commission(execution, self.now_ns)
-        blotter.orders = {standing.order.order_id: standing for standing in store.standings()}
+        for standing in store.standings():
+            blotter.take_back(standing)
         for account in self._accounts.values():
             for position in account.open_positions():
                 self._stage.known(position.conid)
