@@ -7,6 +7,7 @@ from typing import Final
 from engine.gateway.calls import Route
 from engine.gateway.routes import (
     accounts,
+    contracts,
     discovery,
     history,
     marketdata,
@@ -19,13 +20,13 @@ from engine.gateway.routes import (
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
     *accounts.ROUTES,
-    *orders.ROUTES,
-    *order_reads.ROUTES,
-    *preview.ROUTES,
-    *marketdata.ROUTES,
-    *history.ROUTES,
-    *discovery.ROUTES,
     *contracts.ROUTES,
+    *discovery.ROUTES,
+    *history.ROUTES,
+    *marketdata.ROUTES,
+    *order_reads.ROUTES,
+    *orders.ROUTES,
     *portfolio.ROUTES,
     *positions.ROUTES,
+    *preview.ROUTES,
 )

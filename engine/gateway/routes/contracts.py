@@ -200,10 +200,10 @@ def security_definitions(hall: Hall, call: Call) -> Answer:
     if not texts:
         return refusal(400, "Bad Request: conids is missing")
     found = [contract for text in texts if (contract := _found(hall, text)) is not None]
-    return Answer(body={"secdef": [_definition(hall, contract) for contract in found]})
+    return Answer(body={"secdef": [_definition(contract) for contract in found]})
 
 
-def _definition(hall: Hall, contract: Contract) -> dict[str, Any]:
+def _definition(contract: Contract) -> dict[str, Any]:
     instrument = contract.instrument
     stock = instrument.sec_type is SecType.STOCK
     steps = [{"lowerEdge": float(step.above), "increment": float(step.tick)} for step in instrument.price_ticks]
