@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-CONIDS_AT_ONCE: Final = 100  # a snapshot request; IBKR, market data snapshot
-FIELDS_AT_ONCE: Final = 50
+from engine.webapi.budgets import CONIDS
+
+CONIDS_AT_ONCE: Final = CONIDS["/iserver/marketdata/snapshot"]
+FIELDS_AT_ONCE: Final = 50  # a snapshot request; IBKR, market data snapshot
 
 
 class TooManyFields(ValueError):

@@ -30,7 +30,7 @@ def snapshot_row(value: object) -> SnapshotRow | Unreadable:
         fields[tag] = values.text(printed) or ""
         if tag in WORDS:
             continue
-        raw = values.number(value.get(tag + _RAW))
+        raw = values.number(value[tag + _RAW]) if tag + _RAW in value else None
         read = values.quoted(printed)
         if read.mark:
             marks[tag] = read.mark

@@ -28,11 +28,13 @@ _EXCERPT: Final = 200
 
 
 def _number(printed: str) -> Decimal | str:
-    """Keep a number exact; one beyond all exponents stays text, which no reader takes for a number."""
+    """Keep a number exact; one too long or beyond all exponents becomes text that no reader takes for a number."""
+    if len(printed) > values.LONGEST_NUMBER:
+        return "too long a number"
     try:
         return Decimal(printed)
     except InvalidOperation:
-        return printed[:_EXCERPT]
+        return "no number"
 
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=_number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from engine.webapi.budgets import CONIDS, batches
 from engine.webapi.calls import Call, Kind, Urgency
 from engine.webapi.codecs import contracts as codec
 from engine.webapi.endpoints.base import Group, build
@@ -19,7 +20,6 @@ from engine.webapi.facts.contracts import (
     VenueSchedule,
 )
 
-DEFINITIONS_AT_ONCE: Final = 200  # conids a request; IBKR, additional usage limits
 ALGOS_AT_ONCE: Final = 8
 _PREFLIGHTS: Final = 3  # how often an empty list of algos is asked for anew
 
@@ -72,7 +72,7 @@ class Contracts(Group):
     async def definitions(self, conids: Sequence[int]) -> tuple[SecurityDefinition, ...]:
         """Read what conids stand for, 200 a call; needs no brokerage session."""
         found: list[SecurityDefinition] = []
-        for part in _batched(conids, DEFINITIONS_AT_ONCE):
+        for part in batches(tuple(dict.fromkeys(conids)), CONIDS["/trsrv/secdef"]):
             found += await self._ask(_read("/trsrv/secdef", {"conids": part}), codec.definitions)
         return tuple(found)
 
@@ -101,8 +101,3 @@ class Contracts(Group):
         """Read an exchange rate."""
         call = _read("/iserver/exchangerate", {"source": source, "target": target})
         return await self._ask(call, codec.rate)
-
-
-def _batched(conids: Sequence[int], size: int) -> list[tuple[int, ...]]:
-    unique = tuple(dict.fromkeys(conids))
-    return [unique[first : first + size] for first in range(0, len(unique), size)]
