@@ -30,12 +30,13 @@ class LiveFeed:
         self._before: dict[Kind, dict[int, Any]] = {kind: {} for kind in Kind}
         self.last_ns = 0
 
-    def take(self, events: Sequence[MarketEvent], now_ns: int) -> Chunk | None:
+    def take(self, events: Sequence[MarketEvent], now_ns: int, built: Sequence[Bar] = ()) -> Chunk | None:
         """Make a chunk of what has arrived, oldest first; None if there is nothing, nor a bar that has ended.
 
         Args:
             now_ns: The present. A row that claims a later time, or one before the newest row, gets the nearest time
                 that does not: when we knew of it is what counts.
+            built: Bars that were built elsewhere of the same events, oldest first; they come after them.
         """
         columns: dict[Kind, list[tuple[Any, ...]]] = {}
         newest: dict[Kind, dict[int, MarketEvent]] = {}
@@ -45,7 +46,13 @@ class LiveFeed:
             row = tuple(getattr(event, name) for name, _ in COLUMNS[kind])
             columns.setdefault(kind, []).append((self.last_ns, *row[1:]))
             newest.setdefault(kind, {})[event.conid] = event
-        chunk = merge({kind: _arrays(kind, rows) for kind, rows in columns.items()})
+        made = [tuple(getattr(bar, name) for name, _ in COLUMNS[Kind.BARS]) for bar in built]
+        for number, bar in enumerate(made):
+            self.last_ns = max(self.last_ns, min(bar[0], now_ns))
+            made[number] = (self.last_ns, *bar[1:])
+        chunk = merge(
+            {kind: _arrays(kind, rows) for kind, rows in columns.items()}, _arrays(Kind.BARS, made) if made else None
+        )
         before = self._before
         chunk = evolve(
             chunk,
@@ -58,7 +65,7 @@ class LiveFeed:
             self._before[kind] = {**before[kind], **found}  # a new map: the chunk keeps the old one
         if self._wishes:
             chunk = self._bars.step(chunk, now_ns)
-        if chunk.built is not None:
+        if chunk.built is not None and not built:
             self.last_ns = max(self.last_ns, int(chunk.ts_ns[-1]))
         return chunk if chunk.size else None
 
