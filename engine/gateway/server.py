@@ -39,6 +39,7 @@ _CUTS: Final[dict[str, Cut]] = {
     "cut": "cut",
     "drop-connections": "reset",
     "stall-connections": "half-open",
+    "restart": "close",  # what the kernel says for a process that ended
 }
 
 
@@ -55,6 +56,8 @@ class Server:
         self._context = context
         self._stages: dict[Stage, bool] = {}  # whether it carries a websocket
         self._down_until = 0.0
+        self._struck: list[Fault] = []  # mishaps of connections that are about to happen
+        self._curtain = 0  # answers of /sim under way
         self._disturbed = trio.Event()
         self._worker = WorkerContext(None)
         self._config = Config()
@@ -66,7 +69,7 @@ class Server:
         self._config.h11_max_incomplete_size = 64 * 1024  # a snapshot's address may be long
         routes = [WebSocketRoute(f"{prefix}/ws", self._socket) for prefix in PREFIXES]
         self._app = ASGIWrapper(cast(Any, Starlette(routes=[*routes, Mount("/", self._http)])))
-        shell.mishap = self._mishap
+        shell.mishap = self._struck.append
         shell.disturbed = self._disturb
 
     async def serve(
@@ -104,13 +107,19 @@ class Server:
         finally:
             await trio.aclose_forcefully(stream)
 
+    async def _mishaps(self) -> None:
+        """Do what a script does to connections; whoever armed it by /sim gets his answer before."""
+        while self._struck and self._curtain:
+            await trio.sleep(_SHORTEST_WAIT_S)
+        while self._struck:
+            self._mishap(self._struck.pop(0))
+
     def _mishap(self, fault: Fault) -> None:
-        """What a script does to connections at a moment."""
         if fault.do == "restart":
             self._down_until = trio.current_time() + (2.0 if fault.seconds is None else fault.seconds) / self._rate
         for stage, websocket in list(self._stages.items()):
             if fault.do == "restart" or fault.on in ("*", "ws" if websocket else "http"):
-                stage.cut(_CUTS.get(fault.do, "reset"))
+                stage.cut(_CUTS[fault.do])
 
     @property
     def _rate(self) -> float:
@@ -134,8 +143,14 @@ class Server:
                 break
         request = request_of(scope, body)
         answer = answer_sim(self._shell, request)
-        if answer is None:
-            answer = self._shell.keeper.endpoint(request, self._shell.present())
+        if answer is not None:
+            self._curtain += 1
+            try:
+                await _send(send, answer, ())
+            finally:
+                self._curtain -= 1
+            return
+        answer = self._shell.keeper.endpoint(request, self._shell.present())
         if answer is not None:
             await _send(send, answer, ())
             return
@@ -250,6 +265,7 @@ class Server:
         while True:
             self._disturbed = trio.Event()
             shell.tick()
+            await self._mishaps()
             wait = shell.clock.wall_s(shell.next_due_ns())
             shortest = _SHORTEST_WAIT_S if shell.streams.clients else 10 * _SHORTEST_WAIT_S
             await trio.sleep(min(wait, shortest))

@@ -238,7 +238,13 @@ def _accounts(hall: Hall, call: Call) -> Answer:
 
 
 def _orders(hall: Hall, call: Call) -> Answer:
+    hall.shelf.get("handled", []).append(1)
     return Answer(body={"account": call.params["accountId"], "body": call.body})
+
+
+def _reply(hall: Hall, call: Call) -> Answer:
+    hall.shelf.get("asked", []).append(sorted(hall.asked))
+    return Answer(body={})
 
 
 def _query(hall: Hall, call: Call) -> Answer:
@@ -261,7 +267,7 @@ EXTRA: Final = (
     ),
     Route(methods=("GET",), template="/iserver/marketdata/history", handler=_query, tier=Tier.BROKERAGE),
     Route(methods=("GET",), template="/iserver/marketdata/snapshot", handler=_query, tier=Tier.BROKERAGE),
-    Route(methods=("POST",), template="/iserver/reply/{replyId}", handler=_orders, tier=Tier.BROKERAGE),
+    Route(methods=("POST",), template="/iserver/reply/{replyId}", handler=_reply, tier=Tier.BROKERAGE),
     Route(methods=("GET",), template="/portfolio/accounts", handler=_query, tier=Tier.OUTER),
     Route(
         methods=("GET",),
