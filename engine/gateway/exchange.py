@@ -169,6 +169,10 @@ class SimExchange:
             return sorted([*news, *quotes], key=_time)
         return news
 
+    def next_ns(self) -> int:
+        """When `advance` next has something to do."""
+        return self.now_ns if self._stage.woke or self.blotter.news else self._quiet_until_ns
+
     def _play(self, until_ns: int) -> None:
         stage, venue, blotter = self._stage, self._venue, self.blotter
         if stage.woke:

@@ -57,11 +57,10 @@ class History:
         contract = self._contracts.get(conid)
         if contract is None or contract.instrument.legs:
             return []
-        start_ns = max(start_ns, self._market.begins_ns)
         sessions = self._sessions(conid)
         outside = contract.instrument.outside_hours if outside_rth and length_ns < NS_PER_DAY else (0, 0)
         averages = source == "Bid_Ask"
-        first = day_of(start_ns)
+        first = day_of(max(start_ns, self._market.begins_ns))
         if length_ns >= NS_PER_DAY:
             first -= timedelta(days=31 if length_ns >= _MONTH_NS else 7 if length_ns >= _WEEK_NS else 1)
         found: list[HistoryBar] = []
