@@ -175,6 +175,23 @@ def test_a_position_without_its_conid_makes_the_whole_list_unreadable() -> None:
     assert isinstance(DECODERS["portfolio.positions"](msgspec.json.encode([good, {"position": 1}])), Unreadable)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("portfolio.ledger", "portfolio.summary", "portfolio.positions", "portfolio.all_periods", "portfolio.combos"),
+        *("portfolio.position_by_account", "portfolio.accounts", "portfolio.subaccounts_page", "portfolio.allocation"),
+        *("accounts.summary", "accounts.page", "accounts.pnl", "accounts.accounts", "accounts.matched"),
+        *("orders.live_orders", "orders.executions", "orders.what_if", "orders.order_status", "contracts.stocks"),
+        *("contracts.futures", "contracts.definitions", "contracts.algos", "contracts.strikes", "contracts.rules"),
+        *("people.watchlists", "people.alerts", "people.groups", "market.snapshot", "market.history"),
+    ],
+)
+@pytest.mark.parametrize("body", [b'{"unheard":"of"}', b'"text"', b"7", b'{"unheard":{"of":{"anything":1}}}'])
+def test_an_answer_about_something_else_is_no_empty_one(name: str, body: bytes) -> None:
+    got = DECODERS[name](body)
+    assert isinstance(got, Unreadable), got
+
+
 def test_a_delta_carries_only_what_it_names() -> None:
     row: Any = order_row({"orderId": "1370093239", "status": "Filled", "price": "", "filledQuantity": None})
     assert row.order_id == 1370093239

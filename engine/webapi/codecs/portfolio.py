@@ -107,8 +107,12 @@ def all_periods(body: bytes) -> AllPeriods | Unreadable:
     for name, entry in value.items():
         if not isinstance(entry, dict):
             continue
-        read = {period: reading.fact(PeriodSeries, item) for period, item in entry.items() if isinstance(item, dict)}
-        found[name] = {period: got for period, got in read.items() if isinstance(got, PeriodSeries)}
+        read = {period: reading.fact(PeriodSeries, item) for period, item in entry.items() if _is_period(item)}
+        held = {period: got for period, got in read.items() if isinstance(got, PeriodSeries)}
+        if held:
+            found[name] = held
+    if not found and "included" not in value:
+        return Unreadable(reason="AllPeriods: no account", excerpt=reading.excerpt(body))
     included = value.get("included")
     words = [values.text(item) for item in included] if isinstance(included, list) else []
     return AllPeriods(
@@ -116,3 +120,7 @@ def all_periods(body: bytes) -> AllPeriods | Unreadable:
         included=tuple(word for word in words if word),
         currency_type=values.text(value.get("currencyType")) or "",
     )
+
+
+def _is_period(item: object) -> bool:
+    return isinstance(item, dict) and bool(reading.told(PeriodSeries, item))

@@ -137,7 +137,7 @@ def _items(value: object, row: Callable[[object], object]) -> object:
 
 
 def _entries(value: object, entry: Callable[[object], object]) -> object:
-    """Read an object whose keys are names."""
+    """Read an object whose keys are names; one in which nothing is of the kind that is looked for is another object."""
     if not isinstance(value, dict):
         return {} if value is None or value in ([], "") else None
     found = {}
@@ -147,7 +147,7 @@ def _entries(value: object, entry: Callable[[object], object]) -> object:
             return got
         if got is not None:
             found[name] = got
-    return found
+    return found if found or not value else None
 
 
 def fact(kind: type[F], value: object) -> F | Unreadable:
@@ -206,8 +206,10 @@ def many(kind: type[F], *path: str) -> Callable[[bytes], tuple[F, ...] | Unreada
         for key in path:
             if isinstance(value, Unreadable):
                 return value
-            if not isinstance(value, dict):
-                return Unreadable(reason=f"{kind.__name__}: not an object", excerpt=excerpt(body))
+            if value is None:
+                break
+            if not isinstance(value, dict) or (value and key not in value):
+                return Unreadable(reason=f"{kind.__name__}: no {key}", excerpt=excerpt(body))
             value = value.get(key)
         return value if isinstance(value, Unreadable) else rows(kind, value)
 
@@ -215,13 +217,13 @@ def many(kind: type[F], *path: str) -> Callable[[bytes], tuple[F, ...] | Unreada
 
 
 def named(kind: type[F]) -> Callable[[bytes], dict[str, F] | Unreadable]:
-    """Return the decoder of an object that holds one fact a key; entries that are no objects are passed over."""
+    """Return the decoder of an object that holds one fact a key; other entries are passed over."""
 
     def decode(body: bytes) -> dict[str, F] | Unreadable:
         value = parse(body)
         if isinstance(value, Unreadable):
             return value
-        got = _entries(value, lambda item: fact(kind, item) if isinstance(item, dict) else None)
+        got = _entries(value, lambda item: fact(kind, item) if isinstance(item, dict) and told(kind, item) else None)
         return Unreadable(reason=f"{kind.__name__}: not an object", excerpt=excerpt(body)) if got is None else got  # type: ignore[return-value]
 
     return decode
