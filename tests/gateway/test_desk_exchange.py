@@ -3,67 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
 
 import pytest
 
-from engine.gateway.calls import Answer, Call
-from engine.gateway.hall import Hall
-from engine.gateway.opening import open_exchange
-from engine.gateway.options import Options
-from engine.gateway.records import ExecutionNews, OrderNews
-from engine.gateway.routes import ALL_ROUTES
-from engine.gateway.routing import Table
-from tests.gateway.desk_fakes import AAPL, ACCOUNT, SECOND, limit, market
-
-IBM: Final = 8314
-LIVE: Final = "/iserver/account/orders"
-
-
-class Floor:
-    """Routes over a synthetic market whose clock a test moves."""
-
-    def __init__(self) -> None:
-        self.exchange = open_exchange(Options(), synthetic=["AAPL", "IBM"])
-        self.hall = Hall(Options(), self.exchange)
-        self.statuses: dict[int, list[str]] = {}
-        self.fills: list[ExecutionNews] = []
-        self._table = Table(ALL_ROUTES, colons=True)
-        for path in (LIVE, "/iserver/account/trades"):  # warm
-            self.call("GET", path)
-
-    def call(self, method: str, path: str, body: Any = None) -> Answer:
-        found = self._table.find(method, path)
-        assert not isinstance(found, int)
-        route, params = found
-        now_ns = self.exchange.now_ns
-        call = Call(method=method, template=route.template, params=params, query={}, body=body, now_ns=now_ns)
-        return route.handler(self.hall, call)
-
-    def wait(self, seconds: float) -> None:
-        """Let the market run, and keep what became of orders."""
-        for news in self.exchange.advance(self.exchange.now_ns + int(seconds * SECOND)):
-            if isinstance(news, OrderNews):
-                self.statuses.setdefault(news.order_id, []).append(news.status)
-            elif isinstance(news, ExecutionNews):
-                self.fills.append(news)
-
-    def place(self, *tickets: dict[str, Any]) -> list[dict[str, Any]]:
-        """Place, confirming whatever is asked, and return the rows."""
-        answer = self.call("POST", f"/iserver/account/{ACCOUNT}/orders", {"orders": list(tickets)})
-        while isinstance(answer.body, list) and "messageIds" in answer.body[0]:
-            answer = self.call("POST", f"/iserver/reply/{answer.body[0]['id']}", {"confirmed": True})
-        assert isinstance(answer.body, list), answer
-        return answer.body
-
-    def rows(self) -> dict[int, dict[str, Any]]:
-        """Live orders by id."""
-        return {row["orderId"]: row for row in self.call("GET", LIVE).body["orders"]}
-
-    def bid(self, conid: int) -> float:
-        top = self.exchange.top(conid)
-        assert top is not None
-        return top.bid
+from tests.gateway.desk_fakes import AAPL, ACCOUNT, limit, market
+from tests.gateway.floor import IBM, Floor
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -13,10 +11,10 @@ from attrs import evolve
 from engine.domain.instrument import Instrument, PriceTick
 from engine.gateway.rows import order_delta, order_identity, price_text, size_text
 from tests.gateway.desk_fakes import AAPL, ACCOUNT, DARK, QUIET, SPY, START_NS, Bench, Profile, limit, market
+from tests.gateway.recorded import misfits, recorded
 
 ORDERS: Final = "/iserver/account/orders"
 TRADES: Final = "/iserver/account/trades"
-WIRE: Final = Path(__file__).parents[3] / "shared" / "wire" / "exchanges.json"
 
 
 def muted(bench: Bench) -> bool:
@@ -319,35 +317,6 @@ def test_previews_of_what_would_be_refused() -> None:
 
 
 # Recorded answers
-
-
-def recorded(name: str) -> Any:
-    """The body of a recorded exchange; the folder of recordings is not part of the repository."""
-    if not WIRE.exists():
-        pytest.skip("the folder with recorded answers is not here")
-    (body,) = [row["body"] for row in json.loads(WIRE.read_text()) if row["name"] == name]
-    return body
-
-
-def misfits(ours: Any, theirs: Any, path: str = "") -> list[str]:
-    """Where an answer lacks a recorded key or has another type; null goes with everything."""
-    if isinstance(theirs, dict):
-        if not isinstance(ours, dict):
-            return [f"{path}: not an object"]
-        return [
-            miss
-            for key, value in theirs.items()
-            for miss in (
-                [f"{path}.{key} is missing"] if key not in ours else misfits(ours[key], value, f"{path}.{key}")
-            )
-        ]
-    if isinstance(theirs, list):
-        if not isinstance(ours, list):
-            return [f"{path}: not a list"]
-        return [miss for value in ours for miss in misfits(value, theirs[0], f"{path}[]")] if theirs else []
-    if ours is None or theirs is None or type(ours) is type(theirs):
-        return []
-    return [f"{path} is {type(ours).__name__}, recorded {type(theirs).__name__}"]
 
 
 def bench_with_a_fill() -> Bench:

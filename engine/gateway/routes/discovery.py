@@ -162,7 +162,7 @@ def _derivative(contract: Contract) -> dict[str, Any]:
         "maturityDate": contract.expiry or None,
         "multiplier": size_text(instrument.multiplier),
         "tradingClass": contract.trading_class,
-        "validExchanges": f"{instrument.exchange},{contract.listing}",
+        "validExchanges": ",".join(dict.fromkeys((instrument.exchange, contract.listing))),
     }
 
 

@@ -104,13 +104,8 @@ def _ratio(amount: Decimal, units: Decimal) -> float:
 
 
 def _described(contract: Contract) -> str:
-    """The local symbol, such as `AAPL` or `ES 20260320 5100 C`."""
-    parts = [contract.instrument.symbol]
-    if contract.right:
-        parts += [contract.expiry, size_text(contract.strike), contract.right]
-    elif contract.expiry:
-        parts.append(contract.expiry)
-    return " ".join(parts)
+    """The local symbol, such as `AAPL` or `ESH6`."""
+    return contract.local_symbol or contract.instrument.symbol
 
 
 def _known(hall: Hall, account: str) -> bool:
