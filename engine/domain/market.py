@@ -50,7 +50,7 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     sampled: bool = False
 
 
-class Bar(msgspec.Struct, frozen=True, gc=False):
+class Bar(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Open, high, low, close over `[ts_ns - span_ns, ts_ns)`: `ts_ns` is its end, when it is known.
 
     `complete` is False where the data did not cover the whole span (start or end of data, a halt, a gap).

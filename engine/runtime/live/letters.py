@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from engine.domain.brokerage import (
+    Availability,
     CancelAnswer,
     ExecutionsKnown,
     Notice,
@@ -17,6 +18,7 @@ from engine.domain.brokerage import (
     VenueOrder,
     WriteAnswer,
 )
+from engine.domain.market import Bar, MarketEvent
 from engine.domain.messages import Intent, PositionNow, Update, Verdict
 from engine.domain.ticket import OrderTicket
 
@@ -150,8 +152,37 @@ class Wanted(Letter, frozen=True, tag=True):
     ts_ns: int
 
 
+class Arrived(Letter, frozen=True, tag=True):
+    """Feed to strategies and risk: market data, oldest first, and the bars that have ended."""
+
+    events: tuple[MarketEvent, ...]
+    built: tuple[Bar, ...] = ()
+
+
+class Ready(Letter, frozen=True, tag=True):
+    """Strategies to feed: the last `Arrived` is done with, the next may come."""
+
+
+class Fresh(Letter, frozen=True, tag=True):
+    """Market data's adapter to feed."""
+
+    events: tuple[MarketEvent | Availability, ...]
+
+
 class Asked(Letter, frozen=True, tag=True):
     """Orders to risk: which conditions hold for these tickets now?"""
 
     number: int
     tickets: tuple[OrderTicket, ...]
+
+
+class TradingNow(Letter, frozen=True, tag=True):
+    """Supervisor to risk: what may be traded from now on. `reason` is told to whoever is refused."""
+
+    state: str
+    reason: str
+
+
+FeedLetter = Fresh | Ready | Tick
+StrategiesLetter = Arrived | Booked | Tick
+RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow

@@ -1,0 +1,44 @@
+"""The portfolio task: it alone writes positions and cash, and passes on what they became."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from engine.portfolio.books import Portfolio
+from engine.ports import Clock
+from engine.runtime.live.letters import Became, Booked, RiskLetter, StrategiesLetter
+
+
+class Booking:
+    """The portfolio task. `note` is told of each letter before it is decided on."""
+
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        clock: Clock,
+        *,
+        to_strategies: trio.MemorySendChannel[StrategiesLetter],
+        to_risk: trio.MemorySendChannel[RiskLetter],
+        note: Callable[[str, int, Became], None],
+    ) -> None:
+        self.portfolio = portfolio
+        self._clock = clock
+        self._to_strategies = to_strategies
+        self._to_risk = to_risk
+        self._note = note
+
+    async def run(self, inbox: trio.MemoryReceiveChannel[Became]) -> None:
+        """Book as updates come, until the channel is closed."""
+        async with self._to_strategies, self._to_risk:
+            async for letter in inbox:
+                self._note("portfolio", self._clock.now_ns(), letter)
+                booked = self.decide(letter)
+                # Risk first: no strategy acts on a position that risk does not know of.
+                self._to_risk.send_nowait(booked)
+                self._to_strategies.send_nowait(booked)
+
+    def decide(self, letter: Became) -> Booked:
+        """Book one letter's updates."""
+        return Booked(letter.updates, tuple(self.portfolio.hear(letter.updates)))

@@ -1,0 +1,121 @@
+"""The strategies task: one host calls all of them, in config order, with updates first, then timers, then rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+import trio
+
+from engine.domain.messages import DropTimer, Intent, SetTimer
+from engine.feed.live import LiveFeed
+from engine.ports import Clock
+from engine.runtime.live.letters import Arrived, Booked, FeedLetter, Ready, RiskLetter, StrategiesLetter, Tick, Wanted
+from engine.runtime.timers import Timers
+from engine.strategy.host import StrategyHost
+
+# A lot that took longer than this gets the loop as much time for everything else before the next one.
+SLOW_S: Final = 0.02
+
+
+class DecidingCore:
+    """Feeds the host. What strategies want comes back in the order in which they wanted it. Pure, but for handlers."""
+
+    def __init__(self, host: StrategyHost) -> None:
+        self.host = host
+        self._rows = LiveFeed((), {})
+        self._timers = Timers()
+
+    def next_ns(self) -> int:
+        """When the next timer is due."""
+        return self._timers.next_ns()
+
+    def start(self, now_ns: int) -> tuple[Intent, ...]:
+        """What strategies wanted in `on_start`."""
+        del now_ns
+        return self._wants()
+
+    def hear(self, letter: Booked, now_ns: int) -> tuple[Intent, ...]:
+        """News of orders."""
+        self.host.hear(letter.updates, letter.positions, now_ns)
+        return self._wants()
+
+    def wake(self, now_ns: int) -> tuple[Intent, ...]:
+        """Timers that are due."""
+        due = self._timers.due(now_ns)
+        if due:
+            self.host.wake(due, now_ns)
+        return self._wants()
+
+    def rows(self, letter: Arrived, now_ns: int) -> tuple[Intent, ...]:
+        """Market data: all of it, whatever is wanted in between."""
+        chunk = self._rows.take(letter.events, now_ns, letter.built)
+        intents: list[Intent] = []
+        if chunk is not None:
+            row = 0
+            while row < chunk.size:
+                row = self.host.run(chunk, row, chunk.size)
+                intents += self._wants()
+        return tuple(intents)
+
+    def _wants(self) -> tuple[Intent, ...]:
+        intents: list[Intent] = []
+        for want in self.host.wants:
+            if isinstance(want, SetTimer | DropTimer):
+                self._timers.take((want,))
+            else:
+                intents.append(want)
+        self.host.wants.clear()
+        return tuple(intents)
+
+
+class Deciding:
+    """The strategies task. `note` is told of each letter before it is decided on."""
+
+    def __init__(
+        self,
+        core: DecidingCore,
+        clock: Clock,
+        *,
+        to_risk: trio.MemorySendChannel[RiskLetter],
+        to_feed: trio.MemorySendChannel[FeedLetter],
+        note: Callable[[str, int, StrategiesLetter], None],
+    ) -> None:
+        self.core = core
+        self._clock = clock
+        self._to_risk = to_risk
+        self._to_feed = to_feed
+        self._note = note
+        self.slow_lots = 0
+
+    async def run(self, inbox: trio.MemoryReceiveChannel[StrategiesLetter]) -> None:
+        """Call strategies as letters come, until the channel is closed."""
+        async with self._to_risk, self._to_feed:
+            self._want(self.core.start(self._clock.now_ns()))
+            async for letter in inbox:
+                now_ns = self._clock.now_ns()
+                began = perf_counter()
+                if isinstance(letter, Tick):
+                    if now_ns < self.core.next_ns():
+                        continue
+                    self._note("strategies", now_ns, letter)
+                    self._want(self.core.wake(now_ns))
+                elif isinstance(letter, Booked):
+                    self._note("strategies", now_ns, letter)
+                    self._want(self.core.hear(letter, now_ns))
+                else:
+                    self._note("strategies", now_ns, letter)
+                    self._want(self.core.rows(letter, now_ns))
+                    await self._rest(perf_counter() - began)
+                    await self._to_feed.send(Ready())
+
+    def _want(self, intents: tuple[Intent, ...]) -> None:
+        if intents:
+            self._to_risk.send_nowait(Wanted(intents, self._clock.now_ns()))
+
+    async def _rest(self, used_s: float) -> None:
+        """Who took the loop for long leaves it for as long; rows conflate meanwhile, news of orders waits its turn."""
+        if used_s > SLOW_S:
+            self.slow_lots += 1
+            await trio.sleep(used_s)

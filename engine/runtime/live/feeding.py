@@ -1,0 +1,132 @@
+"""The feed task: market data in, bars built, rows conflated while the strategies are busy, and who has gone silent.
+
+Bars and the recorder stand before conflation. The strategies are given rows one lot at a time: a lot follows when they
+have said that they are done with the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import trio
+
+from engine.domain.brokerage import Availability
+from engine.domain.market import Bar, MarketEvent
+from engine.domain.messages import BarWish
+from engine.domain.sessions import Sessions
+from engine.errors import InvariantBroken
+from engine.feed.conflating import Conflator
+from engine.feed.live import LiveFeed
+from engine.ports import Clock, MarketData
+from engine.runtime.live.letters import Arrived, FeedLetter, Fresh, Ready, RiskLetter, StrategiesLetter, Tick
+
+_BARS_WAITING_MAX: Final = 10_000
+
+
+class FeedCore:
+    """Decides what goes to whom. Pure."""
+
+    def __init__(self, wishes: Sequence[BarWish], sessions: Mapping[int, Sessions]) -> None:
+        self._bars = LiveFeed(wishes, sessions)
+        self._waiting = Conflator()
+        self._built: list[Bar] = []
+        self._free = True
+
+    @property
+    def folded(self) -> int:
+        """How many rows were folded into others because the strategies were busy."""
+        return self._waiting.folded
+
+    def arrived(self, events: Sequence[MarketEvent], now_ns: int) -> tuple[Bar, ...]:
+        """Take in rows; return the bars that have ended by now."""
+        chunk = self._bars.take(events, now_ns)
+        built: list[Bar] = []
+        if chunk is not None and chunk.built is not None:
+            built = [chunk.built.event(index) for index in range(len(chunk.built))]  # type: ignore[misc]  # bars
+        self._waiting.add(events)
+        self._built += built
+        if len(self._built) > _BARS_WAITING_MAX:
+            raise InvariantBroken("strategies have not taken bars for so long that no more can be kept for them")
+        return tuple(built)
+
+    def done(self) -> None:
+        """The strategies are free."""
+        self._free = True
+
+    def lot(self) -> Arrived | None:
+        """What the strategies get now; None if they are busy or there is nothing."""
+        if not self._free or not (len(self._waiting) or self._built):
+            return None
+        self._free = False
+        built, self._built = tuple(self._built), []
+        return Arrived(self._waiting.take(), built)
+
+
+class Feeding:
+    """The feed task.
+
+    Args:
+        record: Told of every row before anything else happens to it, and of every bar of the venue's.
+        available: Told of what the venue says of an instrument's data.
+        note: Told of each letter before it is decided on.
+    """
+
+    def __init__(
+        self,
+        core: FeedCore,
+        clock: Clock,
+        *,
+        to_strategies: trio.MemorySendChannel[StrategiesLetter],
+        to_risk: trio.MemorySendChannel[RiskLetter],
+        record: Callable[[Sequence[MarketEvent]], None],
+        available: Callable[[Availability], None],
+        note: Callable[[str, int, FeedLetter], None],
+    ) -> None:
+        self.core = core
+        self._clock = clock
+        self._to_strategies = to_strategies
+        self._to_risk = to_risk
+        self._record = record
+        self._available = available
+        self._note = note
+
+    async def run(self, inbox: trio.MemoryReceiveChannel[FeedLetter]) -> None:
+        """Pass on what comes, until the channel is closed."""
+        async with self._to_strategies, self._to_risk:
+            async for letter in inbox:
+                now_ns = self._clock.now_ns()
+                events: tuple[MarketEvent, ...] = ()
+                if isinstance(letter, Ready):
+                    self.core.done()
+                elif isinstance(letter, Fresh):
+                    events = self._rows(letter)
+                if not isinstance(letter, Ready):
+                    if events:
+                        self._note("feed", now_ns, letter)
+                        self._record(events)
+                    built = self.core.arrived(events, now_ns)
+                    if built and not events:
+                        self._note("feed", now_ns, Tick())
+                    if events or built:
+                        # What has no room here would never be taken: risk looks at each row for a microsecond.
+                        self._to_risk.send_nowait(Arrived(events, built))
+                lot = self.core.lot()
+                if lot is not None:
+                    self._to_strategies.send_nowait(lot)
+
+    def _rows(self, letter: Fresh) -> tuple[MarketEvent, ...]:
+        rows = []
+        for event in letter.events:
+            if isinstance(event, Availability):
+                self._available(event)
+            else:
+                rows.append(event)
+        return tuple(rows)
+
+
+async def listen(data: MarketData, to_feed: trio.MemorySendChannel[FeedLetter]) -> None:
+    """Take market data as it comes and hand it to the feed."""
+    async with to_feed:
+        while True:
+            await to_feed.send(Fresh(tuple(await data.news())))

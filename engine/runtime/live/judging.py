@@ -1,0 +1,140 @@
+"""The risk task: the gate, fed with market data, updates and intents, in the order in which they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import trio
+
+from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
+from engine.domain.messages import Cancel, Denied, Intent, Refusal, Verdict
+from engine.domain.ticket import OrderTicket
+from engine.domain.view import MarketView
+from engine.ports import Clock
+from engine.risk.gate import Gate
+from engine.runtime.live.letters import (
+    Arrived,
+    Asked,
+    Booked,
+    Judged,
+    OrdersLetter,
+    RiskLetter,
+    RiskSays,
+    TradingNow,
+    Wanted,
+)
+
+ON: Final = "on"
+
+
+class LatestView:
+    """The newest row of each kind by instrument: the market as risk sees it."""
+
+    def __init__(self) -> None:
+        self._quotes: dict[int, Quote] = {}
+        self._trades: dict[int, Trade] = {}
+        self._bars: dict[int, Bar] = {}
+        self._status: dict[int, Status] = {}
+
+    def hear(self, events: Sequence[MarketEvent]) -> None:
+        """Rows have arrived, oldest first."""
+        for event in events:
+            if isinstance(event, Quote):
+                self._quotes[event.conid] = event
+            elif isinstance(event, Trade):
+                self._trades[event.conid] = event
+            elif isinstance(event, Bar):
+                self._bars[event.conid] = event
+            else:
+                self._status[event.conid] = event
+
+    def quote(self, conid: int) -> Quote | None:
+        """The quote in force."""
+        return self._quotes.get(conid)
+
+    def trade(self, conid: int) -> Trade | None:
+        """The last trade."""
+        return self._trades.get(conid)
+
+    def bar(self, conid: int) -> Bar | None:
+        """The last recorded bar that has ended."""
+        return self._bars.get(conid)
+
+    def status(self, conid: int) -> Status | None:
+        """The last change of status."""
+        return self._status.get(conid)
+
+    def price(self, conid: int) -> tuple[float, int] | None:
+        """The price in force and when it was said: the quote's middle, or the last trade, or the last bar's close."""
+        quote = self._quotes.get(conid)
+        if quote is not None and quote.mid == quote.mid:
+            return quote.mid, quote.ts_ns
+        trade = self._trades.get(conid)
+        if trade is not None and trade.price == trade.price:
+            return trade.price, trade.ts_ns
+        bar = self._bars.get(conid)
+        return None if bar is None or bar.close != bar.close else (bar.close, bar.ts_ns)
+
+
+class Conditions(Protocol):
+    """Says what holds for tickets whose question is open."""
+
+    def __call__(self, tickets: Sequence[OrderTicket], view: MarketView, now_ns: int) -> Mapping[str, bool]:
+        """By the names of `orders.questions.CONDITIONS`; what is missing does not hold."""
+
+
+class Judging:
+    """The risk task. `note` is told of each letter before it is decided on."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        clock: Clock,
+        *,
+        conditions: Conditions,
+        to_orders: trio.MemorySendChannel[OrdersLetter],
+        note: Callable[[str, int, RiskLetter], None],
+    ) -> None:
+        self.gate = gate
+        self.view = LatestView()
+        self._clock = clock
+        self._conditions = conditions
+        self._to_orders = to_orders
+        self._note = note
+        self._trading = TradingNow("starting", "the venue's books are being read")
+
+    async def run(self, inbox: trio.MemoryReceiveChannel[RiskLetter]) -> None:
+        """Judge as letters come, until the channel is closed."""
+        async with self._to_orders:
+            async for letter in inbox:
+                now_ns = self._clock.now_ns()
+                self._note("risk", now_ns, letter)
+                for answer in self.decide(letter, now_ns):
+                    await self._to_orders.send(answer)
+
+    def decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
+        """One letter, and what orders hear of it."""
+        match letter:
+            case Arrived(events=events):
+                self.view.hear(events)
+            case Booked(updates=updates, positions=positions):
+                self.gate.hear(updates, positions)
+            case Asked(number=number, tickets=tickets):
+                return [RiskSays(number, self._conditions(tickets, self.view, now_ns))]
+            case Wanted(intents=intents):
+                verdicts = tuple(self._judge(intent, now_ns) for intent in intents)
+                return [Judged(verdicts)] if verdicts else []
+            case TradingNow():
+                self._trading = letter
+        return []
+
+    def _judge(self, intent: Intent, now_ns: int) -> Verdict:
+        now = self._trading
+        if now.state != ON and not isinstance(intent, Cancel):
+            sentence = f"trading is {now.state}: {now.reason}" if now.reason else f"trading is {now.state}"
+            return Denied(intent, Refusal("TRADING", ON, now.state, sentence))
+        return self.gate.judge(intent, self._look, now_ns)
+
+    def _look(self) -> MarketView:
+        return self.view

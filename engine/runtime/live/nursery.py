@@ -1,0 +1,191 @@
+"""The daemon's nursery: feed, strategies, risk, orders and portfolio as tasks on bounded channels.
+
+Knows no adapter: market data, broker, journal, clock and people are handed in. A channel of order news that overflows
+ends the process: the journal has everything, and a start reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import trio
+from attrs import define, field, frozen
+
+from engine.domain.brokerage import Availability, Notice, SessionNow, VenueExecution, VenueOrder
+from engine.domain.instrument import Instrument
+from engine.domain.market import MarketEvent
+from engine.domain.messages import BarWish
+from engine.domain.sessions import Sessions
+from engine.orders.actions import Flatten
+from engine.orders.desk import Desk
+from engine.portfolio.books import Portfolio
+from engine.ports import Broker, Clock, MarketData
+from engine.risk.gate import Gate
+from engine.runtime.live.booking import Booking
+from engine.runtime.live.carrying import Carrier
+from engine.runtime.live.deciding import Deciding, DecidingCore
+from engine.runtime.live.feeding import FeedCore, Feeding, listen
+from engine.runtime.live.judging import Conditions, Judging
+from engine.runtime.live.letters import (
+    Became,
+    CancelNow,
+    ExecutionsHeard,
+    FeedLetter,
+    OperatorAnswered,
+    OrdersLetter,
+    RiskLetter,
+    RowsHeard,
+    SessionHeard,
+    StrategiesLetter,
+    Tick,
+    TradingNow,
+    Wanted,
+)
+from engine.runtime.live.ordering import Ledger, Ordering, People
+from engine.strategy.host import StrategyHost
+
+# Letters that may wait: more than a busy day's burst, and few enough that an overflow is told within seconds.
+ROOM: Final = 10_000
+TICK_S: Final = 0.05
+Note = Callable[[str, int, Any], None]  # core, time, letter
+
+
+@frozen(kw_only=True)
+class Edges:
+    """What stands at the ends."""
+
+    clock: Clock
+    data: MarketData
+    broker: Broker
+    ledger: Ledger
+    people: People
+    record: Callable[[Sequence[MarketEvent]], None]
+    available: Callable[[Availability], None]
+    notice: Callable[[Notice], None]
+    session: Callable[[SessionNow], None]
+    note: Note
+
+
+@frozen(kw_only=True)
+class Cores:
+    """The actors' cores, ready to run: strategies have been started, the book has been recovered."""
+
+    host: StrategyHost
+    gate: Gate
+    desk: Desk
+    portfolio: Portfolio
+    wishes: Sequence[BarWish]
+    sessions: Mapping[int, Sessions]
+    conditions: Conditions
+    flatten: Callable[[Flatten, int], Wanted]
+
+
+@define(eq=False)
+class Nursery:
+    """The actors and their channels. Make it, `run` it, and speak to it by the methods meanwhile."""
+
+    edges: Edges
+    cores: Cores
+    instruments: Sequence[Instrument]
+    feeding: Feeding = field(init=False)
+    deciding: Deciding = field(init=False)
+    judging: Judging = field(init=False)
+    booking: Booking = field(init=False)
+    ordering: Ordering = field(init=False)
+    _to_orders: trio.MemorySendChannel[OrdersLetter] = field(init=False)
+    _to_risk: trio.MemorySendChannel[RiskLetter] = field(init=False)
+    _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+
+    def tell_risk(self, letter: TradingNow | Wanted) -> None:
+        """The trading state, or intents of an operator's."""
+        self._to_risk.send_nowait(letter)
+
+    def tell_orders(self, letter: CancelNow | OperatorAnswered) -> None:
+        """Cancel at once, or an operator's answer."""
+        self._to_orders.send_nowait(letter)
+
+    def stop(self) -> None:
+        """End all tasks; what was decided is stored."""
+        self._scope.cancel()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until `stop`, or until a task fails: then all end, and the error comes out."""
+        edges, cores = self.edges, self.cores
+        clock, note = edges.clock, edges.note
+        to_orders, at_orders = trio.open_memory_channel[OrdersLetter](ROOM)
+        to_portfolio, at_portfolio = trio.open_memory_channel[Became](ROOM)
+        to_strategies, at_strategies = trio.open_memory_channel[StrategiesLetter](ROOM)
+        to_risk, at_risk = trio.open_memory_channel[RiskLetter](ROOM)
+        to_feed, at_feed = trio.open_memory_channel[FeedLetter](ROOM)
+        self._to_orders, self._to_risk = to_orders, to_risk
+        self.feeding = Feeding(
+            FeedCore(cores.wishes, cores.sessions),
+            clock,
+            to_strategies=to_strategies.clone(),
+            to_risk=to_risk.clone(),
+            record=edges.record,
+            available=edges.available,
+            note=note,
+        )
+        self.deciding = Deciding(
+            DecidingCore(cores.host), clock, to_risk=to_risk.clone(), to_feed=to_feed.clone(), note=note
+        )
+        self.judging = Judging(cores.gate, clock, conditions=cores.conditions, to_orders=to_orders.clone(), note=note)
+        self.booking = Booking(
+            cores.portfolio, clock, to_strategies=to_strategies.clone(), to_risk=to_risk.clone(), note=note
+        )
+        self.ordering = Ordering(
+            cores.desk,
+            edges.ledger,
+            clock,
+            edges.people,
+            to_portfolio=to_portfolio,
+            to_risk=to_risk.clone(),
+            flatten=cores.flatten,
+            note=note,
+        )
+        carrier = Carrier(edges.broker, clock, to_orders.clone())
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(carrier.run)
+                nursery.start_soon(self.ordering.run, at_orders, carrier)
+                nursery.start_soon(self.booking.run, at_portfolio)
+                nursery.start_soon(self.judging.run, at_risk)
+                nursery.start_soon(self.deciding.run, at_strategies)
+                nursery.start_soon(self.feeding.run, at_feed)
+                nursery.start_soon(self._hear, to_orders.clone())
+                nursery.start_soon(self._tick, to_orders.clone(), to_strategies.clone(), to_feed.clone())
+                await edges.data.subscribe(self.instruments)
+                nursery.start_soon(listen, edges.data, to_feed.clone())
+                task_status.started()
+
+    async def _hear(self, to_orders: trio.MemorySendChannel[OrdersLetter]) -> None:
+        """The broker's news to whom it concerns, rows and executions in the order in which they came."""
+        edges = self.edges
+        async with to_orders:
+            while True:
+                for one in await edges.broker.news():
+                    if isinstance(one, VenueOrder):
+                        to_orders.send_nowait(RowsHeard((one,)))
+                    elif isinstance(one, VenueExecution):
+                        to_orders.send_nowait(ExecutionsHeard((one,)))
+                    elif isinstance(one, SessionNow):
+                        to_orders.send_nowait(SessionHeard(one))
+                        edges.session(one)
+                    else:
+                        edges.notice(one)
+
+    async def _tick(
+        self,
+        to_orders: trio.MemorySendChannel[OrdersLetter],
+        to_strategies: trio.MemorySendChannel[StrategiesLetter],
+        to_feed: trio.MemorySendChannel[FeedLetter],
+    ) -> None:
+        """Time for those who wait for it; one who has a tick waiting needs no second one."""
+        async with to_orders, to_strategies, to_feed:
+            while True:
+                await self.edges.clock.sleep(TICK_S)
+                for channel in (to_orders, to_strategies, to_feed):
+                    if channel.statistics().current_buffer_used == 0:
+                        channel.send_nowait(Tick())
