@@ -13,7 +13,8 @@ from engine.cli.options import config_argument, set_option
 @config_argument
 @set_option
 def check(config: Path, overrides: tuple[str, ...]) -> int:
-    """Rerun CONFIG with random window cuts and with later data cut off; 0 if nothing changes, 1 if something does."""
+    """Rerun CONFIG with random window cuts, with later data cut off and under other values of PYTHONHASHSEED; 0 if
+    nothing changes, 1 if something does."""
     from engine.config import load
 
     settings = load(config, overrides)
@@ -23,5 +24,5 @@ def check(config: Path, overrides: tuple[str, ...]) -> int:
     for finding in findings:
         click.echo(str(finding))
     if not findings:
-        click.echo("nothing found: no look-ahead, no dependence on windows, no wall clock, no randomness")
+        click.echo("nothing found: no look-ahead, no dependence on windows, no wall clock, no randomness, no order of sets")
     return 1 if findings else 0

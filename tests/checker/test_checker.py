@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable, Sequence
+from datetime import date
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from engine.checker import Finding, check_run
+from engine.checker.elsewhere import SEEDS
 from engine.config import load
 from engine.domain.market import Kind
 from tests.endtoend.small import walk, walking_bars, write_config, write_recording
@@ -41,12 +48,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def findings(folder: Path, body: str, venue: str | None = None) -> list[Finding]:
+def findings(folder: Path, body: str, venue: str | None = None, hash_seeds: Sequence[int] = ()) -> list[Finding]:
     """Check a strategy of which this is the rest of the body."""
     name = f"mine{next(_numbers)}"
     (folder / f"{name}.py").write_text(HEAD + body)
     more = {} if venue is None else {"venue": venue}
-    return check_run(load(write_config(folder, f"./{name}.py:Mine", **more)))
+    return check_run(load(write_config(folder, f"./{name}.py:Mine", **more)), hash_seeds=hash_seeds)
 
 
 ON_TENTH = """
@@ -87,6 +94,10 @@ CLEAN = {
 def test_a_clean_strategy_passes(folder: Path, body: str, latency: int) -> None:
     venue = f'fills = "conservative"\nlatency_ms = {{ place = {latency}, modify = {latency}, cancel = {latency} }}'
     assert findings(folder, body, venue) == []
+
+
+def test_a_clean_strategy_passes_in_other_processes(folder: Path) -> None:
+    assert findings(folder, CLEAN["rows"], hash_seeds=SEEDS) == []
 
 
 def test_a_clean_strategy_on_bars_passes(folder: Path) -> None:
@@ -194,7 +205,7 @@ def test_hands_in_the_recordings_own_files_are_caught(folder: Path, how: str, wh
     text += ON_TENTH.format(how if when == "traded" else "pass")
     name = f"mine{next(_numbers)}"
     (folder / f"{name}.py").write_text(text)
-    found = check_run(load(write_config(folder, f"./{name}.py:Mine")))
+    found = check_run(load(write_config(folder, f"./{name}.py:Mine")), hash_seeds=())
     assert {one.kind for one in found} == {"look-ahead"}
     assert f"strategy s goes to the files of the recording itself at {name}.py:" in found[0].sentence
 
@@ -221,3 +232,90 @@ def test_a_strategy_that_is_switched_off_is_no_clean_one(folder: Path) -> None:
     (found,) = findings(folder, body)
     assert found.kind == "switched off"
     assert "SystemExit" in found.sentence
+
+
+def test_the_order_of_a_set_is_seen_under_other_hash_seeds(folder: Path) -> None:
+    body = """
+    def on_quote(self, quote):
+        if round(quote.bid * 100) % 10 == 0:
+            names = list({"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"})
+            self.ctx.buy("X", 1 + names.index("alpha"))
+"""
+    (found,) = findings(folder, body, hash_seeds=SEEDS)
+    assert found.kind == "hash seed"
+    assert "with PYTHONHASHSEED=" in found.sentence
+    assert "becomes approved of s-000001" in found.sentence
+
+
+def test_a_run_that_only_another_hash_seed_breaks_is_told(folder: Path) -> None:
+    body = """
+    def on_start(self):
+        super().on_start()
+        if os.environ.get("PYTHONHASHSEED") == "2":
+            raise SystemExit(3)
+    def on_quote(self, quote):
+        self.trade(round(quote.bid * 100) % 10 == 0)
+"""
+    (found,) = findings(folder, body, hash_seeds=SEEDS)
+    assert found.kind == "hash seed"
+    assert found.sentence.startswith("with PYTHONHASHSEED=2 ")
+
+
+# The run of the folder's recording is on 2024-03-05, from 15:00 UTC on for some seconds.
+LATER: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "dates": ("Path({0!r}).read_text()", lambda path: path.write_text("when,close\n2024-03-06,1\n")),
+    "times": ("Path({0!r}).open().close()", lambda path: path.write_text("20240305 15:00:02,1\n")),
+    "epochs": ("os.close(os.open({0!r}, os.O_RDONLY))", lambda path: path.write_text("1709650802000,1\n")),
+    "gz": (
+        "gzip.open({0!r}).close()",
+        lambda path: path.write_bytes(gzip.compress(b"x\n" * 9_000_000 + b"2024-03-06,1")),
+    ),
+    "parquet": ("pq.read_table({0!r})", lambda path: pq.write_table(pa.table({"t": [1709650802000000000]}), path)),
+    "parquet of dates": (
+        "pq.read_table({0!r})",
+        lambda path: pq.write_table(pa.table({"t": [date(2024, 3, 6)]}), path),
+    ),
+    "numpy": ("np.load({0!r})", lambda path: np.save(path, np.array(["2024-03-05T15:00:02"], "M8[s]"))),
+    "pandas": ("pd.read_csv({0!r})", lambda path: path.write_text("when,close\n2024-03-06,1\n")),
+}
+READER = "import gzip\nimport numpy as np\nimport pandas as pd\nimport pyarrow.parquet as pq\n"
+
+
+@pytest.mark.parametrize(("how", "make"), LATER.values(), ids=LATER)
+def test_a_file_with_later_times_is_later_data_wherever_it_lies(
+    folder: Path, how: str, make: Callable[[Path], object]
+) -> None:
+    path = folder / "prices.npy"
+    make(path)
+    name = f"mine{next(_numbers)}"
+    text = READER + HEAD + ON_TENTH.format("pass")
+    (folder / f"{name}.py").write_text(text.replace("self.n = 0", f"self.n = 0; {how.format(str(path))}"))
+    found = check_run(load(write_config(folder, f"./{name}.py:Mine")), hash_seeds=())
+    assert {one.kind for one in found} == {"look-ahead"}
+    assert found[0].sentence.startswith(f"strategy s reads prices.npy at {name}.py:")
+    assert "after the run's first row" in found[0].sentence
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "2024-03-05 14:59:59,1\n",
+        "1709650799\n",
+        "2024-03-04\n",
+        "2031-01-01\n",
+        "8.1709650802\n",
+        "20240399\n",
+        "3 2 1\n",
+    ],
+)
+def test_a_file_of_earlier_times_or_none_is_the_authors_own_business(folder: Path, content: str) -> None:
+    (folder / "prices.csv").write_text(content)
+    body = f"""
+    def on_start(self):
+        super().on_start()
+        Path({str(folder / "prices.csv")!r}).read_text()
+        Path({str(folder / "notes.csv")!r}).write_text("2024-03-06")
+    def on_quote(self, quote):
+        self.trade(round(quote.bid * 100) % 10 == 0)
+"""
+    assert findings(folder, body) == []
