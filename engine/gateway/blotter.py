@@ -52,13 +52,14 @@ class Standing(msgspec.Struct, kw_only=True):
     """An order with what only the exchange knows of it.
 
     `pending` are modifications on their way to the venue, oldest first. `before` is the status that a cancel on its way
-    replaced. `heard`: the venue has said something of it. `live_ns` is when it first worked, `limit` what a triggered
-    stop's limit is.
+    replaced, `why` the system's reason for that cancel. `heard`: the venue has said something of it. `live_ns` is when
+    it first worked, `limit` what a triggered stop's limit is.
     """
 
     order: LiveOrder
     pending: list[tuple[OrderTicket, dict[str, Any]]] = []
     before: str = ""
+    why: str = ""
     heard: bool = False
     live_ns: int = 0
     triggered: bool = False
@@ -192,15 +193,16 @@ class Blotter:
                 case Filled():
                     self._fill(standing, answer)
                 case Cancelled(reason=reason):
-                    self._end(standing, "Cancelled", REASONS.get(reason, reason), answer.ts_ns)
+                    self._end(standing, "Cancelled", REASONS.get(reason, reason) or standing.why, answer.ts_ns)
                 case Refused(reason=reason):
                     self._end(standing, "Inactive", reason, answer.ts_ns)
                 case Modified():
                     self._modified(standing, answer.ts_ns)
                 case ModifyRefused(reason=reason):
-                    standing.pending = standing.pending[1:]
-                    standing.order.reason = reason
-                    self._tell(standing, answer.ts_ns)
+                    if standing.pending:  # else it has ended on the way, and that was told
+                        standing.pending = standing.pending[1:]
+                        standing.order.reason = reason
+                        self._tell(standing, answer.ts_ns)
                 case CancelRefused():
                     if standing.order.status == "PendingCancel":
                         self._step(standing, standing.before, answer.ts_ns)

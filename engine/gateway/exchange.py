@@ -17,11 +17,11 @@ from engine.domain.instrument import Instrument, Leg
 from engine.domain.messages import CancelRequest, ModifyRequest, PlaceRequest, Request
 from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
-from engine.domain.ticket import OrderTicket
+from engine.domain.ticket import OrderTicket, Tif
 from engine.gateway import contracts as listing
 from engine.gateway import curtain, depth, restoring
 from engine.gateway.accounts import ZERO, Account
-from engine.gateway.blotter import Blotter
+from engine.gateway.blotter import REASONS, Blotter
 from engine.gateway.history import History
 from engine.gateway.hours import Hours, day_of, next_day_ns
 from engine.gateway.margin import Rules
@@ -226,7 +226,10 @@ class SimExchange:
         return needed
 
     def _expire(self, today: str) -> None:
-        """Settle what expired before today in cash: an option at what exercise gives, a future at its last price."""
+        """Settle what expired before today in cash, and end the orders in it, and day orders that no session ends.
+
+        An option settles at what exercise gives, a future at its last price.
+        """
         for account in self._accounts.values():
             for position in list(account.open_positions()):
                 contract = self._contracts[position.conid]
@@ -234,7 +237,13 @@ class SimExchange:
                     account.fill(contract.instrument, -position.quantity, price)
         for standing in list(self.blotter.working()):
             found = self._contracts.get(standing.order.ticket.conid)
-            if found is not None and found.expiry and found.expiry < today:
+            if found is None:
+                continue
+            if found.expiry and found.expiry < today:
+                standing.why = "The contract has expired"
+                self.cancel(standing.order.order_id)
+            elif standing.order.ticket.tif is Tif.DAY and self._hours.sessions(found.instrument.calendar).always:
+                standing.why = REASONS["day"]  # without sessions the venue's day is the order's
                 self.cancel(standing.order.order_id)
 
     def _settlement(self, contract: Contract) -> Decimal | None:
@@ -369,9 +378,8 @@ class SimExchange:
         for account in self._accounts.values():
             for position in account.open_positions():
                 self._stage.known(position.conid)
-        working = list(blotter.working())
-        said = restoring.take_back(working, blotter.orders, self._venue, self._market, self._admit, self.now_ns)
-        blotter.hear(said)
+        standings = list(blotter.orders.values())
+        blotter.hear(restoring.take_back(standings, self._venue, self._market, self._admit, self.now_ns))
         self._quiet_until_ns = 0
 
     def state(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +16,8 @@ from engine.gateway.exchange import SimExchange
 from engine.gateway.hours import Hours, next_day_ns
 from engine.gateway.market import MarketFeed
 from engine.gateway.options import Options
-from engine.gateway.playback import RecordedMarket, first_session_ns
 from engine.gateway.store import Store
 from engine.gateway.synthetic import START_NS, Halt, SyntheticMarket
-from engine.recording.reader import open_recording
 from engine.settings import LatencySettings, VenueSettings
 from engine.venue.fees import FeeSchedule, Section, Table
 from engine.venue.live import LiveVenue
@@ -86,14 +84,14 @@ def _open(
                 place=str(store.folder),
             )
         start_ns = store.number("start_ns", 0)
-    opened_recording = None if recording is None else open_recording(recording)
+    source = None if recording is None else _recorded(recording)
     if start_ns is None:
-        start_ns = START_NS if opened_recording is None else first_session_ns(opened_recording)
+        start_ns = START_NS if source is None else source[1]
     now_ns = start_ns if store is None or fresh else store.number("now_ns", start_ns)
     hours = Hours(min(start_ns, now_ns))
     hours.draw_on(now_ns)
     market: MarketFeed
-    if opened_recording is None:
+    if source is None:
         market = SyntheticMarket(
             what["synthetic"],
             currencies=tuple(options.cash),
@@ -108,7 +106,7 @@ def _open(
             market.roll(midnight, market.contracts)
             midnight = next_day_ns(midnight)
     else:
-        market = RecordedMarket(opened_recording, hours, start_ns)
+        market = source[0](hours, start_ns)
     exchange = assemble(options, market, hours, now_ns, settings=settings, store=store)
     if store is None:
         return exchange
@@ -119,6 +117,15 @@ def _open(
         exchange.take_back(store)
     exchange.save()
     return exchange
+
+
+def _recorded(path: Path) -> tuple[Callable[[Hours, int], MarketFeed], int]:
+    """What makes a recording a market, and its first session."""
+    from engine.gateway.playback import RecordedMarket, first_session_ns  # these import pyarrow
+    from engine.recording.reader import open_recording
+
+    recording = open_recording(path)
+    return (lambda hours, start_ns: RecordedMarket(recording, hours, start_ns)), first_session_ns(recording)
 
 
 def assemble(

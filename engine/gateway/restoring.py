@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,31 +19,28 @@ _TRAILS = (OrderType.TRAIL, OrderType.TRAIL_LIMIT)
 
 def take_back(
     standings: Sequence[Standing],
-    known: Mapping[int, Standing],
     venue: LiveVenue,
     market: MarketFeed,
     admit: Callable[[int], None],
     now_ns: int,
 ) -> list[Answer]:
-    """Give the venue its open orders again, oldest first, with the commands that were on their way to it.
+    """Give the venue the day's orders again, with the commands that were on their way to it.
 
     Args:
-        standings: Those that were with the venue or on their way to it.
-        known: All of the day, by id: a child's entry may be over.
+        standings: All that are listed, the oldest first. Of those that are over, brackets need what has filled.
         admit: Lets the venue trade a contract.
 
     Returns: What the venue says at once.
     """
     answers: list[Answer] = []
-    there = {standing.order.order_id for standing in standings}
     for standing in standings:
         order = standing.order
+        if order.parked or not (order.open or order.filled):
+            continue
         admit(order.ticket.conid)
-        entry = None if order.parent_id is None else known.get(order.parent_id)
-        if entry is not None and entry.order.order_id not in there:
-            there.add(entry.order.order_id)
-            if entry.order.filled:
-                venue.resume(entry.order.ticket, now_ns, filled=entry.order.filled, done=True)
+        if not order.open:
+            venue.resume(order.ticket, now_ns, filled=order.filled, done=True)
+            continue
         if not standing.heard:
             venue.submit([PlaceRequest((order.ticket,))], now_ns)
         else:

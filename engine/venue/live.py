@@ -74,7 +74,7 @@ class LiveVenue(SimVenue):
 
         Args:
             filled: What it had executed.
-            done: It is over, and only there so that its bracket's children find it.
+            done: It is over, and only there for its bracket.
             triggered: It is a stop that has become a market order, or a limit order at `limit`.
             extreme: The furthest price that a trailing order has seen; NaN: as its ticket says.
 
@@ -85,6 +85,10 @@ class LiveVenue(SimVenue):
         order = make_order(ticket, book, self._venue_ids)
         order.filled = filled
         order.set_left(ticket.quantity - filled)
+        entry = None if ticket.parent is None else floor.orders.get(ticket.parent) or floor.filled.get(ticket.parent)
+        bracket = None if entry is None else groups.join_bracket(entry, order)
+        if bracket is not None:
+            bracket.exits += filled
         if done:
             order.stand = DONE
             floor.filled[ticket.coid] = order
@@ -99,10 +103,7 @@ class LiveVenue(SimVenue):
             order.extreme = stops.follow(order, order.extreme, extreme)
         floor.orders[ticket.coid] = order
         groups.join_oca(floor, order)
-        entry = None if ticket.parent is None else floor.orders.get(ticket.parent) or floor.filled.get(ticket.parent)
-        if entry is not None:
-            bracket = groups.join_bracket(entry, order)
-            bracket.exits += filled
+        if bracket is not None:
             order.set_left(bracket.share(order))
             if not order.left:
                 order.stand = HELD

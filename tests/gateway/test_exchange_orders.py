@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.domain.instrument import Instrument
 from engine.domain.market import MarketEvent
 from engine.domain.moments import NS_PER_MS, NS_PER_S
 from engine.domain.ticket import OrderType, Tif
@@ -272,3 +273,26 @@ def test_a_doubled_order_is_a_second_row() -> None:
     assert [one["cOID"] for one in state["orders"]] == ["same", "same"]
     assert state["positions"] == {"1": 20}
     assert state["cash"] == {"USD": 1_000_000 - 200.2}
+
+
+def test_a_change_that_meets_a_cancel_leaves_no_reason_behind() -> None:
+    exchange = still(latency_ms=30)
+    (one,) = place(exchange, x(limit="9.00"))
+    after(exchange, 1)
+    found = exchange.order(one)
+    assert found is not None
+    exchange.cancel(one)
+    exchange.modify(one, msgspec.structs.replace(found.ticket, quantity=Decimal(20)), {})
+    assert steps(after(exchange, 1), one) == ["PendingCancel", "Cancelled"]
+    assert (found.reason, found.ticket.quantity) == ("", Decimal(10))
+
+
+def test_where_no_session_ends_the_venues_day_ends_day_orders() -> None:
+    exchange = still()
+    (one,) = place(exchange, order("BUY", 10, "9.00", conid=1, tif=Tif.DAY))
+    market_without_close = Instrument(conid=1, symbol="X", calendar="24/7")
+    assert exchange.contracts[1].instrument == market_without_close
+    exchange.advance(START + 15 * 3600 * S)  # one hour past midnight in New York
+    found = exchange.order(one)
+    assert found is not None
+    assert (found.status, "expired" in found.reason) == ("Cancelled", True)

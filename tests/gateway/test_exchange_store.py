@@ -143,6 +143,26 @@ def test_a_bracket_whose_entry_has_filled_keeps_its_exits(tmp_path: Path) -> Non
     assert exchange.state()["positions"] == {}
 
 
+def test_a_child_finds_an_entry_that_filled_before_the_restart(tmp_path: Path) -> None:
+    exchange = again(tmp_path)
+    (entry,) = place(exchange, order("BUY", 10))
+    after(exchange, 1)
+    (early,) = place(exchange, order("SELL", 4, parent=entry))
+    after(exchange, 1)
+    exchange.save()
+    killed(exchange)
+    exchange = again(tmp_path)
+    (late,) = place(exchange, order("SELL", 10, parent=entry))
+    after(exchange, 5)
+    found = [exchange.order(number) for number in (early, late)]
+    # An exit sells no more than its entry has bought, less what other exits sold; with nothing left it ends.
+    assert [(one.status, one.filled) for one in found if one is not None] == [
+        ("Filled", Decimal(4)),
+        ("Cancelled", Decimal(6)),
+    ]
+    assert exchange.state()["positions"] == {}
+
+
 def test_a_trail_goes_on_from_the_furthest_price_it_has_seen(tmp_path: Path) -> None:
     plain, kept = synthetic("AAPL", "IBM"), again(tmp_path)
     ids = []
