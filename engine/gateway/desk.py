@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY, NS_PER_S
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
 from engine.gateway import acks
 from engine.gateway.bundles import Bundle, Part, read_bundle, tickets_of
 from engine.gateway.calls import Answer, refusal
+from engine.gateway.client_ids import DECLINED, REPLACED, UNANSWERED, ClientIds
 from engine.gateway.funds import against_change, against_funds
 from engine.gateway.groups import members, shares
 from engine.gateway.modification import modified
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
     from engine.gateway.hall import Hall, Memory
 
 _LATE_NS: Final = 5 * NS_PER_S  # how much later an order goes live whose reply failed
-_UNANSWERED: Final = "Order was not confirmed in time"
-_DECLINED: Final = "Order not confirmed"
-_REPLACED: Final = "Order was discarded: another order request came before its question was answered"
-_NEVER_SENT: Final = (_UNANSWERED, _DECLINED, _REPLACED)
+_MOST_PROMPTS: Final = 64
 
 
 class _Pending(msgspec.Struct, kw_only=True):
@@ -55,7 +53,7 @@ class Desk:
         self._killed: deque[str] = deque(maxlen=64)  # ids of questions that another request did away with
         self._late: list[tuple[int, Bundle, LiveOrder | None]] = []
         self._prompts: dict[str, tuple[Part, int]] = {}
-        self._coids: dict[str, int] | None = None
+        self._coids = ClientIds()
         self._asleep = True
 
     # What time does
@@ -75,7 +73,7 @@ class Desk:
         for account in hall.exchange.accounts:
             for order in hall.exchange.orders(account):
                 if order.parked and not order.deactivated:
-                    hall.exchange.discard(order.order_id, _REPLACED)
+                    hall.exchange.discard(order.order_id, REPLACED)
 
     def settle(self, hall: Hall) -> bool:
         """Let questions expire and late orders go live; to be called whenever the gateway's clock has moved.
@@ -90,9 +88,9 @@ class Desk:
         pending = self._pending
         if pending is not None:
             if pending.memory is not hall.memory:
-                self.kill(hall, _REPLACED)
+                self.kill(hall, REPLACED)
             elif now_ns >= self._expiry_ns(pending):
-                self.kill(hall, _UNANSWERED)
+                self.kill(hall, UNANSWERED)
                 self._killed.clear()  # what has expired is not found, in either profile
         due = [late for late in self._late if late[0] <= now_ns]
         self._late = [late for late in self._late if late[0] > now_ns]
@@ -100,7 +98,7 @@ class Desk:
             self._finish(hall, bundle, change)
         return before != (self._asleep, self._pending is None, len(self._late))
 
-    def kill(self, hall: Hall, reason: str = _REPLACED) -> None:
+    def kill(self, hall: Hall, reason: str = REPLACED) -> None:
         """Discard the request that waits for answers, if there is one."""
         pending, self._pending = self._pending, None
         if pending is None:
@@ -116,14 +114,14 @@ class Desk:
             self.kill(hall)
         for _, bundle, change in self._late:
             if change is None and bundle.parts[0].account == account:
-                self._discard(hall, bundle, _REPLACED)
+                self._discard(hall, bundle, REPLACED)
         self._late = [late for late in self._late if late[1].parts[0].account != account]
 
     def _discard(self, hall: Hall, bundle: Bundle, reason: str) -> None:
         for part in bundle.parts:
             if part.order is not None and part.order.parked:
                 hall.exchange.discard(part.order.order_id, reason)
-                self._known(hall).pop(part.order.client_id or "", None)
+                self._coids.free(hall, part.order.client_id)
 
     # Placing
 
@@ -140,7 +138,7 @@ class Desk:
         bundle = shares(hall, account, accounts, raws) if accounts != [account] else read_bundle(hall, account, raws)
         if isinstance(bundle, Problem):
             return acks.refused(bundle)
-        problem = self._duplicate(hall, bundle) or against_funds(hall, bundle)
+        problem = self._coids.duplicate(hall, bundle) or against_funds(hall, bundle)
         if problem is not None:
             return acks.refused(problem)
         self._register(hall, bundle)
@@ -152,27 +150,6 @@ class Desk:
             if part.order is not None and not part.barred and not part.order.deactivated:
                 part.stages = self._stages(hall, part, group=bundle.spread)
         return self._ask_or_finish(hall, bundle, None)
-
-    def _known(self, hall: Hall) -> dict[str, int]:
-        """Client order ids and when they were used. A gateway that goes on from its books reads them there."""
-        if self._coids is None:
-            orders = (order for account in hall.exchange.accounts for order in hall.exchange.orders(account))
-            self._coids = {
-                order.client_id: order.created_ns
-                for order in orders
-                if order.client_id and order.reason not in _NEVER_SENT
-            }
-        return self._coids
-
-    def _duplicate(self, hall: Hall, bundle: Bundle) -> Problem | None:
-        known, now_ns = self._known(hall), hall.exchange.now_ns
-        for part in bundle.parts:
-            coid = part.draft.client_id if part.draft is not None else None
-            if coid is not None and coid in known and now_ns - known[coid] < NS_PER_DAY:
-                return Problem(
-                    200, f"Order couldn't be submitted: Local order ID={coid} is already registered.", "cOID"
-                )
-        return None
 
     def _register(self, hall: Hall, bundle: Bundle) -> None:
         """Have the exchange list every part that is an order, entries first."""
@@ -186,7 +163,7 @@ class Desk:
                 draft.deactivated = draft.deactivated or part.entry.order.deactivated
             part.order = hall.exchange.register(new_order(part, group))
             if draft.client_id is not None:
-                self._known(hall)[draft.client_id] = hall.exchange.now_ns
+                self._coids.use(hall, draft.client_id)
 
     def _stages(self, hall: Hall, part: Part, *, group: bool = False, old: LiveOrder | None = None) -> list[Stage]:
         return stages(asked_of(hall, part, group=group, old=old), hall.memory.suppressed)
@@ -226,11 +203,11 @@ class Desk:
                 return refusal(503, "Service Unavailable")
             return Answer(status=400, body={"error": f"reply id not found: '{reply_id}'"})
         if not confirmed:
-            self.kill(hall, _DECLINED)
+            self.kill(hall, DECLINED)
             self._killed.clear()
             if hall.options.observed:
-                return Answer(status=400, body={"error": _DECLINED})
-            return Answer(body={"error": f"{_DECLINED} "})  # the sample ends in a blank
+                return Answer(status=400, body={"error": DECLINED})
+            return Answer(body={"error": f"{DECLINED} "})  # the sample ends in a blank
         part = pending.ids.pop(reply_id)
         part.stages.pop(0)
         if part.stages:
@@ -289,6 +266,8 @@ class Desk:
         hall.exchange.discard(order.order_id, "Order rejected - reason: the limit price is too far from the market")
         request_id = str(hall.chance.randrange(10_000, 99_999))
         self._prompts[request_id] = (part, order.order_id)
+        if len(self._prompts) > _MOST_PROMPTS:
+            del self._prompts[next(iter(self._prompts))]
         return Answer(body=acks.prompt(order.order_id, request_id))
 
     def answer_prompt(self, hall: Hall, body: object) -> Answer:

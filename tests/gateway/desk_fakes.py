@@ -25,6 +25,7 @@ from engine.gateway.records import (
 )
 from engine.gateway.routes import ALL_ROUTES
 from engine.gateway.routing import Table
+from engine.gateway.tops import combined
 
 START_NS: Final = 1_710_165_600_000_000_000  # 2024-03-11 14:00 UTC, 10:00 New York
 SECOND: Final = 1_000_000_000
@@ -183,6 +184,9 @@ class StillExchange:
         return Decimal(652), Decimal(590), Decimal(1)
 
     def top(self, conid: int) -> Top | None:
+        legs = self.contracts[conid].instrument.legs if conid in self.contracts else ()
+        if legs:
+            return combined(conid, [(leg.ratio, self.top(leg.conid)) for leg in legs])
         if conid not in _QUOTES:
             return None
         bid, ask, last = _QUOTES[conid]
