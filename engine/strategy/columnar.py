@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.domain.columns import Chunk, Ints
+from engine.domain.columns import Chunk, Columns, Ints
 from engine.domain.market import Kind
 from engine.domain.messages import Intent, TimerWish
 from engine.errors import StrategyError
@@ -171,11 +171,23 @@ class ColumnarSeat:
                 places = np.arange(len(columns)) if columns.at is None else columns.at
                 parts.append(places[keep])
                 total += int(keep.sum())
+            if chunk.built is not None:
+                places = self._built_rows(chunk.built)
+                parts.append(places)
+                total += len(places)
             if total == chunk.size:
                 self._mine = None
             else:
                 self._mine = np.sort(np.concatenate(parts)) if parts else np.empty(0, np.int64)
         return self._mine
+
+    def _built_rows(self, built: Columns) -> Ints:
+        """The chunk's rows of the built bars that this strategy has asked for."""
+        keep = np.zeros(len(built), bool)
+        for wish in self._ctx.bar_wishes:
+            keep |= (built["conid"] == wish.conid) & (built["span_ns"] == wish.span_ns)
+        places: Ints = np.flatnonzero(keep) if built.at is None else built.at[keep]
+        return places
 
 
 def owner(want: Intent | TimerWish) -> str:
@@ -191,4 +203,5 @@ def _window(chunk: Chunk, start: int, stop: int, rows: Ints | None) -> Window:
         return None if columns is None else slice_of(columns, start, stop, rows)
 
     times = chunk.ts_ns[start:stop] if rows is None else chunk.ts_ns[rows]
-    return Window(times, part(Kind.QUOTES), part(Kind.TRADES), part(Kind.BARS))
+    built = None if chunk.built is None else slice_of(chunk.built, start, stop, rows)
+    return Window(times, part(Kind.QUOTES), part(Kind.TRADES), part(Kind.BARS), built)

@@ -41,16 +41,27 @@ class Slice:
 
 
 class Window:
-    """A run of rows in time order. `ts_ns[i]` is the time of row i; a kind that does not occur is None."""
+    """A run of rows in time order. `ts_ns[i]` is the time of row i; a kind that does not occur is None.
 
-    __slots__ = ("bars", "point_to", "quotes", "size", "trades", "ts_ns")
+    `bars` are those of the recording, `built` those that the strategy has asked for in `on_start`.
+    """
 
-    def __init__(self, ts_ns: Ints, quotes: Slice | None, trades: Slice | None, bars: Slice | None) -> None:
+    __slots__ = ("bars", "built", "point_to", "quotes", "size", "trades", "ts_ns")
+
+    def __init__(
+        self,
+        ts_ns: Ints,
+        quotes: Slice | None,
+        trades: Slice | None,
+        bars: Slice | None,
+        built: Slice | None = None,
+    ) -> None:
         self.ts_ns = ts_ns
         self.size = len(ts_ns)
         self.quotes = quotes
         self.trades = trades
         self.bars = bars
+        self.built = built
         self.point_to: Callable[[int], None] = _nowhere
 
     def at(self, index: int) -> None:
