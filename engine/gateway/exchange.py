@@ -143,6 +143,9 @@ class SimExchange:
 
         Raises: ValueError, in one sentence, for legs that can't make a combo.
         """
+        for conid, known in self._market.contracts.items():
+            if known.instrument.legs == tuple(legs) and known.instrument.currency == currency:
+                return conid  # one that was recorded
         contract = listing.combo(legs, currency, self._contracts)
         conid = contract.instrument.conid
         if conid not in self._combos:

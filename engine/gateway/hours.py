@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.calendars import ROUND_THE_CLOCK, sessions
 from engine.domain.moments import NS_PER_DAY, NS_PER_S
 from engine.domain.sessions import Sessions
+from engine.errors import ConfigError
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 MAIN: Final = "XNYS"  # trading days are counted by it
@@ -57,7 +58,11 @@ class Hours:
         if self._until_ns - now_ns > _LEAST_AHEAD_NS:
             return False
         self._until_ns = now_ns + _AHEAD_NS
-        self._known = {name: sessions(name, self._from_ns, self._until_ns) for name in self._known}
+        for name in self._known:
+            try:
+                self._known[name] = sessions(name, self._from_ns, self._until_ns)
+            except ConfigError:
+                continue  # no calendar reaches that far: what is known stays, and after it the market is shut
         self._days = ()
         return True
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.domain.columns import Chunk, merge
 from engine.domain.market import COLUMNS, Kind
-from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY, NS_PER_MINUTE
 from engine.domain.sessions import Sessions
 from engine.gateway import contracts as listing
 from engine.gateway.board import Board, Figures
@@ -47,6 +47,7 @@ class RecordedMarket:
         self._chunks: Iterator[Chunk] = iter(())
         self._next: Chunk | None = None
         self._rest = _NOTHING
+        self._rates: dict[tuple[int, int], float] = {}
 
     @property
     def contracts(self) -> Mapping[int, Contract]:
@@ -118,9 +119,15 @@ class RecordedMarket:
         """Sessions are asked for when they are needed."""
 
     def rate(self, pair: int, now_ns: int) -> float:
-        """The last trade or middle of a pair that was recorded, on the day of a time; NaN if there is none."""
+        """The last middle or trade of a recorded pair, as of the minute's beginning; NaN if there is none that day."""
         if pair not in self._contracts:
             return float("nan")
+        minute = now_ns // NS_PER_MINUTE
+        if (pair, minute) not in self._rates:
+            self._rates = {(pair, minute): self._rate(pair, minute * NS_PER_MINUTE)}
+        return self._rates[pair, minute]
+
+    def _rate(self, pair: int, now_ns: int) -> float:
         quotes, trades, bars = self.ticks(pair, now_ns - NS_PER_DAY, now_ns + 1)
         if len(quotes["ts_ns"]):
             return float(quotes["bid"][-1] + quotes["ask"][-1]) * 0.5
