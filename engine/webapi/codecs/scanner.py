@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from engine.webapi.codecs import reading
+from engine.webapi.facts.orders import Submitted
 from engine.webapi.facts.scanner import Scan, ScannerParameters, ScanRow
 from engine.webapi.facts.wire import Unreadable
 
 parameters = reading.one(ScannerParameters)
 scan = reading.one(Scan)
+
+
+def hmds_opened(body: bytes) -> Submitted | Unreadable:
+    """POST /hmds/auth/init: no text tells what it answers, so any object will do."""
+    value = reading.parse(body)
+    return value if isinstance(value, Unreadable) else reading.fact(Submitted, value)
 
 
 def hmds_scan(body: bytes) -> Scan | Unreadable:

@@ -7,10 +7,9 @@ from typing import Final
 
 from engine.webapi.calls import Kind, Urgency
 from engine.webapi.codecs import scanner as codec
-from engine.webapi.codecs import session
 from engine.webapi.endpoints.base import Group, build
+from engine.webapi.facts.orders import Submitted
 from engine.webapi.facts.scanner import Scan, ScannerParameters
-from engine.webapi.facts.session import AuthStatus
 
 _HMDS_ROWS: Final = 250
 
@@ -34,9 +33,9 @@ class Scanner(Group):
         }
         return await self._ask(build("POST", "/iserver/scanner/run", Kind.READ, Urgency.SCANNER, body=body), codec.scan)
 
-    async def open_hmds(self) -> AuthStatus:
+    async def open_hmds(self) -> Submitted:
         """Open the historical data service, which `run_hmds` stands on."""
-        return await self._ask(build("POST", "/hmds/auth/init", Kind.IDEMPOTENT, Urgency.SCANNER), session.auth_status)
+        return await self._ask(build("POST", "/hmds/auth/init", Kind.IDEMPOTENT, Urgency.SCANNER), codec.hmds_opened)
 
     async def run_hmds(
         self, *, instrument: str, scan: str, location: str, sec_type: str, rows: int = _HMDS_ROWS

@@ -14,6 +14,14 @@ import msgspec
 from engine.webapi import values
 from engine.webapi.facts.wire import Fact, Unreadable, wire
 
+_SIDES: Final = {"B": "BUY", "BUY": "BUY", "BOT": "BUY", "S": "SELL", "SELL": "SELL", "SLD": "SELL"}
+
+
+def side(value: object) -> str | None:
+    """Read BUY or SELL in any of its spellings; "X" (an expired option) and others stay as they are."""
+    word = values.text(value)
+    return None if not word else _SIDES.get(word.strip().upper(), word)
+
 
 class OrderRow(Fact, frozen=True, kw_only=True):
     """One row of live orders, or one `sor` delta. `carried` names the fields the row had at all: only these change.
@@ -29,7 +37,7 @@ class OrderRow(Fact, frozen=True, kw_only=True):
     order_ref: Annotated[str | None, wire("order_ref", read=values.identifier)] = None
     status: str | None = None
     ccp_status: Annotated[str | None, wire("order_ccp_status")] = None
-    side: str | None = None
+    side: Annotated[str | None, wire("side", read=side)] = None
     order_type: Annotated[str | None, wire("orderType")] = None
     original_type: Annotated[str | None, wire("origOrderType")] = None
     tif: Annotated[str | None, wire("timeInForce")] = None
@@ -71,7 +79,7 @@ class OrderStatus(Fact, frozen=True, kw_only=True):
     conidex: str = ""
     symbol: str = ""
     account: Annotated[str, wire("account", "order_clearing_account", "option_acct")] = ""
-    side: str = ""
+    side: Annotated[str, wire("side", read=side)] = ""
     order_type: str = ""
     tif: str = ""
     total: Annotated[Decimal | None, wire("total_size")] = None
@@ -88,15 +96,6 @@ class OrderStatus(Fact, frozen=True, kw_only=True):
     child_type: Annotated[str, wire("child_order_type")] = ""
     oca_group: Annotated[str | None, wire("oca_group_id", read=values.identifier)] = None
     ordered_ns: Annotated[int | None, wire("order_time", read=values.stamp_ns)] = None
-
-
-_SIDES: Final = {"B": "BUY", "BUY": "BUY", "BOT": "BUY", "S": "SELL", "SELL": "SELL", "SLD": "SELL"}
-
-
-def side(value: object) -> str | None:
-    """Read BUY or SELL in any of its spellings; "X" (an expired option) and others stay as they are."""
-    word = values.text(value)
-    return None if not word else _SIDES.get(word.strip().upper(), word)
 
 
 class Execution(Fact, frozen=True, kw_only=True):
