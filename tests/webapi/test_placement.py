@@ -49,6 +49,8 @@ def rows(value: object, status: int = 200) -> tuple[Any, ...]:
     ("answer", "meant"),
     [
         ([ACKNOWLEDGED], (TAKEN,)),
+        ([{**ACKNOWLEDGED, "error": ""}], (TAKEN,)),
+        ([{**ACKNOWLEDGED, "error": None}], (TAKEN,)),
         (ACKNOWLEDGED, (TAKEN,)),  # the narrative text shows a bare object
         ([QUESTION], (ASKED,)),
         (QUESTION, (ASKED,)),

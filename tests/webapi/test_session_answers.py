@@ -83,8 +83,8 @@ def test_a_bare_list_of_orders_has_rows_and_proves_nothing() -> None:
     [
         (b'{"error":"no"}', 400, "no"),
         (b'{"error":{"message":"deep"}}', 400, "deep"),
-        (b'{"error":{}}', 400, "it gave no reason"),
-        (b'{"error":""}', 400, "it gave no reason"),
+        (b'{"error":{"code":5}}', 400, "it gave no reason"),
+        (b'{"error":""}', 400, "HTTP status 400"),
         (b"Access Denied", 403, "Access Denied"),
         (b"<html>Access Denied</html>", 403, "HTTP status 403"),
         (b"", 503, "HTTP status 503"),

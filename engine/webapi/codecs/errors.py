@@ -19,7 +19,7 @@ def refusal(value: object) -> str | None:
         return "; ".join(found) if found and len(found) == len(said) else None
     if not isinstance(value, dict):
         return None
-    if value.get("error") is not None:
+    if value.get("error"):  # null and "" stand in good answers too
         return _sentence(value["error"])
     if ("title" in value or "detail" in value) and ("status" in value or "type" in value):
         return _problem(value)

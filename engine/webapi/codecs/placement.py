@@ -91,7 +91,7 @@ def placement_row(value: object) -> PlacementRow:
         return InDoubt(reason="a row of the answer is no object", excerpt=reading.excerpt(value))
     order_id = values.integer(value.get("order_id"))
     word = plain(values.text(value.get("order_status")))
-    if value.get("error") not in (None, "") or errors.refusal(value) is not None or order_id == -1 or word in _DEAD:
+    if errors.refusal(value) is not None or order_id == -1 or word in _DEAD:
         return _refused(value, order_id)
     reply_id = values.identifier(value.get("id"))
     if reply_id is not None and "message" in value:
