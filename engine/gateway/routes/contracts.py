@@ -90,7 +90,7 @@ def _rules(hall: Hall, contract: Contract, *, buy: bool) -> dict[str, Any]:
         "canTradeAcctIds": list(hall.exchange.accounts),
         "error": None,
         "orderTypes": ["limit", "market"] if combo else [*_ORDERS, *_CLOSING],
-        "ibAlgoTypes": ["limit", "market"] if stock else [],
+        "ibAlgoTypes": ["limit"] if stock else [],
         "fraqTypes": [],
         "forceOrderPreview": False,
         "cqtTypes": ["limit", "market", "stop", "mit", "stop_limit"] if stock else [],

@@ -149,6 +149,9 @@ def _derivative(contract: Contract) -> dict[str, Any]:
     return {
         "conid": instrument.conid,
         "symbol": instrument.symbol,
+        "ticker": instrument.symbol,
+        "companyName": contract.name,
+        "priceRendering": None,
         "secType": str(instrument.sec_type),
         "exchange": instrument.exchange,
         "listingExchange": contract.listing,
