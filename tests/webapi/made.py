@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from engine.webapi import values
 from engine.webapi.calls import Call, Reply
 from engine.webapi.codecs import (
     accounts,
@@ -213,17 +214,19 @@ VALUES: dict[object, Any] = {Decimal: "1,234.5", float: 2.5, int: "7", str: "wor
 
 def sample_of(kind: type[Fact]) -> dict[str, Any]:
     """An object on the wire that has every field of a fact, worked out from its declaration."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {
-        (meta[0].keys or (name,))[0] if meta else name: _value(hint, meta)
-        for name, hint in hints.items()
-        for meta in [[each for each in getattr(hint, "__metadata__", ()) if isinstance(each, Wire)]]
-    }
+    sample: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        meta = [each for each in getattr(hint, "__metadata__", ()) if isinstance(each, Wire)]
+        key = (meta[0].keys or (name,))[0] if meta else name
+        sample.setdefault(key, _value(hint, meta))  # two fields may read one key
+    return sample
 
 
 def _value(hint: Any, meta: list[Wire]) -> Any:
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
+    if meta and meta[0].read is values.stamp_ns:
+        return "20251219-10:00:00"
     if meta and meta[0].read is not None:
         return 1702317649 if hint in (int, int | None) else "20251219"
     inner = [part for part in get_args(hint) if part is not type(None)]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from engine.webapi.codecs import reading
 from engine.webapi.codecs.market import snapshot_row
 from engine.webapi.codecs.orders import order_row
-from engine.webapi.facts.wire import Unreadable
+from engine.webapi.facts.wire import Fact, Unreadable
 from tests.webapi.made import DECODERS, ORDER, ROW, SAMPLES, fitting, kinds, sample_of, wrapped
 from tests.webapi.recorded import exchanges
 
@@ -100,6 +100,14 @@ def test_whatever_comes_a_decoder_gives_a_fact_or_unreadable(name: str, seed: in
         except Exception:
             note(repr(body))
             raise
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind.__module__.startswith("engine.")])
+def test_every_declared_field_is_found_on_the_wire(kind: type[Fact]) -> None:
+    got = reading.fact(kind, sample_of(kind))
+    assert isinstance(got, kind)
+    unread = {name for name in kind.__struct_fields__ if getattr(got, name) in (None, "", (), {}, frozenset())}
+    assert unread <= {"carried"}
 
 
 @pytest.mark.parametrize("name", DECODERS)
