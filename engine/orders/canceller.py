@@ -125,7 +125,7 @@ class Canceller:
                 self.wanted.pop(coid, None)
             elif order.state not in CLOSED and coid not in present:
                 self._slate.alert("GONE", "the venue knows nothing of an order we have open", coid)
-                self._doubts.open(coid, now_ns)
+                self._doubts.begin(coid, now_ns)
 
     def _dead(self, coid: str) -> bool:
         """Whether an order that was to be cancelled is, for us and for the venue."""

@@ -51,7 +51,7 @@ class Doubts:
         self.cases: dict[str, Case] = {}
         self.watched: dict[str, int] = {}  # coid -> when it was proved absent
 
-    def open(self, coid: str, now_ns: int, *, modify: bool = False) -> None:
+    def begin(self, coid: str, now_ns: int, *, modify: bool = False) -> None:
         """Begin a case, or begin it anew after fresh silence."""
         known = self.cases.get(coid)
         if known is not None:

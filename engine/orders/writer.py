@@ -307,7 +307,7 @@ class Writer:
     def _doubt(self, coids: Sequence[str], why: str, now_ns: int, *, modify: bool = False) -> None:
         self._slate.alert("IN_DOUBT", why, coids[0])
         for coid in coids:
-            self._doubts.open(coid, now_ns, modify=modify)
+            self._doubts.begin(coid, now_ns, modify=modify)
         if modify:
             self._follower.lost_modifies.update(coids)
         self._slate.say(AnswerMissing(coid=coid, ts_ns=now_ns) for coid in coids)
