@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.moments import NS_PER_S
@@ -17,15 +17,10 @@ from engine.gateway.hours import Hours, next_day_ns
 from engine.gateway.market import MarketFeed
 from engine.gateway.options import Options
 from engine.gateway.store import Store
-from engine.gateway.synthetic import START_NS, Halt, SyntheticMarket
-from engine.settings import LatencySettings, VenueSettings
+from engine.gateway.synthetic import START_NS, SyntheticMarket
 from engine.venue.fees import FeeSchedule, Section, Table
 from engine.venue.live import LiveVenue
 from engine.venue.schedules import load_fees
-
-# How long an order, a change or a cancel is on its way to the venue, in ms of the gateway's clock.
-LATENCY_MS: Final = 30.0
-DEFAULT_VENUE: Final = VenueSettings(latency_ms=LatencySettings(place=LATENCY_MS, modify=LATENCY_MS, cancel=LATENCY_MS))
 
 
 def open_exchange(
@@ -35,8 +30,6 @@ def open_exchange(
     synthetic: Sequence[str] = (),
     state_dir: Path | None = None,
     start_ns: int | None = None,
-    halts: Sequence[Halt] = (),
-    venue: VenueSettings = DEFAULT_VENUE,
 ) -> SimExchange:
     """Open the gateway's exchange.
 
@@ -47,8 +40,6 @@ def open_exchange(
         state_dir: Goes on from the books, orders and clock kept there, and keeps them; None: nothing is kept.
         start_ns: When a fresh gateway's clock starts; None: at the recording's first session, or on a trading day at
             10:00 in New York.
-        halts: When trading stops in the synthetic market.
-        venue: Latencies, fill rules and fees.
 
     Raises: InputError, in one sentence: no market or two, a folder in use or begun with another market, a recording
         that can't be read.
@@ -57,7 +48,7 @@ def open_exchange(
         raise InputError("a gateway needs a recording or the symbols of a synthetic market, and not both")
     store = None if state_dir is None else Store(state_dir, clock_every_ns=int(options.speed * NS_PER_S / 2))
     try:
-        return _open(options, recording, synthetic, store, start_ns, halts, venue)
+        return _open(options, recording, synthetic, store, start_ns)
     except BaseException:
         if store is not None:
             store.close()
@@ -70,8 +61,6 @@ def _open(
     synthetic: Sequence[str],
     store: Store | None,
     start_ns: int | None,
-    halts: Sequence[Halt],
-    settings: VenueSettings,
 ) -> SimExchange:
     fresh = store is None or store.fresh
     what: dict[str, Any] = {"seed": options.seed, "synthetic": list(dict.fromkeys(synthetic))}
@@ -99,7 +88,7 @@ def _open(
             hours=hours,
             seed=options.seed,
             start_ns=start_ns,
-            halts=halts,
+            halts=options.halts,
         )
         midnight = next_day_ns(start_ns)
         while midnight <= now_ns:  # what was listed on each day since, for it may still be held
@@ -107,7 +96,7 @@ def _open(
             midnight = next_day_ns(midnight)
     else:
         market = source[0](hours, start_ns)
-    exchange = assemble(options, market, hours, now_ns, settings=settings, store=store)
+    exchange = assemble(options, market, hours, now_ns, store=store)
     if store is None:
         return exchange
     if fresh:
@@ -134,7 +123,6 @@ def assemble(
     hours: Hours,
     now_ns: int,
     *,
-    settings: VenueSettings = DEFAULT_VENUE,
     store: Store | None = None,
 ) -> SimExchange:
     """An exchange on any market, with accounts that are fresh or a store's; orders of the store are not back yet."""
@@ -145,13 +133,13 @@ def assemble(
     for currency, legs in [] if store is None else store.combos():
         contract = listing.combo(legs, currency, market.contracts)
         combos[contract.instrument.conid] = contract
-    fees = covering(load_fees(settings.fees), (contract.instrument for contract in market.contracts.values()))
+    fees = covering(load_fees(options.venue.fees), (contract.instrument for contract in market.contracts.values()))
     instruments: dict[int, Instrument] = {}
     exchange = SimExchange(
         options,
         market=market,
         hours=hours,
-        venue=LiveVenue(instruments=instruments, settings=settings, sessions={}, fees=fees, seed=options.seed),
+        venue=LiveVenue(instruments=instruments, settings=options.venue, sessions={}, fees=fees, seed=options.seed),
         instruments=instruments,
         accounts=accounts,
         blotter=Blotter(

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from attrs import Attribute, field, frozen
 
+from engine.settings import VenueSettings
+
 Check = Callable[[Any, "Attribute[Any]", Any], None]
 
 
@@ -111,6 +113,15 @@ class Streams:
 
 
 @frozen(kw_only=True)
+class HaltRule:
+    """Trading in a share of the synthetic market stops `after_s` seconds from the first start, for `for_s` seconds."""
+
+    symbol: str
+    after_s: float = field(validator=_within(0))
+    for_s: float = field(validator=_within(0, above=True))
+
+
+@frozen(kw_only=True)
 class Options:
     """All that a gateway is told at its start."""
 
@@ -132,6 +143,8 @@ class Options:
     margin_initial: Decimal = Decimal("0.5")
     margin_maintenance: Decimal = Decimal("0.25")
     commission_delay_s: float = field(default=2.0, validator=_within(0))  # how long after a fill its commission is told
+    halts: tuple[HaltRule, ...] = ()
+    venue: VenueSettings = field(factory=VenueSettings)  # as `[venue]` of a backtest: latency, fills, fees
     behind_the_curtain: bool = True  # the /sim endpoints
 
     @property

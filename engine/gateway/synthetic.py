@@ -16,11 +16,13 @@ from attrs import frozen
 from engine.domain.columns import Chunk, merge
 from engine.domain.instrument import SecType
 from engine.domain.market import COLUMNS, Kind, Quote, Status, Trade, Trading
-from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY, NS_PER_S
 from engine.domain.sessions import Sessions
+from engine.errors import InputError
 from engine.gateway import contracts as listing
 from engine.gateway.board import Figures, regular
 from engine.gateway.hours import MAIN, Hours, day_of, day_start_ns
+from engine.gateway.options import HaltRule
 from engine.gateway.paths import SLOT_NS, Path
 from engine.gateway.quoting import Block, Quoter, quoter
 from engine.gateway.records import Contract
@@ -36,7 +38,7 @@ _EMPTY: Final[Mapping[Kind, Block]] = {
 }
 
 
-@frozen(kw_only=True)
+@frozen
 class Halt:
     """Trading in a conid stops in [start, end)."""
 
@@ -55,6 +57,8 @@ class SyntheticMarket:
         seed: Another seed, another market.
         start_ns: When the gateway's clock first starts.
         halts: When trading stops.
+
+    Raises: InputError for a halt of something else.
     """
 
     def __init__(
@@ -66,12 +70,11 @@ class SyntheticMarket:
         hours: Hours,
         seed: int,
         start_ns: int,
-        halts: Sequence[Halt] = (),
+        halts: Sequence[HaltRule] = (),
     ) -> None:
         self.start_ns = start_ns
         self._hours = hours
         self._seed = seed
-        self._halts = tuple(sorted(halts, key=lambda halt: (halt.start_ns, halt.conid)))
         self.begins_ns = self._history_start(start_ns)
         self._anchor = self.begins_ns // NS_PER_DAY - 1
         self._contracts: dict[int, Contract] = {}
@@ -93,12 +96,23 @@ class SyntheticMarket:
             if base in (one, other) and (one in currencies or other in currencies):
                 self._list(listing.pair(one, other), listing.PAIRS[one, other][1], 0.005)
         self._shares = tuple(shares)
+        self._halts = self._told(halts)
         self.roll(start_ns, ())
 
     @property
     def contracts(self) -> Mapping[int, Contract]:
         """What is listed."""
         return self._contracts
+
+    def _told(self, rules: Sequence[HaltRule]) -> tuple[Halt, ...]:
+        conids = {share.instrument.symbol: share.instrument.conid for share in self._shares}
+        halts = []
+        for rule in rules:
+            if rule.symbol not in conids:
+                raise InputError(f"halts name {rule.symbol}, which is no share of the synthetic market")
+            start_ns = self.start_ns + round(rule.after_s * NS_PER_S)
+            halts.append(Halt(conids[rule.symbol], start_ns, start_ns + round(rule.for_s * NS_PER_S)))
+        return tuple(sorted(halts, key=lambda halt: (halt.start_ns, halt.conid)))
 
     # Listing
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
@@ -105,9 +106,8 @@ def on_rows(
     venue: VenueSettings | None = None,
 ) -> SimExchange:
     """An exchange on given rows."""
-    options = options or Options(commission_delay_s=0)
-    market = RowsMarket(rows, instruments, size)
-    return assemble(options, market, Hours(START), START, settings=venue or plain_venue())
+    options = evolve(options or Options(commission_delay_s=0), venue=venue or plain_venue())
+    return assemble(options, RowsMarket(rows, instruments, size), Hours(START), START)
 
 
 def synthetic(*symbols: str, options: Options | None = None, **more: Any) -> SimExchange:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from engine.domain.instrument import Leg, SecType
 from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from engine.domain.sessions import Sessions
+from engine.errors import InputError
 from engine.gateway.contracts import ES_INDEX, expiries, third_friday
 from engine.gateway.exchange import SimExchange
-from engine.gateway.options import Options
+from engine.gateway.options import HaltRule, Options
 from engine.gateway.paths import SLOT_NS, SLOTS, Path, activity
 from engine.gateway.records import Top
-from engine.gateway.synthetic import Halt
 from engine.gateway.tops import combined, mark
 from tests.gateway.exchanges import AAPL, ACCOUNT, START, after, order, place, steps, synthetic
 
@@ -174,8 +174,8 @@ def test_the_es_chain_is_quarterly_and_quoted_in_quarters() -> None:
 
 
 def test_trading_stops_in_a_halt() -> None:
-    halt = Halt(conid=AAPL, start_ns=START + 30 * S, end_ns=START + 90 * S)
-    exchange = synthetic(halts=[halt])
+    options = Options(halts=(HaltRule(symbol="AAPL", after_s=30, for_s=60),))
+    exchange = synthetic(options=options)
     exchange.advance(START + 31 * S)
     before = shown(exchange)
     assert before.halted
@@ -184,10 +184,15 @@ def test_trading_stops_in_a_halt() -> None:
     assert shown(exchange).ts_ns == before.ts_ns
     assert steps(after(exchange, 20), one)[-1] == "Filled"
     assert not shown(exchange).halted
-    again = synthetic(halts=[halt])
+    again = synthetic(options=options)
     again.advance(START + 500 * S)
-    quotes, _, _ = again._market.ticks(AAPL, halt.start_ns, halt.end_ns)
+    quotes, _, _ = again._market.ticks(AAPL, START + 30 * S, START + 90 * S)
     assert not len(quotes["ts_ns"])
+
+
+def test_a_halt_of_something_else_is_refused() -> None:
+    with pytest.raises(InputError, match="halts name MSFT"):
+        synthetic("AAPL", options=Options(halts=(HaltRule(symbol="MSFT", after_s=0, for_s=1),)))
 
 
 def test_a_combos_top_is_made_of_its_legs_and_moves_with_them() -> None:
