@@ -19,6 +19,16 @@ _RESET: Final = struct.pack("ii", 1, 0)
 Cut = Literal["close", "reset", "half-open", "cut"]
 
 
+def frame(payload: bytes, *, binary: bool) -> bytes:
+    """A websocket message in one frame, as a server sends it (RFC 6455, section 5.2: final, not masked)."""
+    opcode, size = (0x82 if binary else 0x81), len(payload)
+    if size < 126:
+        return bytes((opcode, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", opcode, 126, size) + payload
+    return struct.pack("!BBQ", opcode, 127, size) + payload
+
+
 class Stage:
     """One connection. It has what Hypercorn's `TCPServer` asks of a plain stream; TLS lies below it.
 
@@ -32,22 +42,23 @@ class Stage:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self.socket = stream.transport_stream.socket if isinstance(stream, trio.SSLStream) else stream.socket
+        self._sending = trio.Lock()  # Hypercorn's answers and our frames take turns
         self._mute = False
         self._halve = False
         self._ended = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send, as far as the script lets it. Raises: trio.BrokenResourceError once it has ended."""
-        if self._ended:
-            raise trio.BrokenResourceError("cut by the fault script")
-        if self._mute:
-            await trio.lowlevel.checkpoint()
-            return
-        if self._halve and bytes(data[:5]) != b"HTTP/":
-            await self._stream.send_all(data[: len(data) // 2])
-            self.cut("close")
-            return
-        await self._stream.send_all(data)
+        async with self._sending:
+            if self._ended:
+                raise trio.BrokenResourceError("cut by the fault script")
+            if self._mute:
+                return
+            if self._halve and bytes(data[:5]) != b"HTTP/":
+                await self._stream.send_all(data[: len(data) // 2])
+                self.cut("close")
+                return
+            await self._stream.send_all(data)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Receive; for ever silent where the script has made it deaf."""

@@ -35,6 +35,7 @@ from engine.gateway.session import Turn
 
 _S: Final = 1_000_000_000
 _HISTORIES: Final = 5
+_SLOW: Final = 1_000  # frames waiting, from which on a client's quotes are put off
 _GOES: Final = {"umd": "smd", "uor": "sor", "upl": "spl", "ubd": "sbd"}
 
 
@@ -296,8 +297,12 @@ class Streams:
         while due and due[0][0] <= now_ns:
             _, _, client, feed = heapq.heappop(due)
             feed.queued = False
-            if not feed.dead and client.feeds.get(feed.topic) is feed:
-                self._tell(client, feed, now_ns)
+            if feed.dead or client.feeds.get(feed.topic) is not feed:
+                continue
+            if isinstance(feed, QuoteFeed) and len(client.box) >= _SLOW:
+                # Whoever reads slowly gets fewer quotes, not old ones.
+                feed.due_ns = now_ns + self._patience
+            self._tell(client, feed, now_ns)
         hall = self._hall
         while hall.prompts:
             prompt = hall.prompts.pop(0)
@@ -313,6 +318,11 @@ class Streams:
         return min(moments, default=None)
 
     # -- frames --------------------------------------------------------------------------------------------------
+
+    @property
+    def _patience(self) -> int:
+        """How long a slow client's quotes are put off; not at all would be a busy loop."""
+        return max(int(self._hall.options.streams.conflation_s * _S), 10_000_000)
 
     @property
     def _beat_gap(self) -> int:

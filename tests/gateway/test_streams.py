@@ -435,6 +435,19 @@ def test_a_late_commission_is_put_off() -> None:
     assert fill.told_ns == fill.ts_ns + 7 * SECOND
 
 
+def test_who_reads_slowly_gets_fewer_quotes() -> None:
+    desk = Desk(evolve(UNPACED, session=SessionRules(stream_s=1e6, idle_s=1e6)))
+    desk.say(f'smd+{AAPL}+{{"fields":["31"]}}')
+    for number in range(3_000):
+        desk.exchange.values["31"] = str(number)
+        desk.exchange.coming.append(QuoteNews(ts_ns=desk.clock.at, conid=AAPL))
+        desk.clock.pass_s(1)
+        desk.shell.hall.session.heard(desk.clock.at)
+        desk.shell.tick()
+    assert 1_000 <= len(desk.client.box) < 1_400  # heartbeats are not put off
+    assert desk.client.closing is None
+
+
 def test_who_does_not_read_is_cut_off() -> None:
     desk = Desk(_options(backlog=10))
     for _ in range(11):

@@ -1,0 +1,187 @@
+"""How much the simulated gateway carries: requests a second over ten accounts, and websocket frames a second.
+
+    python -m benchmarks.gateway
+
+Server and client share the machine, each a process of its own; TLS is on, pacing is off. The client is as thin as can
+be (bytes over trio's TLS streams), so that it takes little of the time that is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import trio
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, BytesMessage, Request, TextMessage
+
+SECONDS: Final = 5.0
+CONNECTIONS: Final = 8
+ACCOUNTS: Final = 10
+SYMBOLS: Final = ",".join(f"S{number:02d}" for number in range(40))
+READS: Final = (
+    ("GET", "/v1/api/iserver/accounts", b""),
+    ("GET", "/v1/api/iserver/account/orders", b""),
+    ("GET", "/v1/api/iserver/marketdata/snapshot?conids=CONID&fields=31,84,85,86,88,7059", b""),
+    ("GET", "/v1/api/portfolio/ACCOUNT/ledger", b""),
+    ("GET", "/v1/api/portfolio/ACCOUNT/summary", b""),
+    ("POST", "/v1/api/tickle", b"{}"),
+)
+
+
+@contextmanager
+def gateway(*flags: str) -> Iterator[tuple[str, int, ssl.SSLContext]]:
+    """Run a gateway; yields host, port and what trusts it."""
+    command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--pacing", "off", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            url, authority = line.split(" ready at ")[1].split(", certificate authority ")
+            place = urlsplit(url)
+            context = ssl.create_default_context(cafile=authority.strip())
+            yield str(place.hostname), int(place.port or 0), context
+        finally:
+            process.terminate()
+
+
+class Thin:
+    """A keep-alive HTTP client of few lines: one request at a time, answers with a length."""
+
+    def __init__(self, stream: trio.SSLStream[trio.SocketStream]) -> None:
+        self._stream = stream
+        self._rest = b""
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Send a request and return status and body."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        await self._stream.send_all(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+        while b"\r\n\r\n" not in self._rest:
+            self._rest += await self._stream.receive_some()
+        top, _, self._rest = self._rest.partition(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in top.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        while len(self._rest) < length:
+            self._rest += await self._stream.receive_some()
+        data, self._rest = self._rest[:length], self._rest[length:]
+        return int(top[9:12]), data
+
+
+async def _connect(host: str, port: int, context: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream]:
+    return trio.SSLStream(await trio.open_tcp_stream(host, port), context, server_hostname=host, https_compatible=True)
+
+
+async def _requests(host: str, port: int, context: ssl.SSLContext, kind: str) -> float:
+    """Requests a second: `reads`, a mix of six, or `orders`, far limits placed on all accounts in turn."""
+    first = Thin(await _connect(host, port, context))
+    told = json.loads((await first.ask("GET", "/v1/api/iserver/accounts"))[1])
+    await first.ask("GET", "/v1/api/portfolio/accounts")
+    accounts = told["accounts"]
+    found = json.loads((await first.ask("GET", "/v1/api/trsrv/stocks?symbols=S00"))[1])
+    conid = str(found["S00"][0]["contracts"][0]["conid"])
+    await first.ask(
+        "POST", "/v1/api/iserver/questions/suppress", b'{"messageIds":["o163","o10153","o354","o451","o383"]}'
+    )
+    done = 0
+    end = trio.current_time() + SECONDS
+
+    async def work(number: int) -> None:
+        nonlocal done
+        client = Thin(await _connect(host, port, context))
+        at = number
+        while trio.current_time() < end:
+            account = accounts[at % len(accounts)]
+            if kind == "reads":
+                method, path, body = READS[at % len(READS)]
+                path = path.replace("CONID", conid).replace("ACCOUNT", account)
+            else:
+                ticket = {
+                    "conid": int(conid),
+                    "orderType": "LMT",
+                    "price": 1,
+                    "side": "BUY",
+                    "tif": "DAY",
+                    "quantity": 1,
+                    "cOID": f"b{number}-{at}",
+                }
+                method, path = "POST", f"/v1/api/iserver/account/{account}/orders"
+                body = json.dumps({"orders": [ticket]}).encode()
+            status, data = await client.ask(method, path, body)
+            assert status == 200, data
+            if kind == "orders":
+                assert b"order_id" in data, data
+            done += 1
+            at += 1
+
+    async with trio.open_nursery() as nursery:
+        for number in range(CONNECTIONS):
+            nursery.start_soon(work, number)
+    return done / SECONDS
+
+
+async def _frames(host: str, port: int, context: ssl.SSLContext) -> tuple[float, float]:
+    """Frames a second over four websockets with all symbols on each; and how late the last ones were, in wall ms."""
+    first = Thin(await _connect(host, port, context))
+    session = json.loads((await first.ask("POST", "/v1/api/tickle", b"{}"))[1])["session"]
+    await first.ask("GET", "/v1/api/iserver/accounts")
+    found = json.loads((await first.ask("GET", f"/v1/api/trsrv/stocks?symbols={SYMBOLS}"))[1])
+    conids = [rows[0]["contracts"][0]["conid"] for rows in found.values()]
+    counts: list[int] = []
+    stamp = 0
+
+    async def listen() -> None:
+        nonlocal stamp
+        stream = await _connect(host, port, context)
+        ws = WSConnection(ConnectionType.CLIENT)
+        cookie = (b"Cookie", f"api={session}".encode())
+        await stream.send_all(ws.send(Request(host=host, target="/v1/api/ws", extra_headers=[cookie])))
+        count, began = 0, False
+        end = trio.current_time() + SECONDS + 1
+        while trio.current_time() < end:
+            ws.receive_data(bytes(await stream.receive_some(65_536)))
+            for event in ws.events():
+                match event:
+                    case AcceptConnection():
+                        for conid in conids:
+                            fields = json.dumps({"fields": ["31", "84", "85", "86", "88", "7059"]})
+                            await stream.send_all(ws.send(TextMessage(f"smd+{conid}+{fields}")))
+                    case TextMessage(data=data) | BytesMessage(data=data):
+                        began = began or "smd" in str(data[:4000])
+                        count += began
+                        if count % 500 == 0:
+                            stamp = json.loads(data).get("_updated", stamp)
+        counts.append(count)
+
+    begin = time.perf_counter()
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(listen)
+    took = time.perf_counter() - begin
+    clock = json.loads((await first.ask("GET", "/sim/clock"))[1])
+    return sum(counts) / took, (clock["clock_ms"] - stamp) / clock["rate"]
+
+
+def main() -> None:
+    """Measure and print."""
+    market = ("--synthetic", SYMBOLS)
+    rows: list[tuple[str, Any]] = []
+    for kind in ("reads", "orders"):
+        with gateway("--accounts", str(ACCOUNTS), *market) as (host, port, context):
+            rows.append((f"{kind}, requests/s", trio.run(_requests, host, port, context, kind)))
+    for speed in ("20", "40", "55"):
+        with gateway("--speed", speed, *market) as (host, port, context):
+            rate, late = trio.run(_frames, host, port, context)
+            rows.append((f"smd at speed {speed}, frames/s", rate))
+            rows.append((f"smd at speed {speed}, last frame seen behind the clock, ms of the wall", late))
+    for name, value in rows:
+        print(f"{name}: {value:,.0f}")
+
+
+if __name__ == "__main__":
+    main()
