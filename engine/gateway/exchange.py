@@ -278,6 +278,7 @@ class SimExchange:
     def release(self, order_ids: Sequence[int]) -> None:
         """Send parked orders to the venue: an OCA group whole, the legs of a bracket one by one, the entry first."""
         tickets = [ticket for one in order_ids if (ticket := self.blotter.send(one, self.now_ns)) is not None]
+        tickets = _entries_first(tickets)
         for ticket in tickets:
             self._admit(ticket.conid)
         together = [ticket for ticket in tickets if ticket.oca_group is not None and ticket.parent is None]
@@ -412,3 +413,15 @@ class SimExchange:
 
 def _time(news: News) -> int:
     return news.ts_ns
+
+
+def _entries_first(tickets: list[OrderTicket]) -> list[OrderTicket]:
+    """Tickets in an order in which none comes before its parent."""
+    found: list[OrderTicket] = []
+    rest = tickets
+    while rest:
+        waiting = {ticket.coid for ticket in rest}
+        ready = [ticket for ticket in rest if ticket.parent not in waiting] or rest
+        found += ready
+        rest = [ticket for ticket in rest if ticket not in ready]
+    return found

@@ -225,6 +225,17 @@ def test_a_brackets_children_wait_and_cancel_each_other(taken: str) -> None:
     assert exchange.state()["positions"] == {}
 
 
+def test_a_child_that_is_released_before_its_entry_still_finds_it() -> None:
+    exchange = still()
+    entry = exchange.register(x(limit="9.00")).order_id
+    child = exchange.register(x("SELL", limit="10.20", parent=entry)).order_id
+    grandchild = exchange.register(x("BUY", limit="9.10", parent=child)).order_id
+    exchange.release([grandchild, child, entry])
+    after(exchange, 0)
+    found = [exchange.order(number) for number in (entry, child, grandchild)]
+    assert [one.status for one in found if one is not None] == ["Submitted", "PreSubmitted", "PreSubmitted"]
+
+
 def test_cancelling_an_entry_cancels_its_children() -> None:
     exchange = still()
     entry = exchange.register(x(limit="9.00")).order_id
