@@ -7,6 +7,7 @@ from typing import Final
 from engine.gateway.calls import Route
 from engine.gateway.routes import (
     accounts,
+    advisor,
     contracts,
     discovery,
     history,
@@ -20,6 +21,7 @@ from engine.gateway.routes import (
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
     *accounts.ROUTES,
+    *advisor.ROUTES,
     *contracts.ROUTES,
     *discovery.ROUTES,
     *history.ROUTES,
