@@ -16,7 +16,7 @@ from engine.domain.market import Bar, MarketEvent
 from engine.domain.messages import BarWish
 from engine.domain.sessions import Sessions
 from engine.errors import InvariantBroken
-from engine.feed.conflating import Conflator
+from engine.domain.conflating import Conflator
 from engine.feed.live import LiveFeed
 from engine.ports import Clock, MarketData
 from engine.runtime.live.letters import Arrived, FeedLetter, Fresh, Ready, RiskLetter, StrategiesLetter, Tick

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade, Trading
-from engine.feed.conflating import Conflator, fold
+from engine.domain.conflating import Conflator, fold
 
 CONIDS = st.integers(1, 3)
 ROWS = st.lists(

@@ -1,0 +1,299 @@
+"""Where orders go: `ports.Broker` on the Web API's endpoints, its stream and the truthful order view.
+
+An order write goes out once and its silence is `AnswerLost`. Lists come through the order view, so that an empty answer
+is never taken for absence. News waits in a bounded buffer; one that overflows costs the link, and the link's return
+primes everything anew.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Final
+
+import structlog
+import trio
+
+from engine.domain import brokerage as b
+from engine.domain.instrument import Instrument
+from engine.domain.ticket import OrderTicket
+from engine.errors import AnswerLost, VenueRefused
+from engine.ports import Clock
+from engine.webapi import venue
+from engine.webapi.calls import Call, Caller, Reply, Urgency
+from engine.webapi.endpoints.orders import ALL_ORDERS, Orders
+from engine.webapi.endpoints.portfolio import Portfolio
+from engine.webapi.orderview import NotYetKnown, OrderView
+from engine.webapi.scheduler import Scheduler, Turn
+from engine.webapi.sessionfacts import GoDown, Heard, StreamLost
+from engine.webapi.stream import frames
+from engine.webapi.tickets import says_who, to_wire
+
+NEWS_MAX: Final = 20_000
+SEEN_MAX: Final = 2_000  # ids of notices that were shown already
+_BASE: Final = "BASE"  # the ledger's total row, no currency
+
+log = structlog.get_logger()
+
+
+class _InRound:
+    """A caller that goes through the round under way, if there is one."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self.turn: Turn | None = None
+
+    async def call(self, call: Call, *, deadline_ns: int | None = None) -> Reply:
+        """See `calls.Caller`."""
+        if self.turn is not None:
+            return await self.turn.call(call, deadline_ns=deadline_ns)
+        return await self._scheduler.call(call, deadline_ns=deadline_ns)
+
+
+class WebBroker:
+    """One account's orders.
+
+    Args:
+        instruments: By conid; tickets in others can't be written.
+        tell: The session machine's ear, for a buffer that overflows.
+        children_named: Whether a bracket's children carry their own client order id; IBKR's text says they don't, its
+            servers take it.
+        operator: `extOperator` of orders in futures, where the account needs one.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        clock: Clock,
+        view: OrderView,
+        instruments: Mapping[int, Instrument],
+        *,
+        tell: Callable[[Heard], None],
+        children_named: bool = True,
+        operator: str | None = None,
+    ) -> None:
+        self.account = view.account
+        self.view = view
+        self._scheduler = scheduler
+        self._clock = clock
+        self._instruments = instruments
+        self._tell = tell
+        self._children_named = children_named
+        self._operator = operator
+        self._in_round = _InRound(scheduler)
+        self._writes = Orders(self._in_round)
+        self._reads = Orders(scheduler)
+        self._portfolio = Portfolio(scheduler)
+        self._news: deque[b.BrokerNews] = deque()
+        self._filled = trio.Event()
+        self._shown: deque[str] = deque(maxlen=SEEN_MAX)
+
+    @property
+    def caller(self) -> Caller:
+        """For other requests of the same session."""
+        return self._scheduler
+
+    # --- writes -------------------------------------------------------------------------------------------------
+
+    async def place(self, tickets: Sequence[OrderTicket]) -> b.WriteAnswer:
+        """Send one order, a bracket (entry first) or an OCA group."""
+        wires = [self._wire(ticket) for ticket in tickets]
+        try:
+            answer = venue.write_answer(await self._writes.place(self.account, wires))
+        except VenueRefused as refused:
+            return b.AllRefused(reason=refused.problem)
+        self._bind(answer)
+        return answer
+
+    async def reply(self, reply_id: str, *, confirmed: bool) -> b.WriteAnswer:
+        """Answer a question."""
+        try:
+            answer = venue.write_answer(await self._writes.reply(reply_id, confirmed=confirmed))
+        except VenueRefused as refused:
+            return b.AllRefused(reason=refused.problem)
+        self._bind(answer)
+        return answer
+
+    async def modify(self, order_id: str, ticket: OrderTicket) -> b.WriteAnswer:
+        """Replace a working order by a full ticket."""
+        wire = self._wire(ticket, parent_id=self._parent_of(order_id))
+        try:
+            return venue.write_answer(await self._writes.modify(self.account, int(order_id), wire))
+        except VenueRefused as refused:
+            return b.AllRefused(reason=refused.problem)
+
+    async def cancel(self, order_id: str, *, urgent: bool) -> b.CancelAnswer:
+        """Ask for a cancellation of one order.
+
+        Raises: ValueError for the id that would cancel everything; `cancel_all` is for that.
+        """
+        number = int(order_id)
+        if number == ALL_ORDERS:
+            raise ValueError("the order id -1 stands for all orders of the account")
+        row = self.view.order(number)
+        instrument = self._instruments.get(row.conid) if row is not None and row.conid is not None else None
+        answer = await self._reads.cancel(
+            self.account,
+            number,
+            urgent=urgent,
+            says_who=instrument is not None and says_who(instrument),
+            operator=self._operator,
+        )
+        return venue.cancel_answer(answer)
+
+    async def cancel_all(self) -> b.CancelAnswer:
+        """Cancel every order of the account, foreign ones too."""
+        answer = await self._reads.cancel(self.account, ALL_ORDERS, urgent=True)
+        return venue.cancel_answer(answer)
+
+    async def answer_prompt(self, prompt: b.Prompted, option: str) -> None:
+        """Choose one of a prompt's options."""
+        await self._writes.answer_prompt(
+            order_id=int(prompt.order_id or 0), request_id=prompt.request_id, option=option
+        )
+
+    def _wire(self, ticket: OrderTicket, *, parent_id: str | None = None) -> dict[str, object]:
+        instrument = self._instruments.get(ticket.conid)
+        if instrument is None:
+            raise VenueRefused("POST /iserver/account/{accountId}/orders", "its instrument is not known", status=0)
+        named = self._children_named or ticket.parent is None
+        wire = to_wire(ticket, instrument, operator=self._operator, named=named)
+        if parent_id is not None:
+            wire["parentId"] = parent_id
+        return wire
+
+    def _parent_of(self, order_id: str) -> str | None:
+        """A modified child's parent as the placement named it: by our client order id, where it is known."""
+        row = self.view.order(int(order_id))
+        if row is None or row.parent_id is None:
+            return None
+        parent = self.view.order(row.parent_id)
+        return parent.order_ref if parent is not None and parent.order_ref else str(row.parent_id)
+
+    def _bind(self, answer: b.WriteAnswer) -> None:
+        if isinstance(answer, b.Answered):
+            for leg in answer.taken:
+                if leg.coid is not None:
+                    self.view.bind(int(leg.order_id), leg.coid)
+
+    @asynccontextmanager
+    async def round(self) -> AsyncIterator[None]:
+        """The critical section of one order write with its replies."""
+        async with self._scheduler.order_round(Urgency.PLACE) as turn:
+            self._in_round.turn = turn
+            try:
+                yield
+            finally:
+                self._in_round.turn = None
+
+    # --- reads --------------------------------------------------------------------------------------------------
+
+    async def orders(self) -> b.OrdersKnown | b.NotYetKnown:
+        """Read the day's orders."""
+        page = await self._reads.live()
+        self.view.heard_orders(page.value, asked_ns=page.asked_ns, heard_ns=page.heard_ns)
+        known = self.view.orders(self._clock.now_ns())
+        rows = tuple(venue.order(row, seen_ns=page.asked_ns, from_stream=False) for row in self.view.rows())
+        if isinstance(known, NotYetKnown):
+            return b.NotYetKnown(why=known.reason, again_ns=known.ask_again_ns, orders=rows)
+        missing = {str(order_id) for order_id in known.missing}
+        return b.OrdersKnown(orders=tuple(row for row in rows if row.order_id not in missing), as_of_ns=known.as_of_ns)
+
+    async def executions(self) -> b.ExecutionsKnown | b.NotYetKnown:
+        """Read the executions of the last seven trading days."""
+        page = await self._reads.trades()
+        self.view.heard_trades(page.value, asked_ns=page.asked_ns)
+        now_ns = self._clock.now_ns()
+        known = self.view.executions(now_ns)
+        if isinstance(known, NotYetKnown):
+            rows = tuple(venue.execution(row, heard_ns=page.heard_ns) for row in page.value.rows)
+            return b.NotYetKnown(why=known.reason, again_ns=known.ask_again_ns, executions=rows)
+        rows = tuple(venue.execution(row, heard_ns=page.heard_ns) for row in known.rows)
+        return b.ExecutionsKnown(executions=rows, as_of_ns=known.as_of_ns, days=7)
+
+    async def order(self, order_id: str) -> b.VenueOrder:
+        """Read one order's own page."""
+        page = await self._reads.status(int(order_id))
+        self.view.heard_status(page.value, asked_ns=page.asked_ns, heard_ns=page.heard_ns)
+        told = venue.order_page(page.value, seen_ns=page.asked_ns)
+        if told.order_id != order_id:
+            raise AnswerLost("GET /iserver/account/order/status/{orderId}", "it is the page of another order")
+        return told
+
+    async def positions(self) -> tuple[b.VenuePosition, ...]:
+        """Read positions, past the venue's cache."""
+        return tuple(venue.position(row) for row in await self._portfolio.positions_now(self.account))
+
+    async def cash(self) -> Mapping[str, Decimal]:
+        """Read cash by currency."""
+        rows = await self._portfolio.ledger(self.account)
+        return {name: row.cash for name, row in rows.items() if name != _BASE and row.cash is not None}
+
+    async def suppress(self, message_ids: Sequence[str]) -> None:
+        """Give the session the whole list of questions that need not be asked."""
+        if message_ids:
+            await self._reads.suppress(message_ids)
+        else:
+            await self._reads.reset_suppression()
+
+    async def reset_suppression(self) -> None:
+        """Have all questions asked again."""
+        await self._reads.reset_suppression()
+
+    # --- news ---------------------------------------------------------------------------------------------------
+
+    async def news(self) -> Sequence[b.BrokerNews]:
+        """Wait until there is something, and take all of it, oldest first."""
+        while not self._news:
+            self._filled = trio.Event()
+            await self._filled.wait()
+        found = tuple(self._news)
+        self._news.clear()
+        return found
+
+    def session_up(self) -> None:
+        """The session is whole."""
+        self._push(b.SessionNow(ts_ns=self._clock.now_ns(), up=True, layer=""))
+
+    def session_down(self, down: GoDown) -> None:
+        """It is not any more."""
+        now_ns = self._clock.now_ns()
+        self._push(b.SessionNow(ts_ns=now_ns, up=False, layer="session", reason=down.reason, expected=down.expected))
+
+    def on_frame(self, frame: frames.Said, at_ns: int) -> None:
+        """Take what concerns orders, executions and people."""
+        match frame:
+            case frames.Orders(rows=rows):
+                self.view.heard_stream(rows, heard_ns=at_ns)
+                for row in rows:
+                    if row.account is None or row.account == self.account:
+                        self._push(venue.order(row, seen_ns=at_ns, from_stream=True))
+            case frames.Trades(rows=executions):
+                for execution in self.view.heard_executions(executions):
+                    self._push(venue.execution(execution, heard_ns=at_ns))
+            case frames.Notification():
+                offer = None if frame.prompt is None else venue.prompt(frame.prompt)
+                self._notice("notification", frame.notice_id, frame.title, frame.text, at_ns, offer)
+            case frames.Bulletin():
+                self._notice("bulletin", frame.bulletin_id, "", frame.text, at_ns, None)
+            case frames.Trouble():
+                log.warning("stream_trouble", text=frame.text, topic=frame.topic, code=frame.code)
+            case _:
+                pass
+
+    def _notice(self, kind: str, notice_id: str, title: str, text: str, at_ns: int, offer: b.Prompted | None) -> None:
+        if notice_id:
+            name = f"{kind} {notice_id}"
+            if name in self._shown:
+                return
+            self._shown.append(name)
+        self._push(b.Notice(ts_ns=at_ns, kind=kind, title=title, text=text, notice_id=notice_id, prompt=offer))
+
+    def _push(self, one: b.BrokerNews) -> None:
+        if len(self._news) >= NEWS_MAX and not isinstance(one, b.SessionNow):
+            self._tell(StreamLost(problem=f"{NEWS_MAX} pieces of news wait to be read"))
+            return  # the lists will be read anew when the session is up again
+        self._news.append(one)
+        self._filled.set()

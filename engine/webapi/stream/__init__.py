@@ -1,0 +1,1 @@
+"""The websocket: frames, subscriptions and quotes as pure parts, and the socket that carries them."""

@@ -1,0 +1,207 @@
+"""Facts of the Web API into the values that actors know, and back. Pure; absent stays None."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from engine.domain import brokerage as b
+from engine.domain.ticket import OrderType
+from engine.webapi.facts.orders import (
+    Acknowledged,
+    CancelAnswer,
+    CancelInDoubt,
+    CancelTaken,
+    Execution,
+    InDoubt,
+    OrderRow,
+    OrderStatus,
+    PlacementRow,
+    Prompt,
+    Question,
+    RefusedRow,
+    side,
+)
+from engine.webapi.facts.portfolio import PortfolioPosition
+
+# How order types read back (protocol, section 4.5), without case, blanks and underscores.
+_TYPES: Final = {
+    "market": OrderType.MARKET,
+    "mkt": OrderType.MARKET,
+    "limit": OrderType.LIMIT,
+    "lmt": OrderType.LIMIT,
+    "stop": OrderType.STOP,
+    "stp": OrderType.STOP,
+    "stoplimit": OrderType.STOP_LIMIT,
+    "stplmt": OrderType.STOP_LIMIT,
+    "trail": OrderType.TRAIL,
+    "trailingstop": OrderType.TRAIL,
+    "trailllmt": OrderType.TRAIL_LIMIT,
+    "traillmt": OrderType.TRAIL_LIMIT,
+    "trailinglimit": OrderType.TRAIL_LIMIT,
+    "trailingstoplimit": OrderType.TRAIL_LIMIT,
+    "midprice": OrderType.MIDPRICE,
+    "moc": OrderType.MARKET_ON_CLOSE,
+    "marketonclose": OrderType.MARKET_ON_CLOSE,
+    "loc": OrderType.LIMIT_ON_CLOSE,
+    "limitonclose": OrderType.LIMIT_ON_CLOSE,
+}
+_ONE_PRICE_IS_STOP: Final = frozenset({OrderType.STOP, OrderType.TRAIL})
+
+
+def order_type(*words: str | None) -> str | None:
+    """Our word for an order type, from the first of the venue's words that can be read."""
+    for word in words:
+        if word:
+            found = _TYPES.get("".join(word.replace("_", " ").split()).lower())
+            if found is not None:
+                return found
+    return None
+
+
+def order(row: OrderRow, *, seen_ns: int, from_stream: bool) -> b.VenueOrder:
+    """An order row, or a delta of one: what it does not carry is None."""
+    kind = order_type(row.original_type, row.order_type)
+    limit, stop = row.price, row.stop_price
+    if kind in _ONE_PRICE_IS_STOP:
+        limit, stop = None, row.price if row.price is not None else row.stop_price
+    return b.VenueOrder(
+        order_id=str(row.order_id),
+        account=row.account,
+        coid=row.order_ref,
+        parent_id=None if row.parent_id is None else str(row.parent_id),
+        oca_group=row.oca_group,
+        conid=row.conid,
+        conidex=row.conidex,
+        side=None if row.side is None else side(row.side),
+        order_type=kind,
+        tif=row.tif,
+        status=row.status,
+        ccp_status=row.ccp_status,
+        total=row.total,
+        filled=row.filled,
+        remaining=row.remaining,
+        limit_price=limit,
+        stop_price=stop,
+        outside_rth=row.outside_rth,
+        average_price=row.average_price,
+        reason=row.reason,
+        seen_ns=seen_ns,
+        from_stream=from_stream,
+    )
+
+
+def order_page(page: OrderStatus, *, seen_ns: int) -> b.VenueOrder:
+    """An order's own page."""
+    return b.VenueOrder(
+        order_id=str(page.order_id),
+        account=page.account or None,
+        conid=page.conid,
+        conidex=page.conidex or None,
+        side=side(page.side),
+        order_type=order_type(page.order_type),
+        tif=page.tif or None,
+        status=page.status or None,
+        total=page.total,
+        filled=page.filled,
+        remaining=page.remaining,
+        limit_price=page.limit_price,
+        stop_price=page.stop_price,
+        outside_rth=page.outside_rth,
+        average_price=page.average_price,
+        seen_ns=seen_ns,
+    )
+
+
+def execution(row: Execution, *, heard_ns: int) -> b.VenueExecution:
+    """An execution; `heard_ns` where it does not tell its time."""
+    return b.VenueExecution(
+        execution_id=row.execution_id,
+        order_id="" if row.order_id is None else str(row.order_id),
+        account=row.account or None,
+        coid=row.order_ref,
+        conid=row.conid,
+        side=row.side,
+        size=row.size,
+        price=row.price,
+        ts_ns=row.moment_ns or heard_ns,
+        commission=row.commission,
+        liquidation=row.liquidation is True,
+    )
+
+
+def position(row: PortfolioPosition) -> b.VenuePosition:
+    """A position."""
+    return b.VenuePosition(
+        conid=row.conid,
+        quantity=row.quantity,
+        average_cost=row.average_cost,
+        currency=row.currency or None,
+    )
+
+
+def question(row: Question) -> b.Question:
+    """A question."""
+    return b.Question(reply_id=row.reply_id, message_ids=row.message_ids, texts=row.messages)
+
+
+def prompt(row: Prompt) -> b.Prompted:
+    """An offer."""
+    return b.Prompted(
+        order_id="" if row.order_id is None else str(row.order_id),
+        request_id=row.request_id,
+        text=row.text,
+        options=row.options,
+        message_id=row.message_id,
+    )
+
+
+def write_answer(rows: Iterable[PlacementRow]) -> b.WriteAnswer:
+    """The rows of an answer to an order write. One row that can't be read puts all it does not speak of in doubt."""
+    taken: list[b.LegTaken] = []
+    refused: list[b.LegRefused] = []
+    questions: list[b.Question] = []
+    doubts: list[str] = []
+    for row in rows:
+        match row:
+            case Acknowledged():
+                taken.append(
+                    b.LegTaken(
+                        order_id=str(row.order_id),
+                        status=row.status,
+                        coid=row.coid,
+                        parent_id=None if row.parent_id is None else str(row.parent_id),
+                        text=row.text,
+                    )
+                )
+            case RefusedRow():
+                parent = None if row.parent_id is None else str(row.parent_id)
+                refused.append(b.LegRefused(reason=row.reason, coid=row.coid, parent=parent))
+            case Question():
+                questions.append(question(row))
+            case Prompt():
+                return prompt(row)
+            case InDoubt():
+                doubts.append(row.reason)
+    if taken:
+        return b.Answered(taken=tuple(taken), refused=tuple(refused), questions=tuple(questions))
+    if questions:
+        if refused:
+            return b.Answered(refused=tuple(refused), questions=tuple(questions))
+        return b.Asked(questions=tuple(questions))
+    if refused and not doubts:
+        if len(refused) == 1 and refused[0].coid is None:
+            return b.AllRefused(reason=refused[0].reason)
+        return b.Answered(refused=tuple(refused))
+    return b.Unclear(reason="; ".join(doubts) or "the answer is empty")
+
+
+def cancel_answer(answer: CancelAnswer) -> b.CancelAnswer:
+    """The answer to a cancel."""
+    match answer:
+        case CancelTaken(at_once=at_once):
+            return b.CancelTaken(at_once=at_once)
+        case CancelInDoubt(reason=reason):
+            return b.Unclear(reason=reason)
+        case _:
+            return b.CancelTurnedDown(reason=answer.reason, unknown_order=answer.unknown, inactive=answer.inactive)
