@@ -24,5 +24,7 @@ def check(config: Path, overrides: tuple[str, ...]) -> int:
     for finding in findings:
         click.echo(str(finding))
     if not findings:
-        click.echo("nothing found: no look-ahead, no dependence on windows, no wall clock, no randomness, no order of sets")
+        click.echo(
+            "nothing found: no look-ahead, no dependence on windows, no wall clock, no randomness, no order of sets"
+        )
     return 1 if findings else 0

@@ -7,7 +7,7 @@ A chunk holds rows of one or more kinds. `row` numbers count in the merged order
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from attrs import define, field
@@ -19,6 +19,15 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
 _QUOTES, _TRADES, _BARS, _STATUS = Kind.QUOTES, Kind.TRADES, Kind.BARS, Kind.STATUS
+
+# What an instrument's price is taken from: two columns (of a quote), their times, and the chunk rows they stand at
+# (None where index and row agree). They are buffers, of which one element costs half of an array's.
+Said = tuple[memoryview, memoryview, memoryview, Ints | None]
+_PRICED: Final = (
+    (_QUOTES, ("bid", "ask", "ts_ns")),
+    (_TRADES, ("price", "price", "ts_ns")),
+    (_BARS, ("close", "close", "ts_ns")),
+)
 
 
 @define(eq=False, slots=True)
@@ -122,6 +131,8 @@ class Chunk:
     bars_before: Mapping[int, Bar] = field(factory=dict)
     status_before: Mapping[int, Status] = field(factory=dict)
     _times: list[int] | None = field(default=None, init=False)
+    # By conid what prices are looked up in: quotes, trades, bars; cut out once, None where there is nothing of a kind.
+    _said: dict[int, tuple[Said | None, Said | None, Said | None]] = field(factory=dict, init=False)
 
     @property
     def size(self) -> int:
@@ -146,20 +157,44 @@ class Chunk:
     def price(self, conid: int, row: int) -> tuple[float, int] | None:
         """The price in force just before a row and when it was said: the middle of the quote, or the last trade, or the
         last bar's close; None if there is none."""
-        columns = self.kinds.get(_QUOTES)
-        if columns is not None and (index := columns.last_before(conid, row)) >= 0:
-            mid: float = (columns.at_index("bid", index) + columns.at_index("ask", index)) * 0.5
-            if mid == mid:  # a side that is absent is NaN, and so is the middle
-                return mid, columns.at_index("ts_ns", index)
-        else:
+        quotes, trades, bars = self._said.get(conid) or self._cut(conid)
+        index = -1
+        if quotes is not None:
+            bids, asks, times, rows = quotes
+            index = (row if rows is None else int(rows.searchsorted(row))) - 1
+            if index >= 0:
+                mid: float = (bids[index] + asks[index]) * 0.5
+                if mid == mid:  # a side that is absent is NaN, and so is the middle
+                    return mid, times[index]
+        if index < 0 and self.quotes_before:
             quote = self.quotes_before.get(conid)
             if quote is not None and quote.mid == quote.mid:
                 return quote.mid, quote.ts_ns
-        trade = self.trade(conid, row)
-        if trade is not None and trade.price == trade.price:
-            return trade.price, trade.ts_ns
-        bar = self.bar(conid, row)
-        return None if bar is None or bar.close != bar.close else (bar.close, bar.ts_ns)
+        if trades is not None or self.trades_before:
+            trade = self.trades_before.get(conid)
+            before = None if trade is None else (trade.price, trade.ts_ns)
+            found = _newest(trades, row, before)
+            if found is not None:
+                return found
+        bar = self.bars_before.get(conid)
+        return _newest(bars, row, None if bar is None else (bar.close, bar.ts_ns))
+
+    def _cut(self, conid: int) -> tuple[Said | None, Said | None, Said | None]:
+        """Cut out what an instrument's rows say of its price."""
+        found: list[Said | None] = []
+        for kind, names in _PRICED:
+            columns = self.kinds.get(kind)
+            if columns is None or conid not in columns.conids:
+                found.append(None)
+                continue
+            mine = columns.of(conid)
+            rows = mine if columns.at is None else columns.at if mine is None else columns.at[mine]
+            parts = [columns[name] if mine is None else columns[name][mine] for name in names]
+            first, second, times = (memoryview(part) for part in parts)  # type: ignore[arg-type]  # arrays are buffers
+            found.append((first, second, times, rows))
+        quotes, trades, bars = found
+        self._said[conid] = quotes, trades, bars
+        return quotes, trades, bars
 
     def trade(self, conid: int, row: int) -> Trade | None:
         """The last trade before a row."""
@@ -181,6 +216,20 @@ class Chunk:
         if columns is not None and (index := columns.last_before(conid, row)) >= 0:
             return columns.event(index)  # type: ignore[return-value]  # status rows make status
         return self.status_before.get(conid)
+
+
+def _newest(said: Said | None, row: int, before: tuple[float, int] | None) -> tuple[float, int] | None:
+    """Price and time of the newest trade or bar before a row; None if there is none, or none that is a number.
+
+    Args:
+        before: What was newest before the chunk.
+    """
+    if said is not None:
+        prices, _, times, rows = said
+        index = (row if rows is None else int(rows.searchsorted(row))) - 1
+        if index >= 0:
+            before = prices[index], times[index]
+    return None if before is None or before[0] != before[0] else before
 
 
 def merge(parts: Mapping[Kind, Mapping[str, NDArray[Any]]], built: Mapping[str, NDArray[Any]] | None = None) -> Chunk:

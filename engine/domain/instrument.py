@@ -11,6 +11,8 @@ from attrs import field, frozen
 
 ONE: Final = Decimal(1)
 ZERO: Final = Decimal(0)
+# How many prices, levels and quantities an instrument remembers: a look-up costs a tenth of working one out.
+_REMEMBERED_MAX: Final = 100_000
 
 
 class SecType(StrEnum):
@@ -66,6 +68,7 @@ class Instrument:
     `price_ticks` is the tick table by price level, lowest level first; `size_increment` the step and least size of a
     quantity; `multiplier` the money of one unit at price 1; `calendar` a name of exchange_calendars, or "24/7";
     `outside_hours` the extended session as minutes (before the open, after the close), 0 where there is none.
+    `known_levels` and `known_units` are what `level` and `units` have answered before: read them, don't write them.
     """
 
     conid: int
@@ -80,6 +83,8 @@ class Instrument:
     outside_hours: tuple[int, int] = (0, 0)
     legs: tuple[Leg, ...] = ()
     _decimals: dict[int, Decimal] = field(factory=dict, init=False, eq=False, repr=False)
+    known_levels: dict[Decimal, float] = field(factory=dict, init=False, eq=False, repr=False)
+    known_units: dict[Decimal, float] = field(factory=dict, init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.price_ticks:
@@ -123,7 +128,7 @@ class Instrument:
             known = self._decimals.get(number)
             if known is None:
                 known = number * ticks[0].tick
-                if len(self._decimals) < 100_000:
+                if len(self._decimals) < _REMEMBERED_MAX:
                     self._decimals[number] = known
             return known
         exact = Decimal(repr(value))
@@ -138,3 +143,28 @@ class Instrument:
             return price % self.tick_at(price) == 0
         except InvalidOperation:  # so large that the tick is below its last digit
             return False
+
+    def level(self, price: Decimal) -> float | None:
+        """A ticket price as market data shows it; None if it lies off the tick table."""
+        known = self.known_levels.get(price)
+        if known is None:
+            if not self.on_tick(price):
+                return None
+            known = float(price)
+            if len(self.known_levels) < _REMEMBERED_MAX:
+                self.known_levels[price] = known
+        return known
+
+    def units(self, quantity: Decimal) -> float | None:
+        """A ticket's quantity as a float; None if it is no multiple of the size increment."""
+        known = self.known_units.get(quantity)
+        if known is None:
+            try:
+                if quantity % self.size_increment:
+                    return None
+            except InvalidOperation:  # so large that the increment is below its last digit
+                return None
+            known = float(quantity)
+            if len(self.known_units) < _REMEMBERED_MAX:
+                self.known_units[quantity] = known
+        return known

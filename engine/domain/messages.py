@@ -16,7 +16,7 @@ from engine.domain.order import Order
 from engine.domain.ticket import Change, OrderTicket
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, gc=False):
     """Place one order, or a group as a whole.
 
     In a bracket the first ticket is the entry and the rest name it as `parent`; in an OCA group all share `oca_group`.
@@ -25,7 +25,7 @@ class Place(Struct, frozen=True):
     tickets: tuple[OrderTicket, ...]
 
 
-class Modify(Struct, frozen=True):
+class Modify(Struct, frozen=True, gc=False):
     """Change fields of a working order; the order manager rebuilds the full ticket."""
 
     coid: str
@@ -33,7 +33,7 @@ class Modify(Struct, frozen=True):
     changes: Mapping[str, Change]
 
 
-class Cancel(Struct, frozen=True):
+class Cancel(Struct, frozen=True, gc=False):
     """Ask for an order's cancellation."""
 
     coid: str
@@ -43,7 +43,7 @@ class Cancel(Struct, frozen=True):
 Intent = Place | Modify | Cancel
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """Why the gate said no: a stable code, the limit, the value that broke it, and a sentence."""
 
     code: str
@@ -52,13 +52,13 @@ class Refusal(Struct, frozen=True):
     sentence: str
 
 
-class Approved(Struct, frozen=True):
+class Approved(Struct, frozen=True, gc=False):
     """An intent that passed every check. Made by the risk gate alone (a test holds this)."""
 
     intent: Intent
 
 
-class Denied(Struct, frozen=True):
+class Denied(Struct, frozen=True, gc=False):
     """An intent that the gate refused, whole."""
 
     intent: Intent
@@ -68,19 +68,19 @@ class Denied(Struct, frozen=True):
 Verdict = Approved | Denied
 
 
-class PlaceRequest(Struct, frozen=True):
+class PlaceRequest(Struct, frozen=True, gc=False):
     """Write these tickets to the venue, once."""
 
     tickets: tuple[OrderTicket, ...]
 
 
-class ModifyRequest(Struct, frozen=True):
+class ModifyRequest(Struct, frozen=True, gc=False):
     """Replace a working order by this full ticket."""
 
     ticket: OrderTicket
 
 
-class CancelRequest(Struct, frozen=True):
+class CancelRequest(Struct, frozen=True, gc=False):
     """Ask the venue to cancel."""
 
     coid: str
@@ -89,14 +89,14 @@ class CancelRequest(Struct, frozen=True):
 Request = PlaceRequest | ModifyRequest | CancelRequest
 
 
-class Update(Struct, frozen=True):
+class Update(Struct, frozen=True, gc=False):
     """An order after something became known about it. `event` is a `Filled` where money moved."""
 
     order: Order
     event: OrderEvent
 
 
-class PositionNow(Struct, frozen=True):
+class PositionNow(Struct, frozen=True, gc=False):
     """A position after a fill, as the portfolio has it: of one strategy, and of the account.
 
     `cost` is what the open quantity cost in all (signed like the quantity, fees apart), `realised` the profit closed so
@@ -113,7 +113,7 @@ class PositionNow(Struct, frozen=True):
     currency: str
 
 
-class TimerDue(Struct, frozen=True):
+class TimerDue(Struct, frozen=True, gc=False):
     """A timer or calendar event of one strategy has come."""
 
     strategy: str
@@ -122,7 +122,7 @@ class TimerDue(Struct, frozen=True):
     calendar: bool = False
 
 
-class SetTimer(Struct, frozen=True):
+class SetTimer(Struct, frozen=True, gc=False):
     """A strategy wants to be woken at `at_ns`; the same name set again replaces, save for calendar events."""
 
     strategy: str
@@ -131,7 +131,7 @@ class SetTimer(Struct, frozen=True):
     calendar: bool = False
 
 
-class DropTimer(Struct, frozen=True):
+class DropTimer(Struct, frozen=True, gc=False):
     """A strategy takes a timer back."""
 
     strategy: str
@@ -141,7 +141,7 @@ class DropTimer(Struct, frozen=True):
 TimerWish = SetTimer | DropTimer
 
 
-class BarWish(Struct, frozen=True):
+class BarWish(Struct, frozen=True, gc=False):
     """A strategy wants bars of `span_ns` of an instrument, built from `source`: "trades", "mid" or "bars"."""
 
     strategy: str

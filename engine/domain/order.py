@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -50,7 +50,7 @@ CLOSED: Final = frozenset({State.FILLED, State.CANCELLED, State.REFUSED, State.L
 _ZERO: Final = Decimal(0)
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, kw_only=True, gc=False):
     """One order as far as we know it.
 
     `ticket` is the full ticket in force; `wanted` the one a modification in flight asks for. `filled` and `paid`
@@ -218,40 +218,57 @@ def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = Non
 
     Raises: IllegalTransition, and changes nothing, if it can't be; ValueError for a `ModifyAsked` without `wanted`.
     """
-    kind = type(event)
-    state = NEXT.get((order.state, kind))
+    kind = event.__class__
+    state = _NEXT_AFTER[kind].get(order.state)
     if state is None:
         raise IllegalTransition(coid=order.ticket.coid, status=order.state, event=kind.__name__)
-    match event:
-        case Filled():
-            return _with_fill(order, event, state)
-        case Sent() | CancelAsked() | AnswerMissing():
-            return replace(order, state=state, updated_ns=event.ts_ns)
-        case Accepted(venue_id=venue_id) | Pending(venue_id=venue_id):
-            known = venue_id or order.venue_id
-            return replace(order, state=_unanswered(order, state), venue_id=known, updated_ns=event.ts_ns)
-        case Cancelled(reason=reason):
-            return _ended(order, state, event.ts_ns, reason=reason)
-        case Refused(code=code, reason=reason):
-            # Whatever is said first, the fill or the no: what has filled was no refused order.
-            return _ended(order, _CANCELLED if order.filled else state, event.ts_ns, code=code, reason=reason)
-        case ProvedAbsent():
-            return _ended(order, state, event.ts_ns)
-        case ModifyAsked():
-            if wanted is None:
-                raise ValueError(f"order {order.ticket.coid}: a modification needs the full ticket that is wanted")
-            return replace(order, state=state, wanted=wanted, updated_ns=event.ts_ns)
-        case Modified():
-            return _with_ticket(order, order.wanted or order.ticket, event.ts_ns, state)
-        case ModifyRefused(code=code, reason=reason):
-            kept = _with_ticket(order, order.ticket, event.ts_ns, state)
-            return kept if order.state in CLOSED else replace(kept, code=code, reason=reason)
-        case CancelRefused(code=code, reason=reason):
-            if order.state in CLOSED:  # how it ended stays said
-                return replace(order, state=state, updated_ns=event.ts_ns)
-            return replace(order, state=_unanswered(order, state), code=code, reason=reason, updated_ns=event.ts_ns)
-        case _:
-            assert_never(event)
+    if kind is ModifyAsked:
+        if wanted is None:
+            raise ValueError(f"order {order.ticket.coid}: a modification needs the full ticket that is wanted")
+        return replace(order, state=state, wanted=wanted, updated_ns=event.ts_ns)
+    return _WHAT[kind](order, event, state)
+
+
+# --- what an event leaves in an order, its state found already ------------------------------------------------------
+
+
+def _noted(order: Order, event: Sent | CancelAsked | AnswerMissing, state: State) -> Order:
+    return replace(order, state=state, updated_ns=event.ts_ns)
+
+
+def _taken(order: Order, event: Accepted | Pending, state: State) -> Order:
+    if order.wanted is not None:
+        state = _unanswered(order, state)
+    return replace(order, state=state, venue_id=event.venue_id or order.venue_id, updated_ns=event.ts_ns)
+
+
+def _cancelled(order: Order, event: Cancelled, state: State) -> Order:
+    return _ended(order, state, event.ts_ns, reason=event.reason)
+
+
+def _refused(order: Order, event: Refused, state: State) -> Order:
+    # Whatever is said first, the fill or the no: what has filled was no refused order.
+    return _ended(order, _CANCELLED if order.filled else state, event.ts_ns, code=event.code, reason=event.reason)
+
+
+def _absent(order: Order, event: ProvedAbsent, state: State) -> Order:
+    return _ended(order, state, event.ts_ns)
+
+
+def _modified(order: Order, event: Modified, state: State) -> Order:
+    return _with_ticket(order, order.wanted or order.ticket, event.ts_ns, state)
+
+
+def _not_modified(order: Order, event: ModifyRefused, state: State) -> Order:
+    kept = _with_ticket(order, order.ticket, event.ts_ns, state)
+    return kept if order.state in CLOSED else replace(kept, code=event.code, reason=event.reason)
+
+
+def _not_cancelled(order: Order, event: CancelRefused, state: State) -> Order:
+    if order.state in CLOSED:  # how it ended stays said
+        return replace(order, state=state, updated_ns=event.ts_ns)
+    state = _unanswered(order, state)
+    return replace(order, state=state, code=event.code, reason=event.reason, updated_ns=event.ts_ns)
 
 
 def _unanswered(order: Order, state: State) -> State:
@@ -284,7 +301,8 @@ def _with_ticket(order: Order, ticket: OrderTicket, ts_ns: int, state: State) ->
 def _with_fill(order: Order, fill: Filled, state: State) -> Order:
     if fill.exec_id in order.fills:
         return order  # said again after a reconnect
-    filled = order.filled + fill.quantity
+    first = not order.fills
+    filled = fill.quantity if first else order.filled + fill.quantity
     wanted = order.wanted
     due = order.ticket.quantity
     if wanted is not None and wanted.quantity > due:
@@ -296,12 +314,34 @@ def _with_fill(order: Order, fill: Filled, state: State) -> Order:
             filled = due  # one object less for each order of a long run
     else:
         state = _unanswered(order, state)
+    paid = fill.quantity * fill.price
     return replace(
         order,
         state=state,
         wanted=wanted,
         filled=filled,
-        paid=order.paid + fill.quantity * fill.price,
+        paid=paid if first else order.paid + paid,
         fills=(*order.fills, fill.exec_id),
         updated_ns=fill.ts_ns,
     )
+
+
+# What each event leaves. By class and not by `match`: a pattern of a struct costs 0.1 us, and an answer passes many.
+_WHAT: Final[Mapping[type[OrderEvent], Callable[[Order, Any, State], Order]]] = {
+    Sent: _noted,
+    CancelAsked: _noted,
+    AnswerMissing: _noted,
+    Accepted: _taken,
+    Pending: _taken,
+    Cancelled: _cancelled,
+    Refused: _refused,
+    ProvedAbsent: _absent,
+    Modified: _modified,
+    ModifyRefused: _not_modified,
+    CancelRefused: _not_cancelled,
+    Filled: _with_fill,
+}
+# The table once more, by event: one look-up without a tuple for each answer.
+_NEXT_AFTER: Final[Mapping[type[OrderEvent], Mapping[State, State]]] = {
+    kind: {state: after for (state, event), after in NEXT.items() if event is kind} for kind in (*_WHAT, ModifyAsked)
+}

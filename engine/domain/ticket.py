@@ -90,7 +90,7 @@ def _bound(value: object) -> str:
     return f" and within reason, not {value!r}" if absurd else f", not {value!r}"
 
 
-class OrderTicket(msgspec.Struct, frozen=True, kw_only=True):
+class OrderTicket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order as we mean it. Prices in quote currency per unit; None where the type has no such price.
 
     `coid` is our client order id, unique for ever. `stop_price` is the trigger of a stop and the first stop of a

@@ -8,7 +8,7 @@ Codes are stable. Unknown means no: a check that lacks its input refuses. `docs/
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from engine.domain.instrument import SecType
@@ -20,7 +20,7 @@ from engine.risk.limits import LEVELS, Bounds
 
 Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
 _ZERO: Final = Decimal(0)
-_BLUR: Final = 1e-9  # of a price: well above what float arithmetic loses
+BLUR: Final = 1e-9  # of a price: well above what float arithmetic loses
 _MAY_BE_NEGATIVE: Final = frozenset({SecType.FUTURE, SecType.FUTURE_OPTION, SecType.COMBO})
 _AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
@@ -56,24 +56,18 @@ def tick_and_lot(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     if not bounds.tick_and_lot:
         return None
     instrument = exposure.instrument
-    only = exposure.only_tick
     for price in (ticket.limit_price, ticket.stop_price):
-        if price is not None and not _on_tick(price, only or instrument.tick_at(price)):
+        if price is None:
+            continue
+        if instrument.level(price) is None:
             tick = instrument.tick_at(price)
             return Refusal("TICK", str(tick), str(price), f"{price} is no multiple of the tick {tick}")
-        if price is not None and price <= _ZERO and instrument.sec_type not in _MAY_BE_NEGATIVE:
+        if price <= _ZERO and instrument.sec_type not in _MAY_BE_NEGATIVE:
             return Refusal("TICK", "a price above 0", str(price), f"{instrument.symbol} has no price of {price}")
-    lot = instrument.size_increment
-    if ticket.quantity % lot:
+    if instrument.units(ticket.quantity) is None:
+        lot = instrument.size_increment
         return Refusal("LOT", str(lot), str(ticket.quantity), f"{ticket.quantity} is no multiple of the lot {lot}")
     return None
-
-
-def _on_tick(price: Decimal, tick: Decimal) -> bool:
-    try:
-        return not price % tick
-    except InvalidOperation:  # so large that the tick is below its last digit
-        return False
 
 
 def session_hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
@@ -143,7 +137,7 @@ def price_collar(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     size = abs(price)
     room = size * bounds.collar
     worse_by = float(limit) - price if ticket.side is _BUY else price - float(limit)
-    if worse_by <= room - size * _BLUR:
+    if worse_by <= room - size * BLUR:
         return None
     fair = Decimal(repr(price)) if stop is None else stop  # too close for a float to say
     if (limit - fair) * ticket.side.sign <= abs(fair) * bounds.collar_exact:

@@ -15,6 +15,7 @@ from attrs import define, field
 from msgspec import Struct
 
 from engine.domain.instrument import Instrument
+from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.order import Order
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Side
@@ -68,8 +69,7 @@ class Tally:
         return len(sent)
 
 
-@define(eq=False)
-class Reserved:
+class Reserved(Struct, eq=False):
     """An open order as it counts: `counted` units on its side, or within its bracket.
 
     `wanted` is the ticket of a modification that has no answer yet; one that we have asked to cancel is `cancelling`.
@@ -149,12 +149,29 @@ class Exposure:
     brackets: dict[str, Bracket] = field(factory=dict)
     lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
     unit_value: float = field(init=False)  # base currency per unit at price 1
-    only_tick: Decimal | None = field(init=False)
+    # What the short way (`clear`) asks for, worked out once.
+    plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
+    account_max: Decimal | None = field(init=False)  # the tightest position limit on the account's units
+    opens_ns: int = field(init=False)  # the session asked about last, or all of time, after the warm-up
+    closes_ns: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.unit_value = nan if self.rate is None else float(self.instrument.multiplier * self.rate)
-        ticks = self.instrument.price_ticks
-        self.only_tick = ticks[0].tick if len(ticks) == 1 else None
+        bounds, sessions = self.bounds, self.sessions
+        always = not bounds.session_hours or (sessions is not None and sessions.always)
+        self.plain = not (bounds.restricted or self.legs) and (always or sessions is not None)
+        self.opens_ns, self.closes_ns = (self.warm_up_until_ns, END_OF_TIME_NS) if always else (0, 0)
+        account, _, instrument = bounds.position_max
+        self.account_max = min((most for most in (account, instrument) if most is not None), default=None)
+
+    def in_session(self, now_ns: int) -> bool:
+        """Say whether a time after the warm-up lies in a regular session, and remember that session."""
+        session = None if self.sessions is None else self.sessions.session_at(now_ns)
+        if session is None or now_ns < self.warm_up_until_ns:
+            return False
+        self.opens_ns = max(session[0], self.warm_up_until_ns)
+        self.closes_ns = session[1]
+        return True
 
     def earlier(self, ticket: OrderTicket, now_ns: int) -> str | None:
         """The coid of an identical order that is open, unless we have asked to cancel it, or was sent lately."""
@@ -186,9 +203,8 @@ class Exposure:
         else:
             account.sells += more
             strategy.sells += more
-        if self.legs:
-            for ratio, leg in self.legs:
-                leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
+        for ratio, leg in self.legs:
+            leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
 
     def more(self, ticket: OrderTicket) -> Decimal:
         """By how many units a new or modified ticket lifts the worst case on its side; zero or less: by none."""

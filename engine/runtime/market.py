@@ -24,7 +24,7 @@ from engine.errors import StrategyError
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
 
-_NARROWEST: Final = 256
+_NARROWEST: Final = 64
 LOOP_LIMIT: Final = 2_000  # laps at one moment: more is a strategy that answers its own orders for ever
 
 
@@ -210,10 +210,10 @@ class Market:
         self._row = taken
         self._still = 0  # many rows of one moment are no loop
         lap.now_ns = self.last_ns = self._times[taken - 1]
-        if taken == lap.stop:
-            self._width = min(self._window, 2 * self._width)
-        else:
-            self._width = max(_NARROWEST, min(self._window, 2 * (taken - lap.start)))
+        width = 2 * self._width if taken == lap.stop else 2 * (taken - lap.start)
+        if width < _NARROWEST:
+            width = _NARROWEST
+        self._width = width if width < self._window else self._window
         if taken > self._venue_row:
             self._venue_row = taken
 
@@ -259,8 +259,9 @@ class Market:
 
     def _offer(self, lap: Lap, row: int, due_ns: int) -> bool:
         """Put the rows up to the horizon into the lap; False if the very next row brings news first."""
-        assert self._chunk is not None
-        lap.chunk = self._chunk
+        chunk = self._chunk
+        assert chunk is not None
+        lap.chunk = chunk
         stop = row + (self._width if self._widths is None else self._widths())
         if stop > self._size:
             stop = self._size

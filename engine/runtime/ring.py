@@ -86,8 +86,8 @@ class Ring:
             host.wake(lap.timers, lap.now_ns)
             lap.timers = []
         if lap.stop > lap.start and not wants:
-            taken = lap.taken = host.run(lap.chunk, lap.start, lap.stop)
-            lap.now_ns = lap.chunk.times[taken - 1]
+            lap.taken = host.run(lap.chunk, lap.start, lap.stop)
+            lap.now_ns = host.reached_ns
         if wants:
             self.sort_wants(lap)
 
@@ -95,10 +95,10 @@ class Ring:
         """Put what the strategies want into the lap: orders for risk, timers for the market."""
         wants = self.host.wants
         for want in wants:
-            if isinstance(want, SetTimer | DropTimer):
+            if want.__class__ is SetTimer or want.__class__ is DropTimer:
                 lap.wishes.append(want)
             else:
-                lap.intents.append(want)
+                lap.intents.append(want)  # type: ignore[arg-type]  # neither of the two classes above has a subclass
         wants.clear()
 
     def judge(self, lap: Lap) -> None:
@@ -112,7 +112,9 @@ class Ring:
             view = self.host.view
             now_ns = lap.now_ns
             judge = gate.judge
-            lap.verdicts = [judge(intent, view, now_ns) for intent in lap.intents]
+            verdicts = lap.verdicts
+            for intent in lap.intents:
+                verdicts.append(judge(intent, view, now_ns))
             lap.intents = []
 
     def act(self, lap: Lap) -> None:

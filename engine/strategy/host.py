@@ -31,8 +31,9 @@ class StrategyHost:
     def __init__(self) -> None:
         self.wants: list[Intent | TimerWish] = []
         self.seats: dict[str, Seat] = {}
-        self._now_ns = 0
+        self.reached_ns = 0  # time of the last event handled
         self._chunk = Chunk(ts_ns=np.empty(0, np.int64), kinds={})
+        self._times: list[int] = []
         self._planned = False
         self._plan: Plan | None = None
         self._in_window = False
@@ -46,8 +47,8 @@ class StrategyHost:
     def now_ns(self) -> int:
         """Time of the event in hand."""
         if not self._in_window:
-            return self._now_ns
-        return self._chunk.times[self._row_in_hand()]
+            return self.reached_ns
+        return self._times[self._row_in_hand()]
 
     def view(self) -> ChunkView:
         """The market up to and with the event in hand."""
@@ -77,7 +78,7 @@ class StrategyHost:
 
     def start(self, now_ns: int) -> list[BarWish]:
         """Call every `on_start`; return the bars that are wanted."""
-        self._now_ns = now_ns
+        self.reached_ns = now_ns
         wishes: list[BarWish] = []
         for seat in self.seats.values():
             self._guarded(seat, seat.strategy.on_start)
@@ -89,7 +90,7 @@ class StrategyHost:
     @property
     def listening(self) -> bool:
         """True if any strategy has a handler that news of an order could wake."""
-        return any(seat.on_order is not None or seat.on_fill is not None for seat in self.seats.values())
+        return any(seat.listens for seat in self.seats.values())
 
     def deaf(self, heard: Mapping[str, int]) -> dict[str, str]:
         """The strategies that handle market data, but none of the kinds there was, with a sentence.
@@ -107,7 +108,7 @@ class StrategyHost:
 
     def stop(self, now_ns: int) -> None:
         """Call every `on_stop`."""
-        self._now_ns = now_ns
+        self.reached_ns = now_ns
         for seat in self.seats.values():
             if seat.off is None:
                 self._guarded(seat, seat.strategy.on_stop)
@@ -116,37 +117,45 @@ class StrategyHost:
 
     def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow], now_ns: int) -> None:
         """Apply all updates of one moment, then call the handlers they are for."""
-        self._now_ns = now_ns
+        self.reached_ns = now_ns
         seats = self.seats
         for position in positions:
             for seat in seats.values():
                 seat.ctx.hear_position(position)
+        listened = False
         for update in updates:
             order = update.order
             ticket = order.ticket
-            open_orders = seats[ticket.strategy].ctx.open_orders
+            seat = seats[ticket.strategy]
+            listened = listened or seat.listens
             if order.state in CLOSED:
-                open_orders.pop(ticket.coid, None)
+                seat.ctx.open_orders.pop(ticket.coid, None)
             else:
-                open_orders[ticket.coid] = order
+                seat.ctx.open_orders[ticket.coid] = order
+        if listened:
+            self._tell(updates)
+
+    def _tell(self, updates: Sequence[Update]) -> None:
+        """Call the handlers that updates are for."""
+        wants = self.wants
         for update in updates:
             order = update.order
-            seat = seats[order.ticket.strategy]
-            if seat.off is not None:
+            seat = self.seats[order.ticket.strategy]
+            if not seat.listens or seat.off is not None:
                 continue
-            mark = len(self.wants)
+            mark = len(wants)
             try:
                 if seat.on_fill is not None and update.event.__class__ is Filled:
                     seat.on_fill(update.event)
                 if seat.on_order is not None:
-                    mark = len(self.wants)
+                    mark = len(wants)
                     seat.on_order(order)
             except RAISED as error:
                 self._switch_off(seat, error, mark)
 
     def wake(self, timers: Sequence[TimerDue], now_ns: int) -> None:
         """Call the handlers of all timers due at one moment."""
-        self._now_ns = now_ns
+        self.reached_ns = now_ns
         for timer in timers:
             seat = self.seats[timer.strategy]
             if seat.off is None:
@@ -163,34 +172,36 @@ class StrategyHost:
         if chunk is not self._chunk or not self._planned:
             self._open(chunk, start)
         self._row = start
-        held: list[Intent | TimerWish] = []
-        if self._columnar:
-            stop = self._run_columns(chunk, start, stop)
-            held.extend(self.wants)
-            self.wants.clear()
-        plan = self._plan
-        taken = stop
-        if plan is not None:
-            to = stop if plan.rows is None else int(np.searchsorted(plan.rows, stop))
-            count = to - plan.done()
-            if count:
-                taken = self._hand_out(plan, count, stop)
-        if self._columnar:
-            if taken < stop:
-                for seat in self._columnar:
-                    self._cut_columns(seat, chunk, start, taken, held)
-            if held:
-                self.wants[:0] = held
-                places = {name: place for place, name in enumerate(self.seats)}
-                self.wants.sort(key=lambda want: places[owner(want)])
+        taken = self._run_all(chunk, start, stop) if self._columnar else self._hand_out(stop)
         self._row = taken
         if taken:
-            self._now_ns = chunk.times[taken - 1]
+            self.reached_ns = self._times[taken - 1]
         return taken
 
-    def _hand_out(self, plan: Plan, count: int, stop: int) -> int:
+    def _run_all(self, chunk: Chunk, start: int, stop: int) -> int:
+        """Whole-window handlers first, the others as far as those came, and what both want in config order."""
+        stop = self._run_columns(chunk, start, stop)
+        held = self.wants[:]
+        self.wants.clear()
+        taken = self._hand_out(stop)
+        if taken < stop:
+            for seat in self._columnar:
+                self._cut_columns(seat, chunk, start, taken, held)
+        if held:
+            self.wants[:0] = held
+            places = {name: place for place, name in enumerate(self.seats)}
+            self.wants.sort(key=lambda want: places[owner(want)])
+        return taken
+
+    def _hand_out(self, stop: int) -> int:
+        """Give the events before row `stop` to their handlers; return the row after the last one given."""
+        plan = self._plan
+        if plan is None:
+            return stop
         wants = self.wants
         before = len(wants)
+        rows = plan.rows
+        count = stop - self._row if rows is None else int(np.searchsorted(rows, stop)) - plan.done()
         self._in_window = True
         try:
             if plan.single is not None:
@@ -246,7 +257,7 @@ class StrategyHost:
                     what = f"on_window raised {type(error).__name__}: {error}{where(error)}"
                     raise StrategyError(what, place=f"strategy {seat.name}") from error
                 self._in_window = False
-                self._now_ns = chunk.times[start]
+                self.reached_ns = self._times[start]
                 self._switch_off(seat, error, len(self.wants))
                 end = start + 1
             finally:
@@ -272,6 +283,7 @@ class StrategyHost:
     def _open(self, chunk: Chunk, start: int) -> None:
         """Make the plan for a chunk (or for its rest from `start`, after a strategy was switched off)."""
         self._chunk = chunk
+        self._times = chunk.times
         self._planned = True
         self._plan = plan_of(chunk, start, tuple(self.seats.values()))
 

@@ -49,6 +49,8 @@ class Seat:
     on_order: Handler | None = None
     on_fill: Handler | None = None
 
+    listens: bool = False  # news of an order wakes it
+
     @classmethod
     def of(cls, name: str, strategy: Strategy[Any], ctx: Context) -> Seat:
         """Seat a strategy, looking once which handlers it has."""
@@ -59,6 +61,7 @@ class Seat:
                 seat.handlers[kind] = handler
         seat.on_order = overridden(strategy, "on_order")
         seat.on_fill = overridden(strategy, "on_fill")
+        seat.listens = seat.on_order is not None or seat.on_fill is not None
         if overridden(strategy, "on_window") is not None:
             seat.columnar = ColumnarSeat(strategy, ctx, seat.conids)
         return seat

@@ -31,7 +31,7 @@ def make_order(ticket: OrderTicket, book: Book, number: int) -> WorkingOrder:
     kind = ticket.order_type
     # `is` first: the hash of an enum member costs more than everything else here.
     act = LIMIT if kind is _LMT else MARKET if kind is _MKT else _ACTS[kind]
-    order = WorkingOrder(ticket, book, number, act)
+    order = WorkingOrder(ticket, book, number, act, float(ticket.quantity))
     if ticket.tif is _IOC:
         order.ioc = True
     if ticket.limit_price is not None:

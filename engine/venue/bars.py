@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.venue.book import Book
 
 _NAN = float("nan")
+_AT_OPEN = BarPrice.OPEN
 _STOPS = (STOP, TRAIL)
 
 
@@ -151,6 +152,8 @@ def on_bar(book: Book, index: int, row: int, now_ns: int) -> None:
     floor = book.floor
     floor.row = row + 1
     floor.granted.clear()
+    if _one_at_open(book, turn, now_ns):
+        return
     orders = sorted((*book.others, *book.buys, *book.sells), key=lambda order: order.seq)
     for order in orders:
         if order.taking or order.act is TRAIL:
@@ -182,6 +185,29 @@ def on_bar(book: Book, index: int, row: int, now_ns: int) -> None:
             order.extreme = _extreme(order, turn)
             order.folded = row + 1
     floor.granted.clear()
+
+
+def _one_at_open(book: Book, turn: _Turn, now_ns: int) -> bool:
+    """The plainest case by itself: one market order that stands alone, was there when the bar began, and gets its open.
+
+    Returns: False, with nothing done, if it is any other.
+    """
+    if len(book.others) != 1 or book.buys or book.sells:
+        return False
+    order = book.others[0]
+    if (
+        order.act is not MARKET
+        or order.stand is not WORKING
+        or order.ioc
+        or book.rule.bar is not _AT_OPEN
+        or order.live_ns > turn.begins_ns
+        or order.bracket is not None
+        or order.entry_of is not None
+    ):
+        return False
+    _execute(book, order, turn, turn.bar.open, now_ns, "at_open")
+    order.taking = False
+    return True
 
 
 def _granted(book: Book) -> list[WorkingOrder]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cached_property
 from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
@@ -25,8 +24,18 @@ HAIR: Final = 0.001
 # Bars of a day mostly end at midnight, hours after the session whose prices they hold.
 LONG_BAR_NS: Final = 6 * 60 * NS_PER_MINUTE
 LONG_BAR_GRACE_NS: Final = 12 * 60 * NS_PER_MINUTE
-_LEVELS_MAX: Final = 100_000
 _NO_TIMES: Final = np.empty(0, np.int64)
+
+
+class _Cut:
+    """As `cached_property`, which by using `__dict__` would make every attribute of a book four times as slow."""
+
+    def __get__(self, book: Book, _owner: type[Book]) -> Tape:
+        tape = tape_of(book._chunk, book.conid)
+        if book.split_ns:
+            tape = since(tape, book._chunk.ts_ns, book.split_ns)
+        book._cut = book.tape = tape
+        return tape
 
 
 class Book:
@@ -48,6 +57,8 @@ class Book:
         self.rule = floor.rule
         self.hair = float(min(step.tick for step in instrument.price_ticks)) * HAIR
         self.increment = instrument.size_increment
+        # Whether the short way (`plain`) may be taken here.
+        self.plain = sessions.always and not instrument.legs
         self.increment_f = float(instrument.size_increment)
         self.buys: list[WorkingOrder] = []
         self.sells: list[WorkingOrder] = []
@@ -58,13 +69,13 @@ class Book:
         self._chunk = Chunk(ts_ns=_NO_TIMES, kinds={})
         self._hit = -1
         self._clean = 0
-        self._levels: dict[Decimal, float] = {}
+        self._cut: Tape | None = None  # `tape` once it is there
 
     # Data
 
     def begin(self, chunk: Chunk) -> None:
         """Go over to a new chunk: nothing of the old one is looked at again."""
-        tape = self.__dict__.get("tape")
+        tape = self._cut
         if tape is None and self.taken_index != -2:
             tape = self.tape  # nobody looked at the chunk; the quote that we took from may have gone with it
         if tape is not None:
@@ -74,21 +85,21 @@ class Book:
                 order.folded = 0
             # What we took of the quote in force stays taken; it is now the quote before the chunk.
             self.taken_index = -1 if self.taken_index == tape.quote_index(end) else -2
+            self._cut = None
             del self.tape
         self._chunk = chunk
         self.changed()
 
-    @cached_property
-    def tape(self) -> Tape:
-        """This instrument's part of the chunk, cut out when it is first needed."""
-        tape = tape_of(self._chunk, self.conid)
-        return tape if not self.split_ns else since(tape, self._chunk.ts_ns, self.split_ns)
+    # This instrument's part of the chunk, cut out when it is first needed.
+    tape = _Cut()
 
     def forget(self, split_ns: int) -> None:
         """Prices and sizes from before a split are in units that are no more: nothing is known until the next row."""
         self.split_ns = split_ns
         self.taken_index = -2
-        self.__dict__.pop("tape", None)
+        if self._cut is not None:
+            self._cut = None
+            del self.tape
         self.changed()
         for combo in self.watchers:
             combo.changed()
@@ -102,39 +113,28 @@ class Book:
 
     def put(self, order: WorkingOrder) -> None:
         """Let an order stand on the book, behind those of its price."""
-        self.changed()
+        self._hit = -1
+        self._clean = 0
         if order.act is not LIMIT or order.ioc:
             self.others.append(order)
             return
+        side = self.buys if order.buy else self.sells
+        at = len(side)
         if order.buy:
-            side = self.buys
-            at = len(side)
             while at and side[at - 1].hi < order.hi:
                 at -= 1
         else:
-            side = self.sells
-            at = len(side)
             while at and side[at - 1].lo > order.lo:
                 at -= 1
         side.insert(at, order)
 
     def drop(self, order: WorkingOrder) -> None:
         """Take an order off; nothing happens if it does not stand here."""
-        self.changed()
+        self._hit = -1
+        self._clean = 0
         side = self.others if order.act is not LIMIT or order.ioc else self.buys if order.buy else self.sells
         if order in side:
             side.remove(order)
-
-    def level(self, price: Decimal) -> float | None:
-        """A ticket price as market data shows it; None if it is off the tick table."""
-        known = self._levels.get(price)
-        if known is None:
-            if not self.instrument.on_tick(price):
-                return None
-            known = float(price)
-            if len(self._levels) < _LEVELS_MAX:
-                self._levels[price] = known
-        return known
 
     def set_limit(self, order: WorkingOrder, limit: Decimal) -> None:
         """Give an order its limit price."""

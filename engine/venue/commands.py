@@ -80,17 +80,16 @@ def refuse_group(tickets: Sequence[OrderTicket], noes: Mapping[str, tuple[str, s
 def against_ticket(ticket: OrderTicket, book: Book) -> No:
     """Check one ticket against its instrument: quantity step, price ticks, and what its type and time can do."""
     instrument = book.instrument
-    increment = book.increment
-    if ticket.quantity % increment:
-        return "size_increment", f"the quantity {ticket.quantity} is not a multiple of {increment}"
-    if ticket.limit_price is not None and book.level(ticket.limit_price) is None:
+    if instrument.units(ticket.quantity) is None:
+        return "size_increment", f"the quantity {ticket.quantity} is not a multiple of {book.increment}"
+    if ticket.limit_price is not None and instrument.level(ticket.limit_price) is None:
         return "price_tick", f"the limit price {ticket.limit_price} is not on a tick of {instrument.symbol}"
     kind = ticket.order_type
     if kind is _LMT or kind is _MKT:
         if ticket.tif is _OPG and book.sessions.always:
             return "no_session", f"{instrument.symbol} trades round the clock: it has no open auction"
         return None
-    if ticket.stop_price is not None and book.level(ticket.stop_price) is None:
+    if ticket.stop_price is not None and instrument.level(ticket.stop_price) is None:
         return "price_tick", f"the stop price {ticket.stop_price} is not on a tick of {instrument.symbol}"
     if instrument.sec_type is SecType.COMBO:
         return "order_type", f"a combo takes MKT and LMT orders, not {kind}"

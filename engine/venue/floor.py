@@ -133,12 +133,16 @@ class Floor:
         coid = order.ticket.coid
         del self.orders[coid]
         if order.filled:
-            self.filled[coid] = order
-            if len(self.filled) > _FILLED_MAX:
-                del self.filled[next(iter(self.filled))]
+            self.keep_filled(order)
         self.ended[coid] = how
         if order.ticket.oca_group is not None:
             groups.leave(self, order)
+
+    def keep_filled(self, order: WorkingOrder) -> None:
+        """Remember an order that is over and has traded: a bracket's child may still name it."""
+        self.filled[order.ticket.coid] = order
+        if len(self.filled) > _FILLED_MAX:
+            del self.filled[next(iter(self.filled))]
 
     def ambiguous(self) -> None:
         """A bar could be read in two ways; the worse one was taken."""

@@ -25,14 +25,14 @@ def scan(book: Book, start: int, stop: int) -> int:
         share = 0.0 if book.rule.whole else book.floor.quote_share
         if buys:
             level, index = buys[0].hi, first
-            while (index := first_at_most(quotes.ask, level, index, last)) < last:
+            while (index := quotes.first_ask_at_most(level, index, last)) < last:
                 if not share or not _too_small(book, quotes.ask_size.item(index) * share):
                     best, last = quotes.row(index), index
                     break
                 index += 1
         if sells:
             level, index = sells[0].lo, first
-            while (index := first_at_least(quotes.bid, level, index, last)) < last:
+            while (index := quotes.first_bid_at_least(level, index, last)) < last:
                 if not share or not _too_small(book, quotes.bid_size.item(index) * share):
                     best = quotes.row(index)
                     break

@@ -23,7 +23,7 @@ from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Tif
 from engine.errors import ConfigError
 from engine.settings import VenueSettings
-from engine.venue import auctions, combos, commands, ending, groups, hours, splitting
+from engine.venue import auctions, combos, commands, ending, groups, hours, plain, splitting
 from engine.venue.arrivals import make_order, set_stop
 from engine.venue.book import Book
 from engine.venue.fees import FeeLedger, FeeSchedule
@@ -138,26 +138,40 @@ class SimVenue:
             due = self._queue[0][0]
         elif self._heap:
             due = self._heap[0][0]
+        if self._alarms:
+            due = min(due, self._next_alarm_ns())
+        if self._reports:
+            due = min(due, self._reports[0].ts_ns)
+        return due
+
+    def _next_alarm_ns(self) -> int:
         alarms = self._alarms
         while alarms:
             at, _, order = alarms[0]
             if order.alarm_ns == at and order.stand is not DONE:
-                due = min(due, at)
-                break
+                return at
             heappop(alarms)
-        if self._reports:
-            due = min(due, self._reports[0].ts_ns)
-        return due
+        return END_OF_TIME_NS
 
     def take_due(self, now_ns: int, row: int) -> list[Answer]:
         """Do all that is due by `now_ns`, in order, against the book that rows before `row` show.
 
         Returns: What reaches us by then.
         """
-        floor = self._floor
-        floor.row = self._row = row
+        self._floor.row = self._row = row
+        queue = self._queue
+        while queue and queue[0][0] <= now_ns and not self._alarms:  # mostly there is nothing else
+            at, _, request = queue.popleft()
+            self._arrive(request, at, row)
+        if queue or self._heap or self._alarms:
+            self._take_in_turn(now_ns, row)
+        return self._heard(now_ns)
+
+    def _take_in_turn(self, now_ns: int, row: int) -> None:
+        """Commands and session events, whichever comes first."""
+        queue = self._queue
         while True:
-            coming = self._queue if self._first_in_first_out else self._heap
+            coming = queue or self._heap  # one of them is always empty
             at = coming[0][0] if coming else END_OF_TIME_NS
             alarm = self._alarms[0][0] if self._alarms else END_OF_TIME_NS
             if alarm <= at:
@@ -170,9 +184,8 @@ class SimVenue:
                 continue
             if at > now_ns:
                 break
-            request = self._queue.popleft()[2] if self._first_in_first_out else heappop(self._heap)[2]
+            request = queue.popleft()[2] if queue else heappop(self._heap)[2]
             self._arrive(request, at, row)
-        return self._heard(now_ns)
 
     def scan(self, row: int, stop: int) -> int:
         """First row in [row, stop) at which an order produces an answer; `stop` if none does."""
@@ -271,15 +284,22 @@ class SimVenue:
     # Commands
 
     def _arrive(self, request: Request, now_ns: int, row: int) -> None:
-        kind = request.__class__
-        if kind is CancelRequest:
-            self._cancel(request.coid, now_ns)  # type: ignore[union-attr]  # `is` narrows nothing for mypy
-        elif kind is PlaceRequest:
-            tickets = request.tickets  # type: ignore[union-attr]
-            if len(tickets) == 1:
-                self._place(tickets[0], now_ns)
-            else:
+        if request.__class__ is CancelRequest:
+            order = self._floor.orders.get(request.coid)
+            if order is None or not plain.cancel(order, now_ns):
+                self._cancel(request.coid, now_ns)
+        elif request.__class__ is PlaceRequest:
+            tickets = request.tickets
+            if len(tickets) != 1:
                 self._place_group(tickets, now_ns)
+                return
+            ticket = tickets[0]
+            book = self._books.get(ticket.conid)
+            if book is not None and book.plain and plain.place(book, ticket, self._venue_ids + 1, now_ns):
+                self._venue_ids += 1
+                self._active[ticket.conid] = book
+            else:
+                self._place(ticket, now_ns)
         elif isinstance(request, ModifyRequest):
             self._modify(request.ticket, now_ns, row)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
-from attrs import define, evolve, fields
+from attrs import define, evolve, field, fields
 from numpy.typing import NDArray
 
 from engine.domain.columns import Chunk, Columns, Floats, Ints
@@ -16,6 +16,8 @@ from engine.domain.market import Bar, Kind, Quote, Trade, Trading
 
 _FIRST_BLOCK = 128  # the next answer is mostly near; a numpy call costs the same for 16 as for 128 rows
 _GROWTH = 8
+_BLOCK = 16
+_SEARCHES_BY_COLUMN = 8  # that many searches of a chunk cost as much as cutting it into blocks
 
 
 def first_at_most(values: Floats, level: float, start: int, stop: int) -> int:
@@ -49,6 +51,49 @@ def first_at_least(values: Floats, level: float, start: int, stop: int) -> int:
     return stop
 
 
+class Lows:
+    """A column of a chunk in blocks, in which the first value that is low enough is found without asking numpy.
+
+    For near values a call into numpy costs as much as looking at fifty of them, and a busy book is searched again
+    every few rows.
+    """
+
+    __slots__ = ("_blocks", "_values")
+
+    def __init__(self, values: Floats) -> None:
+        known = np.where(np.isnan(values), np.inf, values)
+        self._values: list[float] = known.tolist()
+        self._blocks: list[float] = np.minimum.reduceat(known, np.arange(0, len(known), _BLOCK)).tolist()
+
+    def first_at_most(self, level: float, start: int, stop: int) -> int:
+        """First index in [start, stop) whose value is <= level; `stop` if there is none. NaN never is."""
+        values = self._values
+        block = start // _BLOCK + 1
+        end = block * _BLOCK
+        if end >= stop:
+            end = stop
+        if start < end and min(values[start:end]) <= level:
+            return _first_low(values, level, start, end)
+        last = stop // _BLOCK
+        if block < last:
+            blocks = self._blocks
+            if min(blocks[block:last]) <= level:
+                start = _first_low(blocks, level, block, last) * _BLOCK
+                return _first_low(values, level, start, stop)
+            end = last * _BLOCK
+        if end < stop and min(values[end:stop]) <= level:
+            return _first_low(values, level, end, stop)
+        return stop
+
+
+def _first_low(values: list[float], level: float, start: int, stop: int) -> int:
+    for value in values[start:stop]:
+        if value <= level:
+            return start
+        start += 1
+    return stop
+
+
 @define(eq=False)
 class Rows:
     """The rows of one kind that belong to one instrument; `at` None: index and row are the same number."""
@@ -76,6 +121,34 @@ class Quotes(Rows):
     bid_size: Floats
     ask_size: Floats
 
+    bids: memoryview = field(init=False)  # the same as buffers, of which one element costs half of an array's
+    asks: memoryview = field(init=False)
+    low_asks: Lows | None = field(default=None, init=False)
+    low_bids: Lows | None = field(default=None, init=False)
+    searches: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.bids = memoryview(self.bid)  # type: ignore[arg-type]  # arrays are buffers
+        self.asks = memoryview(self.ask)  # type: ignore[arg-type]
+
+    def first_ask_at_most(self, level: float, start: int, stop: int) -> int:
+        """First index in [start, stop) whose ask is <= level; `stop` if there is none."""
+        if self.low_asks is None:
+            if self.searches < _SEARCHES_BY_COLUMN:
+                self.searches += 1
+                return first_at_most(self.ask, level, start, stop)
+            self.low_asks = Lows(self.ask)
+        return self.low_asks.first_at_most(level, start, stop)
+
+    def first_bid_at_least(self, level: float, start: int, stop: int) -> int:
+        """First index in [start, stop) whose bid is >= level; `stop` if there is none."""
+        if self.low_bids is None:
+            if self.searches < _SEARCHES_BY_COLUMN:
+                self.searches += 1
+                return first_at_least(self.bid, level, start, stop)
+            self.low_bids = Lows(-self.bid)
+        return self.low_bids.first_at_most(-level, start, stop)
+
 
 @define(eq=False)
 class Trades(Rows):
@@ -97,18 +170,23 @@ class Bars(Rows):
     close: Floats
     volume: Floats
 
+    _buffers: tuple[memoryview, ...] = field(init=False)
+    _made: tuple[int, Bar | None] = field(default=(-1, None), init=False)  # the last one, which is asked for again
+
+    def __attrs_post_init__(self) -> None:
+        columns = (self.ts_ns, self.span_ns, self.open, self.high, self.low, self.close, self.volume)
+        self._buffers = tuple(memoryview(column) for column in columns)  # type: ignore[arg-type]  # arrays are buffers
+
     def bar(self, index: int, conid: int) -> Bar:
         """One row as plain numbers."""
-        return Bar(
-            ts_ns=self.ts_ns.item(index),
-            conid=conid,
-            span_ns=self.span_ns.item(index),
-            open=self.open.item(index),
-            high=self.high.item(index),
-            low=self.low.item(index),
-            close=self.close.item(index),
-            volume=self.volume.item(index),
-        )
+        at, made = self._made
+        if made is None or at != index:
+            ts_ns, span_ns, opened, high, low, close, volume = self._buffers
+            made = Bar(
+                ts_ns[index], conid, span_ns[index], opened[index], high[index], low[index], close[index], volume[index]
+            )
+            self._made = index, made
+        return made
 
 
 R = TypeVar("R", bound=Rows)
@@ -166,6 +244,19 @@ class Tape:
                 )
         before = self.quote_before
         return None if before is None else (before.bid, before.ask, before.bid_size, before.ask_size)
+
+    def beyond_touch(self, buy: bool, lo: float, hi: float, row: int) -> bool:
+        """Say whether the touch just before a row, a quote of this chunk, is worse than a limit: it has to rest.
+
+        `lo` and `hi` are a hair below and above the limit. False where it can't be said so simply.
+        """
+        quotes = self.quotes
+        if quotes is None or self.shut:
+            return False
+        index = (row if quotes.at is None and row < quotes.length else quotes.first(row)) - 1
+        if index < 0:
+            return False
+        return quotes.asks[index] > hi if buy else quotes.bids[index] < lo
 
     def last_trade(self, row: int) -> float | None:
         """Price of the last trade before a row."""
@@ -266,7 +357,9 @@ def _rows_from(rows: R | None, row: int) -> R | None:
     if not first:
         return rows
     at = np.arange(first, rows.length) if rows.at is None else rows.at[first:]
-    columns = {one.name: getattr(rows, one.name)[first:] for one in fields(type(rows)) if one.name not in _PLACES}
+    columns = {
+        one.name: getattr(rows, one.name)[first:] for one in fields(type(rows)) if one.init and one.name not in _PLACES
+    }
     return evolve(rows, at=at, length=rows.length - first, **columns)
 
 

@@ -52,6 +52,7 @@ WAITING: Final = Stand.WAITING
 WORKING: Final = Stand.WORKING
 SPENT: Final = Stand.SPENT
 DONE: Final = Stand.DONE
+_BUY: Final = Side.BUY
 
 
 class WorkingOrder:
@@ -84,15 +85,15 @@ class WorkingOrder:
     entry_of: Bracket | None = None
     tabs: dict[int, Tab] | None = None
 
-    def __init__(self, ticket: OrderTicket, book: Book, seq: int, act: Act) -> None:
+    def __init__(self, ticket: OrderTicket, book: Book, seq: int, act: Act, units: float) -> None:
         self.ticket = ticket
         self.book = book
         self.seq = seq
         self.venue_id = f"V{seq}"
-        self.buy = ticket.side is Side.BUY
+        self.buy = ticket.side is _BUY
         self.act = act
         self.left = ticket.quantity
-        self.left_f = float(ticket.quantity)
+        self.left_f = units
 
     @property
     def coid(self) -> str:

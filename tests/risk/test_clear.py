@@ -1,0 +1,138 @@
+"""The gate's short way: what it clears passes every check of the table, and a plain order is cleared."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.domain.messages import Cancel, Place
+from engine.domain.moments import NS_PER_S
+from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
+from engine.risk import gate as gates
+from engine.risk.checks import NEW_ORDER
+from engine.risk.clear import clear
+from engine.risk.gate import Gate, market_now
+from engine.settings import Limits
+from tests.risk.made import STOCK, T0, D, FakeView, code_of, make_gate, new
+
+# Each limit near what the tickets below ask for, so that every check refuses now and then.
+LIMITS: dict[str, st.SearchStrategy[Any]] = {
+    "order_quantity_max": st.sampled_from([D(9), D(10), D(100)]),
+    "order_notional_max": st.sampled_from([D(999), D(1000), D(1001), D(10**9)]),
+    "price_collar_pct": st.sampled_from([D(0), D(1), D(50)]),
+    "position_max": st.sampled_from([D(10), D(20), D(10**6)]),
+    "open_orders_max": st.sampled_from([1, 2, 50]),
+    "orders_per_minute_max": st.sampled_from([1, 2, 50]),
+    "duplicate_window_s": st.sampled_from([D(0), D(2)]),
+    "quote_age_max_s": st.sampled_from([D(1), D(60)]),
+    "session_hours": st.booleans(),
+    "tick_and_lot": st.booleans(),
+}
+tickets = st.fixed_dictionaries(
+    {
+        "conid": st.sampled_from([1, 2, 3, 9]),
+        "side": st.sampled_from(list(Side)),
+        "quantity": st.sampled_from([D("0.3"), D("9.5"), D(10), D("10.5"), D(200)]),
+        "tif": st.sampled_from(list(Tif)),
+        "limit_price": st.none() | st.sampled_from([D("-1"), D("99.00"), D("99.999"), D(100), D(101), D("101.01")]),
+        "outside_rth": st.booleans(),
+        "parent": st.sampled_from([None, None, "a-999999"]),
+        "tag": st.just(""),
+    }
+)
+views = st.builds(
+    FakeView,
+    value=st.sampled_from([None, 99.0, 100.0, 100.0, 101.0, float("nan"), float("inf")]),
+    since_ns=st.sampled_from([T0, T0 - NS_PER_S, T0 - NS_PER_S - 1, T0 - 61 * NS_PER_S]),
+)
+moments = st.sampled_from([T0, T0 - 1, T0 - 200 * NS_PER_S, 9_000 * NS_PER_S])
+
+
+def made(terms: dict[str, Any]) -> OrderTicket:
+    return new(**{name: value for name, value in terms.items() if value is not None})
+
+
+Case = tuple[Gate, Gate, OrderTicket, FakeView, int]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Two gates that have judged the same orders, the second of them never the short way; and one more order."""
+    levels = [draw(st.fixed_dictionaries({}, optional=LIMITS)) for _ in range(3)]
+    warm_up_ns = draw(st.sampled_from([0, T0, T0 + 1]))
+    pair = [
+        make_gate(levels[0], {"a": Limits(**levels[1])}, {"AAA": Limits(**levels[2])}, warm_up_until_ns=warm_up_ns)
+        for _ in range(2)
+    ]
+    for conid in (1, 2, 3, 9):
+        pair[1].exposure("a", conid).plain = False
+    view = FakeView(since_ns=T0)
+    for terms in draw(st.lists(tickets, max_size=4)):
+        ticket, withdrawn = made(terms), draw(st.booleans())
+        for one in pair:
+            if code_of(one.judge(Place((ticket,)), lambda: view, T0)) == "ok" and withdrawn:
+                one.judge(Cancel(ticket.coid, "a"), lambda: view, T0)
+    last = made(draw(tickets))
+    exposure = pair[0].exposure("a", last.conid)
+    exposure.instrument.level(last.limit_price or D(1))  # as after an earlier order of these terms
+    exposure.instrument.units(last.quantity)
+    return pair[0], pair[1], last, draw(views), draw(moments)
+
+
+@given(case=cases())
+def test_what_is_cleared_passes_every_check(case: Case) -> None:
+    here, _, ticket, view, now_ns = case
+    exposure = here.exposure("a", ticket.conid)
+    known = view.price(ticket.conid)
+    if known is not None and clear(ticket, exposure, known[0], known[1], now_ns):
+        market = market_now(exposure.instrument, view, now_ns)
+        assert [check(ticket, exposure, market, exposure.bounds) for check in NEW_ORDER] == [None] * len(NEW_ORDER)
+
+
+@given(case=cases())
+def test_both_ways_say_the_same_and_count_the_same(case: Case) -> None:
+    short, slow, ticket, view, now_ns = case
+    view.halted = now_ns % 2 == 1
+    assert short.judge(Place((ticket,)), lambda: view, now_ns) == slow.judge(Place((ticket,)), lambda: view, now_ns)
+    assert short.references == slow.references
+    one, other = short.exposure("a", ticket.conid), slow.exposure("a", ticket.conid)
+    assert [(u.buys, u.sells) for u in one.units] == [(u.buys, u.sells) for u in other.units]
+    assert [tally.open for tally in one.tallies] == [tally.open for tally in other.tallies]
+    assert one.lately == other.lately
+
+
+def test_a_plain_order_is_cleared_once_its_terms_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        gates, "NEW_ORDER", tuple(lambda *given, check=check: asked.append(check.__name__) for check in NEW_ORDER)
+    )
+    here = make_gate({"duplicate_window_s": D(0)}, {}, {})
+    view = FakeView()
+    for number in range(4):
+        ticket = new(D("7.5"), limit_price=D("99.37"), side=Side.SELL if number % 2 else Side.BUY)
+        if number == 0:
+            STOCK.known_levels.pop(D("99.37"), None)
+        else:
+            STOCK.level(D("99.37"))
+            STOCK.units(D("7.5"))
+        assert code_of(here.judge(Place((ticket,)), lambda: view, T0)) == "ok"
+        assert here.references[ticket.coid] == 100.0
+    assert asked == [check.__name__ for check in NEW_ORDER]  # of the first order alone
+    exposure = here.exposure("a", 1)
+    assert [units.buys for units in exposure.units] == [D(15), D(15)]
+    assert [units.sells for units in exposure.units] == [D(15), D(15)]
+    assert [len(tally.sent_ns) for tally, _, _ in exposure.rate_levels] == [4]
+
+
+@pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.MARKET_ON_CLOSE])
+def test_only_market_and_limit_orders_are_plain(kind: OrderType) -> None:
+    here = make_gate({}, {}, {})
+    terms: dict[str, Any] = {"stop_price": Decimal(99)} if kind is OrderType.STOP else {}
+    ticket = new(10, order_type=kind, **terms)
+    assert not clear(ticket, here.exposure("a", 1), 100.0, T0, T0)
+    STOCK.units(ticket.quantity)
+    assert clear(new(), here.exposure("a", 1), 100.0, T0, T0)
