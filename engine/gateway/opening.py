@@ -83,7 +83,6 @@ def _open(
     if source is None:
         market = SyntheticMarket(
             what["synthetic"],
-            currencies=tuple(options.cash),
             base=options.base,
             hours=hours,
             seed=options.seed,

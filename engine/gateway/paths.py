@@ -21,7 +21,7 @@ SLOT_S: Final = 300
 SLOT_NS: Final = SLOT_S * NS_PER_S
 SLOTS: Final = NS_PER_DAY // SLOT_NS
 _REGULAR_SLOTS: Final = 78  # of a New York session: what a day's volatility is spread over
-_OUTSIDE: Final = 0.12  # activity in extended hours against that in regular ones
+OUTSIDE: Final = 0.12  # activity in extended hours against that in regular ones
 _LONG_NS: Final = 12 * 60 * NS_PER_MINUTE  # sessions so long have no rush at their ends
 _DAYS_KEPT: Final = 16
 _SLOTS_KEPT: Final = 16
@@ -38,7 +38,7 @@ def activity(sessions: Sessions, outside: tuple[int, int], day: int) -> Floats:
     for opens, closes in zip(sessions.opens_ns, sessions.closes_ns, strict=True):
         if closes + after <= start or opens - before >= start + NS_PER_DAY:
             continue
-        busy[(slots >= opens - before) & (slots < closes + after) & (busy == 0)] = _OUTSIDE
+        busy[(slots >= opens - before) & (slots < closes + after) & (busy == 0)] = OUTSIDE
         inside = (slots >= opens) & (slots < closes)
         if closes - opens > _LONG_NS:
             busy[inside] = 0.25

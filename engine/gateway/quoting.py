@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.moments import NS_PER_S
-from engine.gateway.paths import SLOT_NS, SLOT_S, Floats, Path
+from engine.gateway.paths import OUTSIDE, SLOT_NS, SLOT_S, Floats, Path
 from engine.gateway.records import Contract
 
 Block = dict[str, NDArray[Any]]  # columns of one kind by name, of one length, by time
@@ -27,7 +27,7 @@ class Quoter:
 
     `fair` turns the underlying's prices at some times into this instrument's; `rate` is the number of quotes a second
     at activity 1; `width` the spread's mean beyond one tick; `lot` what sizes come in; `prints` how many quotes are
-    followed by a trade.
+    followed by a trade; `regular_only`: it has no extended hours though its underlying has.
     """
 
     instrument: Instrument
@@ -39,6 +39,12 @@ class Quoter:
     width: float = 0.5
     lot: float = 100.0
     prints: float = 0.25
+    regular_only: bool = False
+
+    def busy(self, slot: int) -> float:
+        """How busy a slot is; 0 where the instrument does not trade."""
+        busy = self.path.busy(slot)
+        return 0.0 if self.regular_only and busy <= OUTSIDE else busy
 
     def prices(self, first: int, last: int) -> Floats:
         """Fair prices at the beginnings of the slots from `first` to `last`, on the tick."""
@@ -47,7 +53,7 @@ class Quoter:
 
     def rows(self, slot: int) -> tuple[Block, Block]:
         """Quotes and trades of a slot, strictly by time; a trade comes before the next quote."""
-        busy = self.path.busy(slot)
+        busy = self.busy(slot)
         conid = self.instrument.conid
         chance = np.random.default_rng((self.seed, conid, slot, 3))
         count = int(chance.poisson(self.rate * SLOT_S * busy)) if busy else 0
@@ -109,7 +115,10 @@ def quoter(contract: Contract, path: Path, seed: int) -> Quoter:
 
             return Quoter(instrument, path, carried, tick, seed, rate=3.0, width=0.2, lot=1.0)
         case SecType.OPTION:
-            return Quoter(instrument, path, _option(contract), tick, seed, rate=0.4, width=3.0, lot=10.0, prints=0.08)
+            worth = _option(contract)
+            return Quoter(
+                instrument, path, worth, tick, seed, rate=0.4, width=3.0, lot=10.0, prints=0.08, regular_only=True
+            )
         case SecType.CASH:
             return Quoter(instrument, path, _as_it_is, tick, seed, rate=2.0, width=0.2, lot=500_000.0, prints=0.1)
         case _:

@@ -52,7 +52,7 @@ class SyntheticMarket:
 
     Args:
         symbols: The shares.
-        currencies: Each is given its pair with `base`, where there is one.
+        base: The accounts' currency; the pairs that it is in are listed too.
         hours: Sessions by calendar.
         seed: Another seed, another market.
         start_ns: When the gateway's clock first starts.
@@ -65,7 +65,6 @@ class SyntheticMarket:
         self,
         symbols: Sequence[str],
         *,
-        currencies: Sequence[str],
         base: str,
         hours: Hours,
         seed: int,
@@ -93,7 +92,7 @@ class SyntheticMarket:
             shares.append(contract)
             self._active[conid] = self._quoter(conid)
         for one, other in listing.PAIRS:
-            if base in (one, other) and (one in currencies or other in currencies):
+            if base in (one, other):
                 self._list(listing.pair(one, other), listing.PAIRS[one, other][1], 0.005)
         self._shares = tuple(shares)
         self._halts = self._told(halts)
@@ -187,7 +186,7 @@ class SyntheticMarket:
         last = until_ns // SLOT_NS
         while self._next <= last:
             slot, self._next = self._next, self._next + 1
-            if not any(one.path.busy(slot) for one in self._active.values()) and not self._halts:
+            if not any(one.busy(slot) for one in self._active.values()) and not self._halts:
                 self._blocks = {}
                 continue
             self._blocks = {conid: one.rows(slot) for conid, one in self._active.items()}
@@ -265,7 +264,7 @@ class SyntheticMarket:
         """Rows not after a time, newest slot first."""
         slot = now_ns // SLOT_NS
         for at in range(slot, max(slot - _BACK_SLOTS, self.begins_ns // SLOT_NS) - 1, -1):
-            if one.path.busy(at):
+            if one.busy(at):
                 quotes, trades = one.rows(at)
                 quotes, trades = self._unhalted(quotes), self._unhalted(trades)
                 if at == slot:
@@ -318,7 +317,7 @@ class SyntheticMarket:
             return dict(_EMPTY[Kind.QUOTES]), dict(_EMPTY[Kind.TRADES]), dict(_EMPTY[Kind.BARS])
         one = self._quoter(conid)
         slots = range(start_ns // SLOT_NS, -(-end_ns // SLOT_NS))
-        rows = [one.rows(slot) for slot in slots if one.path.busy(slot)]
+        rows = [one.rows(slot) for slot in slots if one.busy(slot)]
         quotes = _joined(Kind.QUOTES, [block for block, _ in rows], start_ns - 1)
         trades = _joined(Kind.TRADES, [block for _, block in rows], start_ns - 1)
         until = end_ns - 1

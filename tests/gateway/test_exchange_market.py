@@ -80,6 +80,14 @@ def test_several_quotes_a_second_in_regular_hours_and_fewer_outside() -> None:
     assert len(night["ts_ns"]) == len(trades["ts_ns"]) == 0
 
 
+def test_options_are_quoted_in_regular_hours_alone() -> None:
+    exchange = synthetic()
+    conid = of_kind(exchange, SecType.OPTION)[40]
+    quotes, _, _ = exchange._market.ticks(conid, at("2026-03-02T00:00"), at("2026-03-03T00:00"))
+    assert at("2026-03-02T09:30") <= quotes["ts_ns"][0] < at("2026-03-02T09:31")
+    assert at("2026-03-02T15:59") <= quotes["ts_ns"][-1] < at("2026-03-02T16:00")
+
+
 def test_rows_are_in_order_quotes_are_not_crossed_and_prints_lie_within_them() -> None:
     exchange = synthetic()
     quotes, trades, _ = exchange._market.ticks(AAPL, at("2026-03-02T09:30"), at("2026-03-02T16:00"))
