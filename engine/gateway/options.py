@@ -33,7 +33,7 @@ def _within(least: float, most: float = inf, *, above: bool = False) -> Check:
 def _zone(_: Any, attribute: Attribute[Any], value: str) -> None:
     try:
         ZoneInfo(value)
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         raise ValueError(f"{attribute.name} must be a time zone such as Europe/Zurich, not {value!r}") from None
 
 
