@@ -17,6 +17,8 @@ from engine.gateway.routes import (
     portfolio,
     positions,
     preview,
+    scanner,
+    watchlists,
 )
 
 ALL_ROUTES: Final[tuple[Route, ...]] = (
@@ -31,4 +33,6 @@ ALL_ROUTES: Final[tuple[Route, ...]] = (
     *portfolio.ROUTES,
     *positions.ROUTES,
     *preview.ROUTES,
+    *scanner.ROUTES,
+    *watchlists.ROUTES,
 )
