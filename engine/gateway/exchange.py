@@ -164,13 +164,9 @@ class SimExchange:
         elif now_ns > stage.now_ns:
             stage.now_ns = now_ns
         stage.forget_tops()
-        news = self.blotter.news
+        news, self.blotter.news = self.blotter.news, []
         quotes = stage.quote_news()
-        if news:
-            self.blotter.news = []
-        if quotes:
-            return sorted([*news, *quotes], key=_time)
-        return news
+        return sorted([*news, *quotes], key=_time) if quotes else news
 
     def next_ns(self) -> int:
         """When `advance` next has something to do."""
