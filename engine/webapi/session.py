@@ -254,6 +254,10 @@ class Session:
 
     def _vain_init(self, now_ns: int, chance: float, *, logged_out: bool = False) -> None:
         self._vain_inits += 1
+        if logged_out and not self.rules.logs_in:
+            # The tickle may answer well while nobody is logged in: only an init tells.
+            self._layers.down(Layer.OUTER, "nobody is logged in", now_ns)
+            self._alert("login_needed", "a person has to log in at the gateway")
         if self.rules.logs_in and (logged_out or self._vain_inits >= self.rules.inits_before_login):
             self._vain_inits = 0
             self._again(Step.LOGIN, now_ns, chance)
@@ -343,6 +347,10 @@ class Session:
             free_ns = self._spend(attempt, now_ns)
             if free_ns > now_ns:
                 self._layers.down(LAYER[self.step], f"the budget of {attempt.value} attempts is spent", now_ns)
+                if work is Work.INIT:
+                    # Somebody else may open it meanwhile: keep looking.
+                    free_ns = min(free_ns, now_ns + round(self.rules.backoff_cap_s * SECOND))
+                    self.step = Step.LOOK
                 self._next_ns = free_ns
                 return
         self._asked = work
