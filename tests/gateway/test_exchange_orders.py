@@ -14,7 +14,7 @@ from engine.domain.moments import NS_PER_MS, NS_PER_S
 from engine.domain.ticket import OrderType, Tif
 from engine.gateway.exchange import SimExchange
 from engine.gateway.options import Options
-from engine.gateway.records import ExecutionNews, NewOrder
+from engine.gateway.records import ExecutionNews, NewOrder, OrderNews
 from tests.gateway.exchanges import (
     ACCOUNT,
     START,
@@ -111,6 +111,21 @@ def test_a_cancel_can_lose_to_a_fill() -> None:
     news = exchange.advance(START + 61 * S)
     assert steps(news, one) == ["PendingCancel", "Filled"]
     assert exchange.state()["positions"] == {"1": -10}
+
+
+def test_a_part_that_fills_meanwhile_leaves_the_cancel_pending() -> None:
+    rows: list[MarketEvent] = [quote(START + 1, 9.99, 10.01), quote(START + 5 * S, 9.99, 10.01)]
+    exchange = on_rows(rows, venue=plain_venue(30))
+    exchange.advance(START + S)
+    (one,) = place(exchange, x(quantity=250, limit="10.01"))
+    exchange.advance(START + 5 * S - 20 * NS_PER_MS)
+    exchange.cancel(one)
+    news = [step for step in exchange.advance(START + 6 * S) if isinstance(step, OrderNews)]
+    assert [(step.status, int(step.filled)) for step in news] == [
+        ("PendingCancel", 100),
+        ("PendingCancel", 200),
+        ("Cancelled", 200),
+    ]
 
 
 def test_a_part_fills_and_the_rest_is_cancelled() -> None:
