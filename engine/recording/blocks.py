@@ -66,7 +66,7 @@ class Sealed:
                     if rows and (start_ns is None or high >= start_ns) and (end_ns is None or low < end_ns):
                         yield first, to_block(self.kind, parquet.read_row_group(group, use_threads=False), path)
                     first += rows
-        except (pa.ArrowException, OSError) as exc:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
             raise RecordingError(f"is damaged after row {first} ({_said(exc)})", place=str(path)) from exc
 
 
@@ -103,6 +103,7 @@ def open_sealed(kind: Kind, file: DayFile) -> Sealed:
     try:
         with pa.OSFile(str(path)) as raw, pq.ParquetFile(raw) as parquet:
             metadata = parquet.metadata
+        int((metadata.metadata or {}).get(SEALED_KEY, b"0"))  # a ValueError tells of a damaged mark
         check_schema(metadata.schema.to_arrow_schema(), kind, path)
         column = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).name == "ts_ns")
         spans = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -152,6 +153,8 @@ def instrument_from(entry: object, *, place: str) -> Instrument:
     for key in ("symbol", "currency", "exchange", "calendar"):
         if key in entry:
             fields[key] = _value(entry, key, str, "", place=place)
+    if not re.fullmatch(r"[A-Z]{3,5}", fields.get("currency", "USD")):
+        raise RecordingError(f"currency must be a code as in USD, not {shown(fields['currency'])}", place=place)
     if "sec_type" in entry:
         try:
             fields["sec_type"] = SecType(entry["sec_type"])

@@ -192,7 +192,10 @@ def _read(
     reading = maker.reading
     stage.begin(source)
     for piece in pieces(source, mapping, header, NEEDED_FOR_NBBO if reading.nbbo else NEEDED[reading.kind]):
-        block = maker.take(piece)
+        try:
+            block = maker.take(piece)
+        except UnicodeDecodeError as exc:  # Parquet does not look into its texts
+            raise RecordingError("holds a text that is no UTF-8", place=str(source)) from exc
         if block is not None:
             stage.add(block)
         if progress is not None:

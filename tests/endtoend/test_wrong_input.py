@@ -32,7 +32,7 @@ class Mine(Strategy[Params]):
     def on_quote(self, quote):
         self.ctx.buy("X", self.params.size)
 """
-Spoil = Callable[[Path], None]
+Spoil = Callable[[Path], object]
 
 
 @pytest.fixture
@@ -159,6 +159,17 @@ CASES: dict[str, tuple[Spoil, list[str], list[str]]] = {
     "unsorted within a day": (column("ts_ns", 40, 1_709_650_801_000_000_000), [], [".parquet: time goes back in row"]),
     "NaN": (nan_print, [], ["trades/2024-03-05.parquet: price is NaN in row 2"]),
     "a date that is none": (column("ts_ns", 0, 5), [], ["2024-03-05.parquet: holds rows of another UTC day"]),
+    "a price beyond reason": (column("bid", 30, 1e300), [], ["2024-03-05.parquet: bid is 1e+300 in row 31"]),
+    "a currency that is none": (
+        swap("data/recording.toml", 'currency = "USD"', 'currency = "Dollar"'),
+        [],
+        ["recording.toml, instruments[0]: currency must be a code as in USD, not 'Dollar'"],
+    ),
+    "a stray file": (
+        lambda folder: (folder / "data/quotes/notes.txt").write_text("x"),
+        [],
+        ["notes.txt: does not belong there: the files of a recording are named YYYY-MM-DD.parquet"],
+    ),
     "negative price": (column("bid", 30, -1.0), [], ["2024-03-05.parquet: bid is -1 in row 31"]),
     "infinite price": (column("ask", 30, np.inf), [], ["2024-03-05.parquet: ask is infinite in row 31"]),
     "unknown conid": (column("conid", 30, 99), [], ["2024-03-05.parquet: ", "99", "row 31"]),

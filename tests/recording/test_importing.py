@@ -533,3 +533,11 @@ def test_aapl_minutes_daily_bars_and_yen(tmp_path: Path) -> None:
     first = rows_in(tmp_path / "yen", Kind.QUOTES)[0]
     assert (first.bid, first.ask) == (86.655, 86.728)
     assert math.isnan(first.bid_size)
+
+
+def test_parquet_with_texts_that_are_no_texts(tmp_path: Path) -> None:
+    bad = pa.array([b"\xcd\x00"], pa.binary()).view(pa.string())
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"ts": bad, "price": [1.0], "size": [1.0]}), path)
+    with pytest.raises(RecordingError, match=r"a\.parquet: holds a text that is no UTF-8"):
+        import_files([path], tmp_path / "out", kind="trades")

@@ -378,3 +378,11 @@ def test_a_ratio_that_is_none_is_refused(tmp_path: Path, ratio: str) -> None:
     (tmp_path / ACTIONS_FILE).write_text(f"[[splits]]\nconid = 11\nday = 2024-01-03\nratio = {ratio}\n")
     with pytest.raises(RecordingError, match=r"splits\[0\].*ratio"):
         read_actions(tmp_path)
+
+
+def test_a_damaged_mark_of_sealing_is_told(tmp_path: Path) -> None:
+    path = parquet(start(tmp_path), {})
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"fullticket.sealed_through": "@"}), path)
+    with pytest.raises(RecordingError, match="is no whole Parquet file"):
+        open_recording(tmp_path)
