@@ -1,4 +1,4 @@
-"""The REST transport: the only module that knows httpx. One call, one request, never a second one.
+"""The REST transport: with `network` the only module that knows httpx. One call, one request, never a second one.
 
 What happens after silence is told by the call's kind. A read and an idempotent request may be repeated, so whatever
 befell them is `VenueUnreachable`. A write is `VenueUnreachable` only if nothing can have left us; in every other case
@@ -23,6 +23,7 @@ from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.calls import Call, Kind, Reply
 from engine.webapi.clock import move_on_after
+from engine.webapi.network import Network
 from engine.webapi.tls import checked_base
 
 USER_AGENT = "fullticket/0.1"
@@ -143,7 +144,7 @@ class Rest:
         self._limits_s = limits_s
         self._body_limit = body_limit
         self._client = httpx.AsyncClient(
-            transport=transport or httpx.AsyncHTTPTransport(verify=verify or True, retries=0, trust_env=False),
+            transport=transport or Network(verify),
             headers={"User-Agent": USER_AGENT, "Accept": "application/json, */*", "Accept-Encoding": "gzip, deflate"},
             # Reading and writing are bounded by the whole answer's limit, which runs on the session's clock.
             timeout=httpx.Timeout(None, connect=CONNECT_LIMIT_S, pool=CONNECT_LIMIT_S),

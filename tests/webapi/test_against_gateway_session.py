@@ -34,7 +34,7 @@ from engine.webapi.sessionrules import Rules
 from engine.webapi.supervisor import LoginFile, Supervisor
 
 S = 1_000_000_000
-RATE = 20
+RATE = 50
 INIT = "POST /iserver/auth/ssodh/init"
 LEDGER = "GET /portfolio/{accountId}/ledger"
 WAYS = ["gateway", "oauth1", "oauth2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 
@@ -289,6 +290,28 @@ async def test_a_connection_cut_after_the_request_is_lost_and_not_repeated() -> 
                 await transport.call(a_call(Kind.IDEMPOTENT, "POST"))
         nursery.cancel_scope.cancel()
     assert asked == 2
+
+
+async def test_a_cancelled_handshake_leaves_no_socket_open() -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        assert await stream.receive_some(65_536)  # the client's hello, which nobody answers
+        with trio.move_on_after(5):
+            while await stream.receive_some(65_536):
+                pass
+            closed.set()
+
+    closed = trio.Event()
+    async with trio.open_nursery() as nursery:
+        listeners: list[trio.SocketListener] = await nursery.start(trio.serve_tcp, serve, 0)
+        port = listeners[0].socket.getsockname()[1]
+        clock = RatedClock(0, rate=1000)  # so that only the floor counts
+        async with Rest(f"https://127.0.0.1:{port}", clock, verify=ssl.create_default_context()) as transport:
+            # Nothing but a handshake has left us, so that even a write may be made again.
+            with pytest.raises(VenueUnreachable, match="no whole answer"):
+                await transport.call(a_call(Kind.ORDER_WRITE, "POST"))
+            with trio.fail_after(3):
+                await closed.wait()
+        nursery.cancel_scope.cancel()
 
 
 def test_session_unusable_is_repeatable() -> None:
