@@ -6,10 +6,10 @@ Shapes and types are checked by `engine.tables`; here stand the tables themselve
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import evolve
 
@@ -28,6 +28,7 @@ from engine.settings import (
 from engine.tables import LARGEST_WHOLE, nearest, shown, structure, toml
 
 Table = dict[str, Any]
+T = TypeVar("T")
 
 # The keys of a configuration, in the order in which they are read.
 _TOP: Final = ("name", "seed", "recording", "account", "strategy", "risk", "venue", "replay", "report")
@@ -43,10 +44,18 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Settings:
 
     Raises: ConfigError, for the first thing that is wrong.
     """
+    return read(path, overrides, lambda table: check(_settings(table, path)))
+
+
+def read(path: Path, overrides: Sequence[str], build: Callable[[Table], T]) -> T:
+    """Read a TOML file, apply the overrides and build something of its table; an error in what one of them set names it.
+
+    Raises: ConfigError, for the first thing that is wrong.
+    """
     table = _read(path)
     changed = [_override(table, text) for text in overrides]
     try:
-        return check(_settings(table, path))
+        return build(table)
     except ConfigError as exc:
         for key, text in changed:
             if exc.place == f"{path}: {key}":
@@ -81,14 +90,14 @@ def _settings(table: Table, path: Path) -> Settings:
             what = "missing; it is required" if key == "name" else "this table is missing; it is required"
             raise ConfigError(what, place=f"{path}: {key}")
     return Settings(
-        name=_plain(table["name"], str, "a text in quotes", f"{path}: name"),
-        seed=_plain(table.get("seed", 0), int, "a whole number", f"{path}: seed"),
+        name=plain(table["name"], str, "a text in quotes", f"{path}: name"),
+        seed=plain(table.get("seed", 0), int, "a whole number", f"{path}: seed"),
         source=path,
         recording=structure(
             _iso(table["recording"]), RecordingSettings, file=path, key="recording", folder=path.parent
         ),
         account=read("account", AccountSettings),
-        strategies=_strategies(table, path),
+        strategies=strategies(table, path),
         risk=read("risk", RiskSettings),
         venue=_venue(read("venue", VenueSettings), path),
         replay=read("replay", ReplaySettings),
@@ -96,7 +105,8 @@ def _settings(table: Table, path: Path) -> Settings:
     )
 
 
-def _plain(value: Any, kind: type[Any], what: str, place: str) -> Any:
+def plain(value: Any, kind: type[Any], what: str, place: str) -> Any:
+    """Take a value that must be of a kind. Raises: ConfigError."""
     if type(value) is not kind:  # a bool is an int, too
         raise ConfigError(f"must be {what}, not {shown(value)}", place=place)
     if kind is int and abs(value) > LARGEST_WHOLE:
@@ -111,7 +121,8 @@ def _iso(recording: Any) -> Any:
     return {key: at.isoformat() if isinstance(at, date | datetime) else at for key, at in recording.items()}
 
 
-def _strategies(table: Table, path: Path) -> tuple[StrategySettings, ...]:
+def strategies(table: Table, path: Path) -> tuple[StrategySettings, ...]:
+    """Read the [[strategy]] tables."""
     rows = table.get("strategy", [])
     if not isinstance(rows, list):
         raise ConfigError("must be written [[strategy]], one for each copy", place=f"{path}: strategy")
