@@ -9,13 +9,15 @@ be (bytes over trio's TLS streams), so that it takes little of the time that is 
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import trio
@@ -36,9 +38,15 @@ READS: Final = (
 )
 
 
+def _cpu_s(pid: int) -> float:
+    """Processor time a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def gateway(*flags: str) -> Iterator[tuple[str, int, ssl.SSLContext]]:
-    """Run a gateway; yields host, port and what trusts it."""
+def gateway(*flags: str) -> Iterator[tuple[int, str, int, ssl.SSLContext]]:
+    """Run a gateway; yields its process id, host, port and what trusts it."""
     command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--pacing", "off", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -47,7 +55,7 @@ def gateway(*flags: str) -> Iterator[tuple[str, int, ssl.SSLContext]]:
             url, authority = line.split(" ready at ")[1].split(", certificate authority ")
             place = urlsplit(url)
             context = ssl.create_default_context(cafile=authority.strip())
-            yield str(place.hostname), int(place.port or 0), context
+            yield process.pid, str(place.hostname), int(place.port or 0), context
         finally:
             process.terminate()
 
@@ -168,19 +176,29 @@ async def _frames(host: str, port: int, context: ssl.SSLContext) -> tuple[float,
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; `cpu` is the processor time of one request or frame, in us, of server and client."""
     market = ("--synthetic", SYMBOLS)
-    rows: list[tuple[str, Any]] = []
     for kind in ("reads", "orders"):
-        with gateway("--accounts", str(ACCOUNTS), *market) as (host, port, context):
-            rows.append((f"{kind}, requests/s", trio.run(_requests, host, port, context, kind)))
+        with gateway("--accounts", str(ACCOUNTS), *market) as (pid, host, port, context):
+            theirs, ours = _cpu_s(pid), time.process_time()
+            rate = trio.run(_requests, host, port, context, kind)
+            theirs, ours = _cpu_s(pid) - theirs, time.process_time() - ours
+            count = rate * SECONDS
+            print(
+                f"{kind}: {rate:,.0f} requests/s; cpu {theirs / count * 1e6:,.0f} + {ours / count * 1e6:,.0f}",
+                flush=True,
+            )
     for speed in ("20", "40", "55"):
-        with gateway("--speed", speed, *market) as (host, port, context):
+        with gateway("--speed", speed, *market) as (pid, host, port, context):
+            theirs, ours = _cpu_s(pid), time.process_time()
             rate, late = trio.run(_frames, host, port, context)
-            rows.append((f"smd at speed {speed}, frames/s", rate))
-            rows.append((f"smd at speed {speed}, last frame seen behind the clock, ms of the wall", late))
-    for name, value in rows:
-        print(f"{name}: {value:,.0f}")
+            theirs, ours = _cpu_s(pid) - theirs, time.process_time() - ours
+            count = rate * (SECONDS + 1)
+            print(
+                f"smd at speed {speed}: {rate:,.0f} frames/s, {late:,.0f} ms behind;"
+                f" cpu {theirs / count * 1e6:,.0f} + {ours / count * 1e6:,.0f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
