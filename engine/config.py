@@ -48,7 +48,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Settings:
 
 
 def read(path: Path, overrides: Sequence[str], build: Callable[[Table], T]) -> T:
-    """Read a TOML file, apply the overrides and build something of its table; an error in what one of them set names it.
+    """Read a TOML file, apply overrides and build something of its table; an error in what one of them set names it.
 
     Raises: ConfigError, for the first thing that is wrong.
     """
