@@ -291,6 +291,13 @@ def test_a_commission_is_told_later_and_once() -> None:
     assert exchange.cash(ACCOUNT)["USD"] == Decimal(1_000_000) - Decimal("100.10") - Decimal("1.0007")
 
 
+def test_without_a_delay_a_commission_is_told_with_its_fill() -> None:
+    exchange = still()
+    place(exchange, x())
+    fills = [one for one in after(exchange, 5) if isinstance(one, ExecutionNews)]
+    assert [(one.commission_known, one.execution.told_ns) for one in fills] == [(True, None)]
+
+
 def test_a_doubled_order_is_a_second_row() -> None:
     exchange = still()
     place(exchange, x(client_id="same"), x(client_id="same"))
