@@ -1,19 +1,15 @@
 """How often we may log in, open the brokerage session, or take it from somebody: a budget that survives restarts.
 
-A crash loop that logs in at each start is how usernames get locked. So every attempt is in a small file before it is
-made; a restart reads it and waits like the process before it.
+A crash loop that logs in at each start is how usernames get locked. So every attempt is in a small file (`loginfile`)
+before it is made; a restart reads it and waits like the process before it.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
-
-from engine.errors import ConfigError
 
 SECOND = 1_000_000_000
 HOUR_S = 3600
@@ -66,30 +62,3 @@ class Logins(msgspec.Struct, frozen=True):
     def _counted(self, now_ns: int) -> tuple[Made, ...]:
         # A stamp far ahead is another clock's (a simulated gateway's, a wall set back): it would lock us out for years.
         return tuple(one for one in self.made if abs(now_ns - one.at_ns) < LIMITS[one.attempt][1] * SECOND)
-
-
-def load(path: Path) -> Logins:
-    """Read the file; none is no attempts. Raises: ConfigError if it can't be read as what it is."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Logins)
-    except FileNotFoundError:
-        return Logins()
-    except (OSError, msgspec.MsgspecError):
-        raise ConfigError(
-            "not a list of logins; delete it if you are sure that none was made lately", place=str(path)
-        ) from None
-
-
-def save(path: Path, logins: Logins) -> None:
-    """Replace the file at once and for good. Raises: OSError."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(msgspec.json.encode(logins))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

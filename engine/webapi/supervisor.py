@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Protocol, assert_never
 
 import structlog
@@ -13,13 +12,13 @@ from attrs import evolve
 
 from engine.errors import AnswerLost, VenueError, VenueRefused, VenueUnreachable
 from engine.ports import Clock
-from engine.webapi import logins
 from engine.webapi.auth import Authenticator, Handshake
 from engine.webapi.budgets import SECOND
 from engine.webapi.calls import Call, Kind, Reply, Urgency
 from engine.webapi.clock import move_on_after
 from engine.webapi.endpoints.session import Session as Endpoints
 from engine.webapi.keys import Secret
+from engine.webapi.logins import Logins
 from engine.webapi.rest import Rest, SessionUnusable
 from engine.webapi.scheduler import Outcome, Scheduler, Turn
 from engine.webapi.session import Session
@@ -80,26 +79,11 @@ class Stream(Protocol):
 class Ledger(Protocol):
     """Where the login budget outlives the process."""
 
-    def load(self) -> logins.Logins:
+    def load(self) -> Logins:
         """Read what was made. Raises: ConfigError."""
 
-    async def keep(self, made: logins.Logins) -> None:
+    async def keep(self, made: Logins) -> None:
         """Keep it for good before this returns. Raises: OSError (told, and the session goes on)."""
-
-
-class LoginFile:
-    """The login budget in a file; written off the loop's thread."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def load(self) -> logins.Logins:
-        """Read the file. Raises: ConfigError."""
-        return logins.load(self._path)
-
-    async def keep(self, made: logins.Logins) -> None:
-        """Replace the file."""
-        await trio.to_thread.run_sync(logins.save, self._path, made)
 
 
 class NoStream:
@@ -145,7 +129,7 @@ class Supervisor:
         self._chance, self._ledger = chance, ledger
         self._on_up, self._on_down, self._on_alert = on_up, on_down, on_alert
         self._endpoints = Endpoints(scheduler)
-        made = ledger.load() if ledger is not None else logins.Logins()
+        made = ledger.load() if ledger is not None else Logins()
         told = evolve(rules or Rules(), logs_in=login.logs_in, logins=made)
         self._session = Session(told, clock.now_ns())
         self._socket = Secret("")

@@ -17,7 +17,8 @@ from engine.webapi.auth.gateway import GatewayLogin
 from engine.webapi.budgets import Budgets
 from engine.webapi.chores import Chores
 from engine.webapi.clock import RatedClock
-from engine.webapi.logins import Logins, load, save
+from engine.webapi.loginfile import load, save
+from engine.webapi.logins import Logins
 from engine.webapi.rest import Rest
 from engine.webapi.scheduler import Scheduler
 from engine.webapi.sessionfacts import Alert, GoDown

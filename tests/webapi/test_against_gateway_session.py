@@ -26,12 +26,13 @@ from engine.webapi.budgets import Budgets
 from engine.webapi.calls import Call, Kind, Urgency
 from engine.webapi.chores import Chores
 from engine.webapi.clock import RatedClock
+from engine.webapi.loginfile import LoginFile
 from engine.webapi.redaction import redact
 from engine.webapi.rest import Rest
 from engine.webapi.scheduler import Scheduler
 from engine.webapi.sessionfacts import Alert, GoDown, Policy
 from engine.webapi.sessionrules import Rules
-from engine.webapi.supervisor import LoginFile, Supervisor
+from engine.webapi.supervisor import Supervisor
 
 S = 1_000_000_000
 RATE = 50

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigError
-from engine.webapi.logins import LIMITS, Attempt, Logins, load, save
+from engine.webapi.loginfile import load, save
+from engine.webapi.logins import LIMITS, Attempt, Logins
 
 S = 1_000_000_000
 NOW = 1_710_000_000 * S

@@ -15,11 +15,11 @@ from engine.errors import VenueRefused, VenueUnreachable
 from engine.webapi.auth import Asker, Handshake
 from engine.webapi.calls import Kind
 from engine.webapi.clock import RatedClock
-from engine.webapi.logins import Attempt, load
+from engine.webapi.loginfile import LoginFile, load
+from engine.webapi.logins import Attempt
 from engine.webapi.redaction import redact
 from engine.webapi.sessionfacts import DataFlows, DataSilent, Layer, Policy, StreamLost
 from engine.webapi.sessionrules import Rules
-from engine.webapi.supervisor import LoginFile
 from tests.webapi.pacing_world import CALLS
 from tests.webapi.session_venue import NOON, SESSION, S, Venue, body, held
 
