@@ -8,6 +8,7 @@ from engine.gateway.calls import Route
 from engine.gateway.routes import (
     accounts,
     advisor,
+    alerts,
     contracts,
     discovery,
     fyi,
@@ -25,6 +26,7 @@ from engine.gateway.routes import (
 ALL_ROUTES: Final[tuple[Route, ...]] = (
     *accounts.ROUTES,
     *advisor.ROUTES,
+    *alerts.ROUTES,
     *contracts.ROUTES,
     *discovery.ROUTES,
     *fyi.ROUTES,
