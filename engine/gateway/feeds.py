@@ -16,6 +16,7 @@ from engine.gateway.rows import order_delta, order_identity, order_row, trade_ro
 _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
 _DEPTH: Final = 10
+_AVAILABILITY: Final = "6509"  # in the first frame whether it was asked for or not
 
 Frame = dict[str, Any]
 Fetch = Callable[[str], Any]  # a path of the read-only REST surface -> its body
@@ -70,7 +71,7 @@ class QuoteFeed(Feed):
             self.dead = True
             return []
         fields = self.hall.memory.fields.get(self._key) or {}
-        values = self._snapshot(self.hall, self.conid, list(fields))
+        values = self._snapshot(self.hall, self.conid, [*fields, _AVAILABILITY])
         sent = self._sent
         news = {tag: value for tag, value in values.items() if sent.get(tag) != value}
         if not news and self._last_ns is not None:
@@ -184,6 +185,8 @@ class OrderFeed(Feed):
     def hear(self, news: list[OrderNews]) -> list[Frame]:
         """Rows for the steps that orders took, in one frame; none while a filtered read keeps the topic silent."""
         rows: list[Frame] = []
+        if self.hall.memory.silent:
+            return rows
         for step in news:
             order = self.hall.exchange.order(step.order_id)
             if order is None:
@@ -202,9 +205,7 @@ class OrderFeed(Feed):
                 )
             else:  # a modification: nothing of the state changed, but the ticket did
                 rows.append(order_row(self.hall, order, status=step.status, filled=step.filled))
-        if not rows or self.hall.memory.silent:
-            return []
-        return [{"topic": "sor", "args": rows}]
+        return [{"topic": "sor", "args": rows}] if rows else []
 
 
 class TradeFeed(Feed):

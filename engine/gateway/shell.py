@@ -21,7 +21,7 @@ from engine.gateway.faults import Fault, Faults
 from engine.gateway.feeds import Snapshot
 from engine.gateway.hall import Hall
 from engine.gateway.options import Options
-from engine.gateway.records import Exchange, ExecutionNews, News
+from engine.gateway.records import Exchange, Execution, ExecutionNews, News
 from engine.gateway.requests import Request
 from engine.gateway.routing import Table, below_base
 from engine.gateway.streams import Client, Streams
@@ -93,6 +93,7 @@ class Shell:
         self.mishap: Callable[[Fault], None] = lambda _: None  # what only the server can do to its connections
         self.disturbed: Callable[[], None] = lambda: None  # something is due earlier than was known
         self._kept = b""
+        self._put_off: list[Execution] = []  # fills whose commission the script holds back
         keeper.logged_in = lambda now: self.hall.session.login(now, open_brokerage=False)
         self._restore()
 
@@ -126,6 +127,7 @@ class Shell:
     def next_due_ns(self) -> int:
         """When something next happens by itself."""
         moments = [self.exchange.next_ns(), self.hall.session.next_due_ns(), self.hall.desk.next_due_ns()]
+        moments += [fill.told_ns or 0 for fill in self._put_off]
         moments += [due for due in (self.streams.next_due_ns(), self.faults.next_due_ns()) if due is not None]
         return min(moments)
 
@@ -178,13 +180,24 @@ class Shell:
                 self.mishap(fault)
 
     def _late(self, news: list[News], now: int) -> list[News]:
-        """Put off commissions that the script wants late; the exchange tells them when they are due."""
+        """Put off commissions that the script wants late, and add those whose time has come."""
+        told: list[News] = []
         for item in news:
-            if isinstance(item, ExecutionNews) and not item.commission_known:
-                for fault in self.faults.on_fill(item.execution.conid, now):
-                    late = int((10.0 if fault.seconds is None else fault.seconds) * _S)
-                    item.execution.told_ns = (item.execution.told_ns or now) + late
-        return news
+            if isinstance(item, ExecutionNews):
+                fill = item.execution
+                if not item.commission_known:
+                    for fault in self.faults.on_fill(fill.conid, now):
+                        late = int((10.0 if fault.seconds is None else fault.seconds) * _S)
+                        fill.told_ns = (fill.told_ns or now) + late
+                elif fill.told_ns is not None and fill.told_ns > now:
+                    self._put_off.append(fill)
+                    continue
+            told.append(item)
+        if self._put_off:
+            due = [fill for fill in self._put_off if (fill.told_ns or 0) <= now]
+            self._put_off = [fill for fill in self._put_off if (fill.told_ns or 0) > now]
+            told += [ExecutionNews(ts_ns=fill.told_ns or now, execution=fill, commission_known=True) for fill in due]
+        return told
 
     # -- requests ------------------------------------------------------------------------------------------------
 
