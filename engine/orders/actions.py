@@ -92,6 +92,16 @@ class Flatten(Struct, frozen=True, tag=True):
     why: str
 
 
+class FeeKnown(Struct, frozen=True, tag=True):
+    """What an execution cost has become known."""
+
+    execution_id: str
+    coid: str
+    strategy: str
+    conid: int
+    amount: Decimal
+
+
 class Alert(Struct, frozen=True, tag=True):
     """A person should know; `code` is stable."""
 
@@ -112,5 +122,6 @@ Action = (
     | AskOperator
     | JudgeAgain
     | Flatten
+    | FeeKnown
     | Alert
 )

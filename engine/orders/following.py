@@ -15,7 +15,7 @@ from engine.domain.brokerage import ExecutionsKnown, NotYetKnown, OrdersKnown, V
 from engine.domain.facts import Accepted, Answer, Cancelled, Filled, Modified, ModifyRefused, Pending, Refused
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
 from engine.domain.order import CLOSED, Order, State
-from engine.orders.actions import Action, Alert, ReadExecutions, ReadOrder, ReadOrders
+from engine.orders.actions import Action, Alert, FeeKnown, ReadExecutions, ReadOrder, ReadOrders
 from engine.orders.comparing import differences
 from engine.orders.doubt import Doubts
 from engine.orders.identity import Identity
@@ -60,6 +60,7 @@ class Follower:
         self._looked: dict[str, int] = {}  # of these the ones we have asked for, and when
         self._strangers: set[str] = set()
         self._revisions: dict[str, str] = {}
+        self.charged: set[str] = set()  # executions whose fee is booked
 
     # --- rows ---------------------------------------------------------------------------------------------------
 
@@ -175,6 +176,7 @@ class Follower:
         """Read executions, of the stream or of a list; each is booked exactly once."""
         facts: list[Answer] = []
         actions: list[Action] = []
+        told: set[str] = set()  # within this reading
         for row in rows:
             coid = self._identity.whose(row.order_id, row.coid)
             if coid is None:
@@ -192,15 +194,23 @@ class Follower:
             if self._doubts.late(coid):
                 self.adopted.append(coid)
                 actions.append(Alert("LATE_ORDER", "an order that had been proved absent has filled", coid))
-            if self._corrected(row, coid, now_ns, actions) or self._book.heard(row.execution_id):
+            if self._corrected(row, coid, now_ns, actions):
                 continue
-            instrument_conid = self._book.book[coid].ticket.conid
+            ticket = self._book.book[coid].ticket
+            if row.commission is not None and row.execution_id not in self.charged:
+                self.charged.add(row.execution_id)
+                fee = FeeKnown(row.execution_id, coid, ticket.strategy, ticket.conid, row.commission)
+                self._book.facts.append((now_ns, "fee", coid, fee))
+                actions.append(fee)
+            if self._book.heard(row.execution_id) or row.execution_id in told:
+                continue
+            told.add(row.execution_id)
             facts.append(
                 Filled(
                     coid=coid,
                     ts_ns=row.ts_ns,
                     exec_id=row.execution_id,
-                    conid=instrument_conid,
+                    conid=ticket.conid,
                     side=row.side,
                     quantity=row.size,
                     price=row.price,

@@ -133,6 +133,29 @@ class Portfolio:
                 changed.append(self._now(strategy, conid, held, instrument.currency))
         return changed
 
+    def charge(self, strategy: str, line: str, amount: Decimal, currency: str) -> None:
+        """Book a fee that became known after its execution; a rebate is below zero."""
+        in_base = amount * self.rates[currency]
+        self.fees[line] = self.fees.get(line, _ZERO) + in_base
+        self.fees_by_currency[currency] = self.fees_by_currency.get(currency, _ZERO) + amount
+        self.cash[currency] = self.cash.get(currency, _ZERO) - amount
+        self._flows[strategy] = self._flows.get(strategy, _ZERO) - in_base
+
+    def take_over(self, owner: str, conid: int, quantity: Decimal, cost: Decimal) -> PositionNow:
+        """Take over units that came into the account by no order of ours: a person's trade, a split, what was there.
+
+        Args:
+            quantity: Signed units to add to what the owner holds.
+            cost: What they cost in all, signed alike; it counts as a deposit of the instrument, no cash moves.
+        """
+        held = self.holdings.setdefault((owner, conid), Holdings())
+        held.quantity += quantity
+        held.cost += cost
+        self.account[conid] = self.account.get(conid, _ZERO) + quantity
+        currency = self.instruments[conid].currency
+        self.cash.setdefault(currency, _ZERO)
+        return self._now(owner, conid, held, currency)
+
     def _now(self, strategy: str, conid: int, held: Holdings, currency: str) -> PositionNow:
         return PositionNow(
             strategy, conid, held.quantity, held.cost, held.realised, self.account[conid], self.cash[currency], currency

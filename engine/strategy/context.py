@@ -76,7 +76,9 @@ class Context:
         wants: list[Any],
         view: Callable[[], MarketView],
         saved: Mapping[str, Any] | None = None,
+        numbered: tuple[int, int] = (0, 0),
     ) -> None:
+        """Args: numbered: The last numbers of orders and of groups that were given out before, live."""
         self.strategy = strategy
         self.account = account
         self.instruments = tuple(instruments)
@@ -93,8 +95,7 @@ class Context:
         self._clock = clock
         self._wants = wants
         self._view = view
-        self._number = 0
-        self._groups = 0
+        self._number, self._groups = numbered
         self.holdings: dict[int, Holding] = {}
         self.open_orders: dict[str, Order] = {}
         self.account_quantity: dict[int, Decimal] = {}

@@ -24,6 +24,7 @@ from engine.orders.actions import (
     Alert,
     AskOperator,
     AskRisk,
+    FeeKnown,
     Flatten,
     JudgeAgain,
     ReadExecutions,
@@ -100,6 +101,8 @@ class World:
                 self.submit(Approved(intent))
             case Flatten():
                 self.flattened += 1
+            case FeeKnown():
+                raise AssertionError("the model venue tells no fees")
             case Alert(code=code):
                 self.alerts[code] += 1
             case _:

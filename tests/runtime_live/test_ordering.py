@@ -27,11 +27,11 @@ from engine.orders.replies import read_policy
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.letters import (
     Asked,
-    Became,
     CancelNow,
     ExecutionsHeard,
     Judged,
     OrdersLetter,
+    PortfolioLetter,
     RiskSays,
     RowsHeard,
     SessionHeard,
@@ -59,7 +59,7 @@ async def day(
     book = LiveOrders()
     desk = Desk(book, read_policy({}), DeskSettings())
     to_orders, inbox = trio.open_memory_channel[OrdersLetter](1_000)
-    to_portfolio, at_portfolio = trio.open_memory_channel[Became](10_000)
+    to_portfolio, at_portfolio = trio.open_memory_channel[PortfolioLetter](10_000)
     to_risk, at_risk = trio.open_memory_channel[Wanted | Asked](1_000)
     ordering = Ordering(
         desk,

@@ -8,7 +8,15 @@ import trio
 
 from engine.portfolio.books import Portfolio
 from engine.ports import Clock
-from engine.runtime.live.letters import Became, Booked, RiskLetter, StrategiesLetter
+from engine.runtime.live.letters import (
+    Became,
+    Booked,
+    Charged,
+    PortfolioLetter,
+    RiskLetter,
+    StrategiesLetter,
+    TakenOver,
+)
 
 
 class Booking:
@@ -21,7 +29,7 @@ class Booking:
         *,
         to_strategies: trio.MemorySendChannel[StrategiesLetter],
         to_risk: trio.MemorySendChannel[RiskLetter],
-        note: Callable[[str, int, Became], None],
+        note: Callable[[str, int, PortfolioLetter], None],
     ) -> None:
         self.portfolio = portfolio
         self._clock = clock
@@ -29,16 +37,29 @@ class Booking:
         self._to_risk = to_risk
         self._note = note
 
-    async def run(self, inbox: trio.MemoryReceiveChannel[Became]) -> None:
+    async def run(self, inbox: trio.MemoryReceiveChannel[PortfolioLetter]) -> None:
         """Book as updates come, until the channel is closed."""
         async with self._to_strategies, self._to_risk:
             async for letter in inbox:
                 self._note("portfolio", self._clock.now_ns(), letter)
                 booked = self.decide(letter)
-                # Risk first: no strategy acts on a position that risk does not know of.
-                self._to_risk.send_nowait(booked)
-                self._to_strategies.send_nowait(booked)
+                if booked is not None:
+                    # Risk first: no strategy acts on a position that risk does not know of.
+                    self._to_risk.send_nowait(booked)
+                    self._to_strategies.send_nowait(booked)
 
-    def decide(self, letter: Became) -> Booked:
-        """Book one letter's updates."""
-        return Booked(letter.updates, tuple(self.portfolio.hear(letter.updates)))
+    def decide(self, letter: PortfolioLetter) -> Booked | None:
+        """Book one letter; what risk and strategies hear of it."""
+        books = self.portfolio
+        match letter:
+            case Became(updates=updates):
+                positions = books.hear(updates)
+                books.entries.clear()  # the journal has them: a run of weeks keeps no list of its own
+                books.steps.clear()
+                return Booked(updates, tuple(positions))
+            case Charged(fee=fee):
+                currency = books.instruments[fee.conid].currency
+                books.charge(fee.strategy, "commission", fee.amount, currency)
+                return None
+            case TakenOver(owner=owner, conid=conid, quantity=quantity, cost=cost):
+                return Booked((), (books.take_over(owner, conid, quantity, cost),))

@@ -38,7 +38,9 @@ class DecidingCore:
 
     def hear(self, letter: Booked, now_ns: int) -> tuple[Intent, ...]:
         """News of orders."""
-        self.host.hear(letter.updates, letter.positions, now_ns)
+        seats = self.host.seats  # of an earlier configuration there may be orders whose strategy is gone
+        known = [update for update in letter.updates if update.order.ticket.strategy in seats]
+        self.host.hear(known, letter.positions, now_ns)
         return self._wants()
 
     def wake(self, now_ns: int) -> tuple[Intent, ...]:

@@ -12,11 +12,11 @@ from typing import Final
 import trio
 
 from engine.domain.brokerage import Availability
+from engine.domain.conflating import Conflator
 from engine.domain.market import Bar, MarketEvent
 from engine.domain.messages import BarWish
 from engine.domain.sessions import Sessions
 from engine.errors import InvariantBroken
-from engine.domain.conflating import Conflator
 from engine.feed.live import LiveFeed
 from engine.ports import Clock, MarketData
 from engine.runtime.live.letters import Arrived, FeedLetter, Fresh, Ready, RiskLetter, StrategiesLetter, Tick

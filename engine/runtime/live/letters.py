@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -21,6 +22,7 @@ from engine.domain.brokerage import (
 from engine.domain.market import Bar, MarketEvent
 from engine.domain.messages import Intent, PositionNow, Update, Verdict
 from engine.domain.ticket import OrderTicket
+from engine.orders.actions import FeeKnown
 
 
 class Letter(Struct, frozen=True, tag=True):
@@ -138,6 +140,21 @@ class Became(Letter, frozen=True, tag=True):
     updates: tuple[Update, ...]
 
 
+class Charged(Letter, frozen=True, tag=True):
+    """Orders to portfolio: what an execution cost."""
+
+    fee: FeeKnown
+
+
+class TakenOver(Letter, frozen=True, tag=True):
+    """Reconciliation to portfolio: units that came into the account by no order of ours."""
+
+    owner: str
+    conid: int
+    quantity: Decimal
+    cost: Decimal
+
+
 class Booked(Letter, frozen=True, tag=True):
     """Portfolio to strategies and risk: the updates, and the positions they led to."""
 
@@ -183,6 +200,7 @@ class TradingNow(Letter, frozen=True, tag=True):
     reason: str
 
 
+PortfolioLetter = Became | Charged | TakenOver
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
 RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow

@@ -28,16 +28,17 @@ from engine.runtime.live.deciding import Deciding, DecidingCore
 from engine.runtime.live.feeding import FeedCore, Feeding, listen
 from engine.runtime.live.judging import Conditions, Judging
 from engine.runtime.live.letters import (
-    Became,
     CancelNow,
     ExecutionsHeard,
     FeedLetter,
     OperatorAnswered,
     OrdersLetter,
+    PortfolioLetter,
     RiskLetter,
     RowsHeard,
     SessionHeard,
     StrategiesLetter,
+    TakenOver,
     Tick,
     TradingNow,
     Wanted,
@@ -95,11 +96,16 @@ class Nursery:
     ordering: Ordering = field(init=False)
     _to_orders: trio.MemorySendChannel[OrdersLetter] = field(init=False)
     _to_risk: trio.MemorySendChannel[RiskLetter] = field(init=False)
+    _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
     def tell_risk(self, letter: TradingNow | Wanted) -> None:
         """The trading state, or intents of an operator's."""
         self._to_risk.send_nowait(letter)
+
+    def tell_portfolio(self, letter: TakenOver) -> None:
+        """Units that came into the account by no order of ours."""
+        self._to_portfolio.send_nowait(letter)
 
     def tell_orders(self, letter: CancelNow | OperatorAnswered) -> None:
         """Cancel at once, or an operator's answer."""
@@ -114,11 +120,11 @@ class Nursery:
         edges, cores = self.edges, self.cores
         clock, note = edges.clock, edges.note
         to_orders, at_orders = trio.open_memory_channel[OrdersLetter](ROOM)
-        to_portfolio, at_portfolio = trio.open_memory_channel[Became](ROOM)
+        to_portfolio, at_portfolio = trio.open_memory_channel[PortfolioLetter](ROOM)
         to_strategies, at_strategies = trio.open_memory_channel[StrategiesLetter](ROOM)
         to_risk, at_risk = trio.open_memory_channel[RiskLetter](ROOM)
         to_feed, at_feed = trio.open_memory_channel[FeedLetter](ROOM)
-        self._to_orders, self._to_risk = to_orders, to_risk
+        self._to_orders, self._to_risk, self._to_portfolio = to_orders, to_risk, to_portfolio
         self.feeding = Feeding(
             FeedCore(cores.wishes, cores.sessions),
             clock,
@@ -140,7 +146,7 @@ class Nursery:
             edges.ledger,
             clock,
             edges.people,
-            to_portfolio=to_portfolio,
+            to_portfolio=to_portfolio.clone(),
             to_risk=to_risk.clone(),
             flatten=cores.flatten,
             note=note,

@@ -14,6 +14,7 @@ from engine.orders.actions import (
     Alert,
     AskOperator,
     AskRisk,
+    FeeKnown,
     Flatten,
     JudgeAgain,
     ReadExecutions,
@@ -33,6 +34,7 @@ from engine.runtime.live.letters import (
     Became,
     CancelAnswered,
     CancelNow,
+    Charged,
     ExecutionsHeard,
     ExecutionsRead,
     Judged,
@@ -40,6 +42,7 @@ from engine.runtime.live.letters import (
     OrderRead,
     OrdersLetter,
     OrdersRead,
+    PortfolioLetter,
     RiskSays,
     RowsHeard,
     SessionHeard,
@@ -86,7 +89,7 @@ class Ordering:
         clock: Clock,
         people: People,
         *,
-        to_portfolio: trio.MemorySendChannel[Became],
+        to_portfolio: trio.MemorySendChannel[PortfolioLetter],
         to_risk: trio.MemorySendChannel[Wanted | Asked],
         flatten: Callable[[Flatten, int], Wanted],
         note: Callable[[str, int, OrdersLetter], None],
@@ -173,12 +176,12 @@ class Ordering:
             actions, updates = [*kept, *more], [*updates, *told]
             if not unsent:
                 break
+        if updates:
+            self._to_portfolio.send_nowait(Became(tuple(updates)))
         self._act(actions, carrier, now_ns)
         if self._in_section and not self._desk.busy:
             self._in_section = False
             carrier.end_round()
-        if updates:
-            self._to_portfolio.send_nowait(Became(tuple(updates)))
 
     async def _store(self, rows: Sequence[tuple[int, str, str, Any]], actions: Sequence[Action]) -> bool:
         """Store what was decided; False if the order writes among the actions must not leave."""
@@ -227,6 +230,8 @@ class Ordering:
                     self._to_risk.send_nowait(Asked(number, tickets))
                 case JudgeAgain(intent=intent):
                     self._to_risk.send_nowait(Wanted((intent,), now_ns))
+                case FeeKnown():
+                    self._to_portfolio.send_nowait(Charged(action))
                 case Flatten():
                     self._to_risk.send_nowait(self._flatten(action, now_ns))
                 case _:

@@ -1,0 +1,340 @@
+"""The configuration of `engine run`: the tables a backtest has too, and those of a live session.
+
+mode = "sim"                     # sim, paper or live
+[gateway]                        # sim: leave url out, and the daemon starts a simulated one
+url = "https://localhost:5000/v1/api"
+ca = "ca.pem"
+[[instrument]]                   # conid and symbol are enough; `engine find` prints these tables
+conid = 265598
+symbol = "AAPL"
+[replies]                        # what the venue's questions are answered with
+[suppress]
+ids = ["o354"]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from engine import config
+from engine.config_checks import check
+from engine.domain.instrument import Instrument
+from engine.errors import ConfigError, RecordingError
+from engine.orders.census import CensusPolicy
+from engine.orders.questions import KNOWN
+from engine.orders.reconcile import ReconcilePolicy, Remedy
+from engine.orders.replies import ReplyPolicy, read_policy
+from engine.recording.head import instrument_from
+from engine.settings import AccountSettings, RecordingSettings, ReportSettings, RiskSettings, Settings
+from engine.tables import nearest, structure
+from engine.webapi.tls import checked_base, is_loopback
+
+SUPPRESSED_MAX: Final = 51  # as many ids as the venue takes
+_TOP: Final = (
+    "name",
+    "mode",
+    "seed",
+    "account",
+    "gateway",
+    "instrument",
+    "strategy",
+    "risk",
+    "replies",
+    "suppress",
+    "orders",
+    "session",
+    "recorder",
+    "stop",
+    "guard",
+)
+
+
+class Mode(StrEnum):
+    """Whose money it is."""
+
+    SIM = "sim"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class StopPolicy(StrEnum):
+    """What becomes of open orders and positions when the daemon is told to stop."""
+
+    LEAVE = "leave"
+    CANCEL = "cancel"
+    FLATTEN = "flatten"
+
+
+@frozen(kw_only=True)
+class GatewaySettings:
+    """`[gateway]`. Without `url`, in mode sim, the daemon starts a simulated gateway of its own by the other keys.
+
+    `ca` is the authority's certificate to trust, `pinned` the one certificate of a gateway on this machine. Secrets of
+    `auth` oauth1 and oauth2 come from the environment or from files, never from here; `keys` is their folder.
+    """
+
+    url: str | None = None
+    ca: Path | None = None
+    pinned: Path | None = None
+    auth: str = "gateway"
+    keys: Path | None = None
+    speed: float = 1.0
+    synthetic: tuple[str, ...] = ()
+    recording: Path | None = None
+    faults: Path | None = None
+    config: Path | None = None
+    seed: int = 7
+
+
+@frozen(kw_only=True)
+class SuppressSettings:
+    """`[suppress]`: questions the venue need not ask. The whole list is sent with every new session."""
+
+    ids: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class ReconcileSettings:
+    """`[orders.reconcile]`: what follows from a difference of each class, and how often books are compared."""
+
+    every_minutes: float = 10.0
+    manual_trade: Remedy = Remedy.HALT_INSTRUMENT
+    liquidation: Remedy = Remedy.HALT_INSTRUMENT
+    split: Remedy = Remedy.HALT_INSTRUMENT
+    unknown: Remedy = Remedy.HALT_INSTRUMENT
+    cash_tolerance: Decimal = Decimal(5)
+
+    def policy(self) -> ReconcilePolicy:
+        """As the comparison takes it."""
+        return ReconcilePolicy(
+            manual_trade=self.manual_trade,
+            liquidation=self.liquidation,
+            split=self.split,
+            unknown=self.unknown,
+            cash_tolerance=self.cash_tolerance,
+        )
+
+
+@frozen(kw_only=True)
+class OrdersSettings:
+    """`[orders]`, seconds of the venue's clock.
+
+    `missing_stop` says what is done about a bracket without its stop: cancel-entry, flatten or alert.
+    """
+
+    settle_s: float = 45.0
+    operator_after_s: float = 300.0
+    cancel_waits_s: float = 2.0
+    missing_stop: CensusPolicy = CensusPolicy.CANCEL_ENTRY
+    children_named: bool = True
+    reconcile: ReconcileSettings = field(factory=ReconcileSettings)
+
+
+@frozen(kw_only=True)
+class SessionSettings:
+    """`[session]`: when another session of the user holds the brokerage session: stand-down, steal or bounded-steal."""
+
+    competing: str = "stand-down"
+
+
+@frozen(kw_only=True)
+class RecorderSettings:
+    """`[recorder]`: what is kept of the live session below the state folder."""
+
+    market: bool = True
+    wire: bool = True
+
+
+@frozen(kw_only=True)
+class StopSettings:
+    """`[stop]`: what SIGTERM does to orders and positions, and how long it may take (seconds on the wall)."""
+
+    policy: StopPolicy = StopPolicy.CANCEL
+    limit_s: float = 30.0
+
+
+@frozen(kw_only=True)
+class GuardSettings:
+    """`[guard]`: after how many seconds of silence (on the wall) it acts, and whether it flattens too."""
+
+    on: bool = True
+    silence_s: float = 10.0
+    flatten: bool = False
+
+
+@frozen(kw_only=True)
+class RunSettings:
+    """One daemon. `base` has what a backtest's configuration has too."""
+
+    base: Settings
+    mode: Mode
+    gateway: GatewaySettings
+    instruments: Mapping[str, Instrument]
+    replies: ReplyPolicy
+    suppress: SuppressSettings
+    orders: OrdersSettings
+    session: SessionSettings
+    recorder: RecorderSettings
+    stop: StopSettings
+    guard: GuardSettings
+
+    @property
+    def by_conid(self) -> dict[int, Instrument]:
+        """The instruments by conid."""
+        return {instrument.conid: instrument for instrument in self.instruments.values()}
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> RunSettings:
+    """Read the configuration of a daemon.
+
+    Raises: ConfigError, for the first thing that is wrong.
+    """
+    return config.read(path, overrides, lambda table: _settings(table, path))
+
+
+def _settings(table: dict[str, Any], path: Path) -> RunSettings:
+    for key in table:
+        if key not in _TOP:
+            hint = nearest(key, _TOP)
+            if key in ("recording", "venue", "replay", "report"):
+                hint = "; it belongs to a backtest"
+            raise ConfigError(f"unknown key{hint}", place=f"{path}: {key}")
+    for key in ("name", "instrument"):
+        if key not in table:
+            raise ConfigError("missing; it is required", place=f"{path}: {key}")
+
+    def read(key: str, kind: type[Any]) -> Any:
+        return structure(table.get(key, {}), kind, file=path, key=key, folder=path.parent)
+
+    base = Settings(
+        name=config.plain(table["name"], str, "a text in quotes", f"{path}: name"),
+        seed=config.plain(table.get("seed", 0), int, "a whole number", f"{path}: seed"),
+        source=path,
+        recording=RecordingSettings(path=path.parent),
+        account=read("account", AccountSettings),
+        strategies=config.strategies(table, path),
+        risk=read("risk", RiskSettings),
+        report=ReportSettings(),
+    )
+    check(base)
+    found = RunSettings(
+        base=base,
+        mode=_mode(table.get("mode", "sim"), path),
+        gateway=read("gateway", GatewaySettings),
+        instruments=_instruments(table["instrument"], path),
+        replies=_replies(table.get("replies", {}), path),
+        suppress=read("suppress", SuppressSettings),
+        orders=read("orders", OrdersSettings),
+        session=read("session", SessionSettings),
+        recorder=read("recorder", RecorderSettings),
+        stop=read("stop", StopSettings),
+        guard=read("guard", GuardSettings),
+    )
+    for key, sentence in _problems(found):
+        raise ConfigError(sentence, place=f"{path}: {key}")
+    return found
+
+
+def _mode(value: object, path: Path) -> Mode:
+    try:
+        return Mode(str(value))
+    except ValueError:
+        raise ConfigError(f"must be sim, paper or live, not {value!r}", place=f"{path}: mode") from None
+
+
+def _replies(table: object, path: Path) -> ReplyPolicy:
+    if not isinstance(table, Mapping):
+        raise ConfigError("must be a table", place=f"{path}: replies")
+    try:
+        return read_policy({key: float(v) if isinstance(v, Decimal) else v for key, v in table.items()})
+    except ConfigError as error:
+        raise ConfigError(error.problem, place=f"{path}: {error.place}") from error
+
+
+def _instruments(rows: object, path: Path) -> dict[str, Instrument]:
+    if not isinstance(rows, list) or not rows:
+        raise ConfigError("must be written [[instrument]], one for each", place=f"{path}: instrument")
+    found: dict[str, Instrument] = {}
+    for number, row in enumerate(rows):
+        place = f"{path}: instrument.{number}"
+        try:
+            instrument = instrument_from(row, place=place)
+        except RecordingError as error:
+            raise ConfigError(error.problem, place=error.place) from error
+        if instrument.symbol in found:
+            raise ConfigError(f"two instruments have the symbol {instrument.symbol}", place=place)
+        if any(one.conid == instrument.conid for one in found.values()):
+            raise ConfigError(f"two instruments have the conid {instrument.conid}", place=place)
+        found[instrument.symbol] = instrument
+    return found
+
+
+def _problems(found: RunSettings) -> list[tuple[str, str]]:
+    """What must agree. (dotted key, sentence), the first one counts."""
+    problems: list[tuple[str, str]] = []
+    gateway, known = found.gateway, found.instruments
+
+    def bad(key: str, sentence: str) -> None:
+        problems.append((key, sentence))
+
+    for strategy in found.base.strategies:
+        for symbol in strategy.instruments:
+            if symbol not in known:
+                bad(f"strategy.{strategy.name}.instruments", f"no [[instrument]] is {symbol!r}{nearest(symbol, known)}")
+    for symbol in found.base.risk.instrument:
+        if symbol not in known:
+            bad(f"risk.instrument.{symbol}", f"no [[instrument]] is {symbol!r}{nearest(symbol, known)}")
+    if gateway.auth not in ("gateway", "oauth1", "oauth2"):
+        bad("gateway.auth", f"must be gateway, oauth1 or oauth2, not {gateway.auth!r}")
+    if gateway.url is not None:
+        try:
+            checked_base(gateway.url)
+        except ConfigError as error:
+            bad("gateway.url", error.problem)
+    elif found.mode is not Mode.SIM:
+        bad("gateway.url", f"is missing; mode {found.mode} trades through a gateway of yours or api.ibkr.com")
+    if gateway.speed <= 0:
+        bad("gateway.speed", "must be above zero")
+    if found.mode is not Mode.SIM and gateway.speed != 1.0:
+        bad("gateway.speed", f"is for mode sim; in mode {found.mode} a second is a second")
+    if found.session.competing not in ("stand-down", "steal", "bounded-steal"):
+        bad("session.competing", f"must be stand-down, steal or bounded-steal, not {found.session.competing!r}")
+    ids = found.suppress.ids
+    if len(set(ids)) > SUPPRESSED_MAX:
+        bad("suppress.ids", f"has {len(set(ids))} ids, and the venue takes {SUPPRESSED_MAX}")
+    for one in ids:
+        if not re.fullmatch(r"[a-z]\d+", one):
+            bad("suppress.ids", f"{one!r} is no message id{nearest(one, KNOWN)}")
+    for key, value, least in (
+        ("orders.settle_s", found.orders.settle_s, 5.0),
+        ("orders.operator_after_s", found.orders.operator_after_s, 1.0),
+        ("orders.reconcile.every_minutes", found.orders.reconcile.every_minutes, 0.5),
+        ("stop.limit_s", found.stop.limit_s, 1.0),
+        ("guard.silence_s", found.guard.silence_s, 0.2),
+    ):
+        if not least <= value <= 86_400:
+            bad(key, f"must be from {least:g} to 86,400, not {value:g}")
+    account = found.base.account.id
+    if found.mode is not Mode.LIVE and gateway.url is None and not re.fullmatch(r"DU\d+", account):
+        bad("account.id", f"must begin with DU in mode {found.mode}, not {account!r}")
+    if found.mode is Mode.PAPER and not account.startswith(("DU", "DF")):
+        bad("account.id", f"{account!r} is no paper account: those begin with DU or DF")
+    if found.mode is Mode.LIVE and account.startswith(("DU", "DF")):
+        bad("account.id", f"{account!r} is a paper account, and the mode is live")
+    return problems
+
+
+def is_direct(settings: RunSettings) -> bool:
+    """Whether requests go to IBKR's own host, with its larger budget."""
+    url = settings.gateway.url
+    if url is None:
+        return False
+    host = url.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
+    return not is_loopback(host) and host.endswith("ibkr.com")

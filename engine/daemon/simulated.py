@@ -1,0 +1,124 @@
+"""The simulated gateway that a daemon starts for itself: a process of its own, found again by the next start."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from typing import Any, Final
+
+import httpx
+import trio
+from attrs import frozen
+
+from engine.daemon.config import RunSettings
+from engine.daemon.folder import StateFolder
+from engine.errors import InputError
+from engine.webapi import tls
+
+START_LIMIT_S: Final = 60.0
+ASK_LIMIT_S: Final = 5.0
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where a gateway is: base URL with /v1/api, and the certificate to trust."""
+
+    url: str
+    ca: Path | None
+    pinned: Path | None = None
+
+
+@frozen(kw_only=True)
+class Told:
+    """A simulated gateway's clock: nanoseconds UTC, and how fast it runs."""
+
+    now_ns: int
+    rate: float
+
+
+async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
+    """Return the gateway of this state folder, started if none runs.
+
+    Raises: InputError if it can't be started.
+    """
+    known = _known(folder)
+    if known is not None and await clock_of(known) is not None:
+        return known
+    gateway = settings.gateway
+    command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--state-dir", str(folder.gateway)]
+    command += ["--speed", f"{gateway.speed:g}", "--seed", str(gateway.seed)]
+    if gateway.recording is not None:
+        command += ["--recording", str(gateway.recording)]
+    else:
+        symbols = gateway.synthetic or tuple(settings.instruments)
+        command += ["--synthetic", ",".join(symbols)]
+    for flag, path in (("--faults", gateway.faults), ("--config", gateway.config)):
+        if path is not None:
+            command += [flag, str(path)]
+    folder.gateway.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = (folder.root / "gateway.log").open("ab")
+    try:
+        # In a session of its own: a Ctrl-C in the terminal is for the daemon, and the gateway outlives it.
+        process = await trio.lowlevel.open_process(
+            command, stdin=DEVNULL, stdout=PIPE, stderr=log.fileno(), start_new_session=True
+        )
+    finally:
+        log.close()
+    assert process.stdout is not None
+    said = b""
+    with trio.move_on_after(START_LIMIT_S):
+        while b"\n" not in said:
+            chunk = await process.stdout.receive_some()
+            if not chunk:
+                break
+            said += chunk
+    await process.stdout.aclose()
+    words = said.decode("utf-8", "replace").split()
+    url = next((word.rstrip(",") for word in words if word.startswith("http")), None)
+    if url is None:
+        problem = f"the simulated gateway did not start; {folder.root / 'gateway.log'} says why"
+        raise InputError(problem, place=str(folder.gateway))
+    place = Place(url=url, ca=folder.gateway / "ca.pem")
+    _keep(folder, place, process.pid)
+    return place
+
+
+async def clock_of(place: Place) -> Told | None:
+    """Ask a gateway for its clock; None if nobody answers, or it is no simulated one."""
+    root = place.url.split("/v1/", 1)[0]
+    try:
+        context = tls.context(place.url, ca=place.ca, pinned=place.pinned) if root.startswith("https") else False
+        async with httpx.AsyncClient(verify=context, timeout=ASK_LIMIT_S) as client:
+            answer = await client.get(f"{root}/sim/clock")
+            told: Any = answer.json()
+            return Told(now_ns=int(told["clock_ms"]) * 1_000_000, rate=float(told["rate"]))
+    except (httpx.HTTPError, InputError, ValueError, KeyError, TypeError, OSError):
+        return None
+
+
+def _known(folder: StateFolder) -> Place | None:
+    try:
+        told = json.loads((folder.root / "gateway.json").read_text())
+        return Place(url=str(told["url"]), ca=Path(told["ca"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(folder: StateFolder, place: Place, pid: int) -> None:
+    """Note where it is, and which process: `engine stop` ends it."""
+    told = {"url": place.url, "ca": str(place.ca), "pid": pid, "started": started(pid)}
+    path = folder.root / "gateway.json"
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(told))
+    part.replace(path)
+
+
+def started(pid: int) -> int | None:
+    """When a process was started, in ticks since boot: with its id it names the process and no later one."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[19])
+    except (OSError, IndexError, ValueError):
+        return None
