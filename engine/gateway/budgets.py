@@ -23,7 +23,8 @@ _RARELY: Final = (1, 900 * _S)
 _EVERY_5_S: Final = (1, 5 * _S)
 _EVERY_S: Final = (1, _S)
 
-# "METHOD template" -> (requests, window in ns). `tickle` and the scanner's `run` share their row between methods.
+# "METHOD template" -> (requests, window in ns). The methods are the table's: a POST of /tickle, of which clients in use
+# send two at their start, has the global budget only.
 TABLE: Final[dict[str, tuple[int, int]]] = {
     "GET /iserver/marketdata/snapshot": (10, _S),
     "GET /iserver/scanner/params": _RARELY,
@@ -52,7 +53,6 @@ TABLE: Final[dict[str, tuple[int, int]]] = {
     "GET /tickle": _EVERY_S,
     "GET /sso/validate": (1, _MINUTE),
 }
-_SAME_ROW: Final = {"POST /tickle": "GET /tickle"}
 
 
 def _shape(key: str) -> str:
@@ -88,7 +88,7 @@ class Budgets:
             return None
         if now_ns < self._boxed_until:
             return "penalty box"
-        shape = _shape(_SAME_ROW.get(key, key))
+        shape = _shape(key)
         wanted = [("", self._global)]
         if shape in _BY_SHAPE:
             wanted.append((shape, _BY_SHAPE[shape]))
