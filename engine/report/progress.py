@@ -42,6 +42,7 @@ def progress(console: Console, *, enabled: bool = True, zone: str = "America/New
         TextColumn("{task.percentage:>3.0f}%"),
         TextColumn("{task.fields[where]}", style="dim"),
         TimeRemainingColumn(),
+        TextColumn("left", style="dim"),
     )
     with Tidied(_unhide), Progress(*columns, console=console, transient=True, expand=True) as bar:
         task = bar.add_task("", total=None, where="")
