@@ -1,0 +1,84 @@
+"""A journal opened to be read: beside a running daemon, or when none runs. Nothing of the file is changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from engine.errors import InputError
+from engine.journal.durable import APPLICATION_ID, SCHEMA_VERSION, DurableJournal, StoredRow
+
+
+class JournalReader(DurableJournal):
+    """`rows`, `meta` and `verify` of a journal that another process may be writing; through this nothing is written."""
+
+    def __init__(self, path: Path) -> None:  # the parent's opens to write
+        """Open the journal at `path`.
+
+        Raises: InputError for a file that is not there, is no journal of ours, is damaged or was written by a newer
+        version.
+        """
+        self.path = path
+        if not path.is_file():
+            raise InputError("there is no such journal", place=str(path))
+        try:
+            self._database = sqlite3.connect(
+                f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            )
+            self._check()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(path, error) from error
+
+    def _check(self) -> None:
+        if self._database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise InputError("this is no journal of the engine's", place=str(self.path))
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            problem = f"the journal has format {version}, written by a newer version; this one reads {SCHEMA_VERSION}"
+            raise InputError(problem, place=str(self.path))
+
+    def rows(self, *args: Any, **kwargs: Any) -> Iterator[StoredRow]:
+        """As the parent's. Raises: InputError where a page can't be read."""
+        try:
+            yield from super().rows(*args, **kwargs)
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+    def verify(self) -> list[str]:
+        """As the parent's; a page that can't be read is one of the findings, and ends them."""
+        try:
+            return super().verify()
+        except sqlite3.DatabaseError as error:
+            return [f"the file can't be read to its end: {error}"]
+
+    def last(self, count: int) -> list[StoredRow]:
+        """The last rows, oldest first. Raises: InputError where a page can't be read."""
+        try:
+            found = self._database.execute(
+                "SELECT seq, ts_ns, kind, name, body FROM facts ORDER BY seq DESC LIMIT ?", (count,)
+            ).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+        return [StoredRow(*row) for row in reversed(found)]
+
+    def select(self, where: str, values: tuple[Any, ...]) -> list[StoredRow]:
+        """Rows in order by a condition on `facts`. Raises: InputError where a page can't be read."""
+        query = f"SELECT seq, ts_ns, kind, name, body FROM facts WHERE {where} ORDER BY seq"
+        try:
+            return [StoredRow(*row) for row in self._database.execute(query, values)]
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+    def coids(self) -> frozenset[str]:
+        """Every client order id that was ever sent. Raises: InputError where a page can't be read."""
+        try:
+            return frozenset(row[0] for row in self._database.execute("SELECT coid FROM coids"))
+        except sqlite3.DatabaseError as error:
+            raise _damaged(self.path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"the journal is damaged ({error}); `engine journal verify` says where", place=str(path))
