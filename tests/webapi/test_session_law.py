@@ -96,6 +96,7 @@ class SessionLife(RuleBasedStateMachine):
         self.last: AuthStatus | None = None  # as last told
         self.refunds = 0
         self.steals: list[int] = []
+        self.socket_open = False
         self.hear(TimePassed(), 0.5)
 
     def hear(self, heard: Heard, chance: float) -> None:
@@ -103,6 +104,7 @@ class SessionLife(RuleBasedStateMachine):
             self.last = heard.status
         if isinstance(heard, Done):
             self.climbed.append(heard.work)
+            self.socket_open = self.socket_open or heard.work is Work.CONNECT
         if isinstance(heard, LoggedIn) or (isinstance(heard, Told) and heard.work is Work.INIT):
             self.climbed.clear()  # whatever was done before counts no more
         for wanted in self.session.decide(heard, self.now, chance):
@@ -114,6 +116,7 @@ class SessionLife(RuleBasedStateMachine):
                     assert self.last.usable
                 case Perform(work=Work.DISCONNECT):
                     self.climbed.clear()
+                    self.socket_open = False
                 case Perform(work=work):
                     self.performs(work)
                 case _:
@@ -121,6 +124,7 @@ class SessionLife(RuleBasedStateMachine):
 
     def performs(self, work: Work) -> None:
         assert work not in self.pending
+        assert work is not Work.CONNECT or not self.socket_open  # one websocket a session
         if work not in LAID_ASIDE:
             assert all(other in LAID_ASIDE for other in self.pending)
             if work is not Work.INIT:

@@ -115,6 +115,16 @@ async def test_a_lost_brokerage_session_is_rebuilt_from_the_bottom(autojump_cloc
         assert [alert.what for alert in it.alerts] == ["session_lost"]
 
 
+async def test_each_loss_is_told_anew(autojump_clock: Clock) -> None:
+    async with held(Venue()) as it:
+        for _ in range(2):
+            await it.supervisor.wait_up()
+            await trio.sleep(100)
+            it.venue.open = False
+            await trio.sleep(120)
+        assert [alert.what for alert in it.alerts] == ["session_lost"] * 2
+
+
 async def test_somebodys_401_makes_it_look_at_once(autojump_clock: Clock) -> None:
     async with held(Venue()) as it:
         await it.supervisor.wait_up()
@@ -271,6 +281,25 @@ async def test_a_login_of_our_own_comes_first_and_is_renewed_in_quiet(
         up = it.ups[-1]
         assert not [path for at, path in venue.log if renewed <= at < up and path.endswith("/orders}")]
     assert "zebra" not in written.getvalue()
+
+
+async def test_a_new_login_means_a_new_init_whatever_the_status_says(autojump_clock: Clock) -> None:
+    venue = Venue()
+    venue.logged_in = False
+    venue.answers["/oauth/x"] = body({})
+
+    class Stale(Keys):
+        async def login(self, ask: Asker) -> int | None:
+            expires_ns = await super().login(ask)
+            self.venue.open = True  # as if the old brokerage session still stood
+            return expires_ns
+
+    async with held(venue, login=lambda clock: Stale(clock, venue, life_s=4 * 3600)) as it:
+        await it.supervisor.wait_up()
+        assert it.count(INIT) == 1
+        await trio.sleep(3 * 3600 + 100)
+        assert it.supervisor.health().up
+        assert it.count(INIT) == 2
 
 
 async def test_a_refused_login_is_not_repeated_in_a_hurry_and_a_restart_remembers(
