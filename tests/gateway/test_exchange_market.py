@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.domain.instrument import Leg, SecType
 from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from engine.domain.sessions import Sessions
+from engine.domain.ticket import OrderType
 from engine.errors import InputError
 from engine.gateway.contracts import ES_INDEX, expiries, third_friday
 from engine.gateway.exchange import SimExchange
@@ -149,6 +150,26 @@ def test_what_nobody_asks_for_is_played_no_more_and_wakes_again() -> None:
     exchange.advance(exchange.now_ns + 300 * S)
     plain.advance(exchange.now_ns)
     assert shown(exchange, conid).bid == shown(plain, conid).bid
+
+
+def test_what_wakes_changes_nothing_for_orders_that_wait() -> None:
+    ends = []
+    for wakes in (False, True):
+        exchange = synthetic()
+        top = shown(exchange)
+        place(
+            exchange,
+            order("SELL", 100, order_type=OrderType.TRAIL, trail="0.15"),
+            order("BUY", 100, f"{top.bid:.2f}"),
+            order("BUY", 100, f"{top.bid - 0.10:.2f}"),
+        )
+        for conid in of_kind(exchange, SecType.OPTION)[:40]:
+            after(exchange, 17)
+            if wakes:
+                shown(exchange, conid)
+        ends.append([(one.order_id, one.ts_ns, one.size, one.price) for one in exchange.executions(ACCOUNT, 1)])
+    assert len(ends[0]) >= 2
+    assert ends[0] == ends[1]
 
 
 def test_options_are_worth_more_than_exercise_and_keep_parity() -> None:

@@ -20,7 +20,7 @@ from engine.errors import InputError
 from engine.gateway.exchange import SimExchange
 from engine.gateway.options import Options
 from engine.gateway.store import FILE
-from tests.gateway.exchanges import AAPL, ACCOUNT, after, order, place, steps, synthetic
+from tests.gateway.exchanges import AAPL, ACCOUNT, after, order, place, steps, synthetic, until
 
 S = NS_PER_S
 ROOT = Path(__file__).parents[2]
@@ -163,23 +163,54 @@ def test_a_child_finds_an_entry_that_filled_before_the_restart(tmp_path: Path) -
     assert exchange.state()["positions"] == {}
 
 
+def last(exchange: SimExchange) -> Decimal:
+    top = exchange.top(AAPL)
+    assert top is not None
+    return Decimal(f"{top.last:.2f}")
+
+
 def test_a_trail_goes_on_from_the_furthest_price_it_has_seen(tmp_path: Path) -> None:
     plain, kept = synthetic("AAPL", "IBM"), again(tmp_path)
-    ids = []
     for exchange in (plain, kept):
-        ids += place(exchange, order("SELL", 100, order_type=OrderType.TRAIL, trail="0.40", tif=Tif.GTC))
-        after(exchange, 200)
+        place(exchange, order("SELL", 100, order_type=OrderType.TRAIL, trail="0.80", tif=Tif.GTC))
+        highest = [last(exchange)]
+
+        def has_fallen(exchange: SimExchange = exchange, highest: list[Decimal] = highest) -> bool:
+            highest[0] = max(highest[0], last(exchange))
+            return highest[0] - last(exchange) > Decimal("0.50")  # so far that a fresh trail would be seen
+
+        until(exchange, has_fallen, seconds=5, most=5_000)
+    assert plain.now_ns == kept.now_ns
     kept.save()
     killed(kept)
     kept = again(tmp_path)
     ends = []
-    for exchange, one in zip((plain, kept), ids, strict=True):
-        after(exchange, 3 * 3600)
-        found = exchange.order(one)
-        assert found is not None
-        assert found.status == "Filled"
-        ends.append(found.last_execution_ns)
+    for exchange in (plain, kept):
+        until(exchange, lambda exchange=exchange: bool(exchange.executions(ACCOUNT, 1)))  # type: ignore[misc]
+        (fill,) = exchange.executions(ACCOUNT, 1)
+        ends.append((fill.ts_ns, fill.price))
     assert ends[0] == ends[1]
+
+
+def test_a_stop_that_has_triggered_stays_so(tmp_path: Path) -> None:
+    exchange = again(tmp_path)
+    stop = last(exchange) - Decimal("0.10")
+    (one,) = place(
+        exchange,
+        order("SELL", 10, f"{stop + 5}", order_type=OrderType.STOP_LIMIT, stop_price=f"{stop}", tif=Tif.GTC),
+    )
+    found = exchange.order(one)
+    assert found is not None
+    until(exchange, lambda: found.status == "Submitted")
+    until(exchange, lambda: last(exchange) > stop + Decimal("0.10"))  # so that it would not trigger again
+    exchange.save()
+    killed(exchange)
+    exchange = again(tmp_path)
+    after(exchange, 1)
+    found = exchange.order(one)
+    assert found is not None
+    assert found.status == "Submitted"
+    assert exchange._venue.triggered(str(one)) == (True, stop + 5)
 
 
 def test_a_combo_and_an_option_are_known_after_a_restart(tmp_path: Path) -> None:
