@@ -13,8 +13,9 @@ import trio
 from attrs import frozen
 
 from engine.daemon.config import RunSettings
-from engine.daemon.folder import StateFolder
 from engine.errors import InputError
+from engine.operator.folder import StateFolder
+from engine.operator.processes import process
 from engine.webapi import tls
 
 START_LIMIT_S: Final = 60.0
@@ -47,7 +48,7 @@ async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
     if known is not None and await clock_of(known) is not None:
         return known
     gateway = settings.gateway
-    command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--state-dir", str(folder.gateway)]
+    command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--state-dir", str(gateway_folder(folder))]
     command += ["--speed", f"{gateway.speed:g}", "--seed", str(gateway.seed)]
     if gateway.recording is not None:
         command += ["--recording", str(gateway.recording)]
@@ -57,31 +58,31 @@ async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
     for flag, path in (("--faults", gateway.faults), ("--config", gateway.config)):
         if path is not None:
             command += [flag, str(path)]
-    folder.gateway.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = (folder.root / "gateway.log").open("ab")
+    gateway_folder(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = (folder.path / "gateway.log").open("ab")
     try:
         # In a session of its own: a Ctrl-C in the terminal is for the daemon, and the gateway outlives it.
-        process = await trio.lowlevel.open_process(
+        started = await trio.lowlevel.open_process(
             command, stdin=DEVNULL, stdout=PIPE, stderr=log.fileno(), start_new_session=True
         )
     finally:
         log.close()
-    assert process.stdout is not None
+    assert started.stdout is not None
     said = b""
     with trio.move_on_after(START_LIMIT_S):
         while b"\n" not in said:
-            chunk = await process.stdout.receive_some()
+            chunk = await started.stdout.receive_some()
             if not chunk:
                 break
             said += chunk
-    await process.stdout.aclose()
+    await started.stdout.aclose()
     words = said.decode("utf-8", "replace").split()
     url = next((word.rstrip(",") for word in words if word.startswith("http")), None)
     if url is None:
-        problem = f"the simulated gateway did not start; {folder.root / 'gateway.log'} says why"
-        raise InputError(problem, place=str(folder.gateway))
-    place = Place(url=url, ca=folder.gateway / "ca.pem")
-    _keep(folder, place, process.pid)
+        problem = f"the simulated gateway did not start; {folder.path / 'gateway.log'} says why"
+        raise InputError(problem, place=str(gateway_folder(folder)))
+    place = Place(url=url, ca=gateway_folder(folder) / "ca.pem")
+    _keep(folder, place, started.pid)
     return place
 
 
@@ -100,7 +101,7 @@ async def clock_of(place: Place) -> Told | None:
 
 def _known(folder: StateFolder) -> Place | None:
     try:
-        told = json.loads((folder.root / "gateway.json").read_text())
+        told = json.loads((folder.path / "gateway.json").read_text())
         return Place(url=str(told["url"]), ca=Path(told["ca"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -108,17 +109,15 @@ def _known(folder: StateFolder) -> Place | None:
 
 def _keep(folder: StateFolder, place: Place, pid: int) -> None:
     """Note where it is, and which process: `engine stop` ends it."""
-    told = {"url": place.url, "ca": str(place.ca), "pid": pid, "started": started(pid)}
-    path = folder.root / "gateway.json"
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(told))
+    path = folder.path / "gateway.json"
+    part = path.with_name(path.name + ".new")
+    part.write_text(json.dumps({"url": place.url, "ca": str(place.ca)}))
     part.replace(path)
+    one = process(pid)
+    if one is not None:
+        folder.note_process("gateway", one)
 
 
-def started(pid: int) -> int | None:
-    """When a process was started, in ticks since boot: with its id it names the process and no later one."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return int(fields[19])
-    except (OSError, IndexError, ValueError):
-        return None
+def gateway_folder(folder: StateFolder) -> Path:
+    """The simulated gateway's own folder."""
+    return folder.path / "gateway"

@@ -91,6 +91,16 @@ class Desk:
         times = (self.doubts.next_ns(), self.follower.next_ns(), *self._writer.times(), *self._canceller.times())
         return min(times, default=END_OF_TIME_NS)
 
+    def recovered(self, in_flight: Iterable[Answer], charged: Iterable[str], now_ns: int) -> None:
+        """Begin with what a journal knew: what was under way is in doubt, fees are not charged again."""
+        self.follower.charged.update(charged)
+        self._slate.say(in_flight)
+        for coid, order in self.book.book.items():
+            if order.state is State.IN_DOUBT:
+                self.doubts.begin(coid, now_ns, modify=order.wanted is not None)
+            elif order.state is State.PENDING_CANCEL:
+                self._canceller.want(coid, now_ns, urgent=False)
+
     # --- what is wanted -----------------------------------------------------------------------------------------
 
     def submit(self, requests: Iterable[Request], now_ns: int) -> None:

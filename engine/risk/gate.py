@@ -68,7 +68,7 @@ class Gate:
     ) -> None:
         self._settings = settings
         self._instruments = instruments
-        self._sessions = sessions
+        self.sessions = sessions
         self._rates = rates
         self._warm_up_until_ns = warm_up_until_ns
         self._exposures: dict[tuple[str, int], Exposure] = {}
@@ -143,7 +143,7 @@ class Gate:
             found = self._exposures[strategy, conid] = Exposure(
                 strategy=strategy,
                 instrument=instrument,
-                sessions=self._sessions.get(instrument.calendar),
+                sessions=self.sessions.get(instrument.calendar),
                 bounds=bounds,
                 rate=self._rates.get(instrument.currency),
                 units=(self._account_units.setdefault(conid, Units()), Units()),

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import trio
 
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
-from engine.domain.messages import Cancel, Denied, Intent, Refusal, Verdict
+from engine.domain.messages import Cancel, Denied, Intent, Place, Refusal, Verdict
 from engine.domain.ticket import OrderTicket
 from engine.domain.view import MarketView
 from engine.ports import Clock
@@ -17,6 +17,7 @@ from engine.runtime.live.letters import (
     Arrived,
     Asked,
     Booked,
+    InstrumentNow,
     Judged,
     OrdersLetter,
     RiskLetter,
@@ -102,6 +103,7 @@ class Judging:
         self._conditions = conditions
         self._to_orders = to_orders
         self._note = note
+        self._halted: dict[int, str] = {}
         self._trading = TradingNow("starting", "the venue's books are being read")
 
     async def run(self, inbox: trio.MemoryReceiveChannel[RiskLetter]) -> None:
@@ -127,6 +129,10 @@ class Judging:
                 return [Judged(verdicts)] if verdicts else []
             case TradingNow():
                 self._trading = letter
+            case InstrumentNow(conid=conid, halted=halted, reason=reason):
+                self._halted.pop(conid, None)
+                if halted:
+                    self._halted[conid] = reason
         return []
 
     def _judge(self, intent: Intent, now_ns: int) -> Verdict:
@@ -134,6 +140,11 @@ class Judging:
         if now.state != ON and not isinstance(intent, Cancel):
             sentence = f"trading is {now.state}: {now.reason}" if now.reason else f"trading is {now.state}"
             return Denied(intent, Refusal("TRADING", ON, now.state, sentence))
+        if self._halted and isinstance(intent, Place):
+            for ticket in intent.tickets:
+                reason = self._halted.get(ticket.conid)
+                if reason is not None:
+                    return Denied(intent, Refusal("INSTRUMENT", "not halted", "halted", reason))
         return self.gate.judge(intent, self._look, now_ns)
 
     def _look(self) -> MarketView:

@@ -200,7 +200,15 @@ class TradingNow(Letter, frozen=True, tag=True):
     reason: str
 
 
+class InstrumentNow(Letter, frozen=True, tag=True):
+    """Supervisor to risk: an instrument may not be traded from now on, or may again."""
+
+    conid: int
+    halted: bool
+    reason: str
+
+
 PortfolioLetter = Became | Charged | TakenOver
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
-RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow
+RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow

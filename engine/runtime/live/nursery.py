@@ -28,11 +28,15 @@ from engine.runtime.live.deciding import Deciding, DecidingCore
 from engine.runtime.live.feeding import FeedCore, Feeding, listen
 from engine.runtime.live.judging import Conditions, Judging
 from engine.runtime.live.letters import (
+    Booked,
     CancelNow,
     ExecutionsHeard,
+    ExecutionsRead,
     FeedLetter,
+    InstrumentNow,
     OperatorAnswered,
     OrdersLetter,
+    OrdersRead,
     PortfolioLetter,
     RiskLetter,
     RowsHeard,
@@ -96,19 +100,25 @@ class Nursery:
     ordering: Ordering = field(init=False)
     _to_orders: trio.MemorySendChannel[OrdersLetter] = field(init=False)
     _to_risk: trio.MemorySendChannel[RiskLetter] = field(init=False)
+    _to_strategies: trio.MemorySendChannel[StrategiesLetter] = field(init=False)
     _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
-    def tell_risk(self, letter: TradingNow | Wanted) -> None:
-        """The trading state, or intents of an operator's."""
+    def tell_risk(self, letter: TradingNow | InstrumentNow | Wanted) -> None:
+        """The trading state, an instrument's, or intents of an operator's."""
         self._to_risk.send_nowait(letter)
+
+    def tell_start(self, letter: Booked) -> None:
+        """What the journal knew of open orders and positions, before anything else."""
+        self._to_risk.send_nowait(letter)
+        self._to_strategies.send_nowait(letter)
 
     def tell_portfolio(self, letter: TakenOver) -> None:
         """Units that came into the account by no order of ours."""
         self._to_portfolio.send_nowait(letter)
 
-    def tell_orders(self, letter: CancelNow | OperatorAnswered) -> None:
-        """Cancel at once, or an operator's answer."""
+    def tell_orders(self, letter: CancelNow | OperatorAnswered | OrdersRead | ExecutionsRead) -> None:
+        """Cancel at once, an operator's answer, or a reading that somebody else has made."""
         self._to_orders.send_nowait(letter)
 
     def stop(self) -> None:
@@ -124,7 +134,8 @@ class Nursery:
         to_strategies, at_strategies = trio.open_memory_channel[StrategiesLetter](ROOM)
         to_risk, at_risk = trio.open_memory_channel[RiskLetter](ROOM)
         to_feed, at_feed = trio.open_memory_channel[FeedLetter](ROOM)
-        self._to_orders, self._to_risk, self._to_portfolio = to_orders, to_risk, to_portfolio
+        self._to_orders, self._to_risk = to_orders, to_risk
+        self._to_strategies, self._to_portfolio = to_strategies, to_portfolio
         self.feeding = Feeding(
             FeedCore(cores.wishes, cores.sessions),
             clock,

@@ -1,0 +1,191 @@
+"""Our books against the venue's: at the start, after every return of the session, and every so often.
+
+A difference counts only when two readings in a row show it: a fill on its way is none. What it is, is for
+`orders.reconcile`; what follows goes to the actors by letter, and into the journal first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import structlog
+
+from engine.daemon.recovering import OUTSIDE
+from engine.domain.brokerage import ExecutionsKnown, OrdersKnown, VenueExecution, VenuePosition
+from engine.domain.instrument import Instrument
+from engine.errors import VenueError
+from engine.orders.actions import Alert
+from engine.orders.desk import Desk
+from engine.orders.reconcile import Class, Difference, Held, ReconcilePolicy, Remedy, compare_cash, compare_positions
+from engine.portfolio.books import Portfolio
+from engine.ports import Broker, Clock
+from engine.runtime.live.letters import ExecutionsRead, InstrumentNow, OrdersRead, TakenOver
+from engine.runtime.live.nursery import Nursery
+
+Row = tuple[int, str, str, Any]
+TRIES: Final = 8
+AGAIN_S: Final = 2.0
+SETTLE_S: Final = 1.0  # for letters on their way through the actors
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """Compares, and has done what follows. `store` returns when rows are on the disk.
+
+    `venue_positions` are those read last, by conid.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Clock,
+        nursery: Nursery,
+        desk: Desk,
+        portfolio: Portfolio,
+        instruments: Mapping[int, Instrument],
+        policy: ReconcilePolicy,
+        *,
+        store: Callable[[Sequence[Row]], Awaitable[None]],
+        alert: Callable[[Alert, int], None],
+        last_cash: Mapping[str, Decimal],
+    ) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._nursery = nursery
+        self._desk = desk
+        self._portfolio = portfolio
+        self._instruments = instruments
+        self._policy = policy
+        self._store = store
+        self._alert = alert
+        self._told: set[tuple[int | None, str | None, Decimal, Decimal]] = set()
+        self._foreign: set[str] = set()  # executions that were taken over or ignored
+        self._known_cash = bool(last_cash)
+        self.venue_positions: dict[int, VenuePosition] = {}
+        self.done_ns = 0
+
+    async def run_once(self, *, first: bool) -> bool:
+        """Compare and act; False if the venue's lists could not be known.
+
+        Args:
+            first: The journal is new: what the venue holds is where we begin.
+        """
+        if not await self._lists():
+            return False
+        if first:
+            return await self._begin()
+        before: list[Difference] | None = None
+        for _ in range(TRIES):
+            try:
+                found = await self._differences()
+            except VenueError as error:
+                log.warning("reconciliation_failed", problem=str(error))
+                return False
+            if not found or found == before:
+                for one in found:
+                    await self._act(one)
+                self.done_ns = self._clock.now_ns()
+                await self._store([(self.done_ns, "reconciled", "", [str(one) for one in found])])
+                return True
+            before = found
+            await self._clock.sleep(AGAIN_S)
+            await self._lists()
+        log.warning("reconciliation_unsettled", differences=[str(one) for one in before or []])
+        return True  # the books are in motion; the next one compares again
+
+    async def _lists(self) -> bool:
+        """Read orders and executions until both are known; the desk takes them in."""
+        for _ in range(TRIES):
+            try:
+                orders = await self._broker.orders()
+                executions = await self._broker.executions()
+            except VenueError as error:
+                log.warning("reconciliation_failed", problem=str(error))
+                return False
+            self._nursery.tell_orders(OrdersRead(orders))
+            self._nursery.tell_orders(ExecutionsRead(executions))
+            if isinstance(orders, OrdersKnown) and isinstance(executions, ExecutionsKnown):
+                self._executions = executions.executions
+                await self._clock.sleep(SETTLE_S)
+                return True
+            await self._clock.sleep(AGAIN_S)
+        return False
+
+    async def _begin(self) -> bool:
+        try:
+            positions, cash = await self._broker.positions(), await self._broker.cash()
+        except VenueError as error:
+            log.warning("reconciliation_failed", problem=str(error))
+            return False
+        now_ns = self._clock.now_ns()
+        rows: list[Row] = [(now_ns, "cash", "", cash)]
+        self._foreign.update(one.execution_id for one in self._executions)
+        for position in positions:
+            self.venue_positions[position.conid] = position
+            if position.quantity and position.conid in self._instruments:
+                cost = (position.average_cost or Decimal(0)) * position.quantity
+                rows += await self._take_over(position.conid, position.quantity, cost, now_ns)
+        await self._store(rows)
+        for currency, amount in cash.items():
+            self._portfolio.cash[currency] = self._portfolio.cash.get(currency, Decimal(0)) + amount
+        self.done_ns = now_ns
+        return True
+
+    async def _differences(self) -> list[Difference]:
+        positions, cash = await self._broker.positions(), await self._broker.cash()
+        self.venue_positions = {position.conid: position for position in positions}
+        ours: dict[int, Held] = {}
+        for (_, conid), held in self._portfolio.holdings.items():
+            known = ours.get(conid, Held())
+            ours[conid] = Held(quantity=known.quantity + held.quantity, cost=known.cost + held.cost)
+        missing = [
+            one
+            for one in self._executions
+            if not self._desk.book.heard(one.execution_id) and one.execution_id not in self._foreign
+        ]
+        own = {one.execution_id: self._is_ours(one) for one in missing}
+        mine = [position for position in positions if position.conid in self._instruments or position.conid in ours]
+        found = compare_positions(ours, mine, missing, own=own, policy=self._policy)
+        return found + compare_cash(self._portfolio.cash, cash, policy=self._policy)
+
+    def _is_ours(self, execution: VenueExecution) -> bool:
+        return self._desk.identity.whose(execution.order_id, execution.coid) is not None
+
+    async def _act(self, one: Difference) -> None:
+        now_ns = self._clock.now_ns()
+        if one.currency is not None:
+            # The venue's cash is right; ours follows it, with a row that says by how much.
+            await self._store([(now_ns, "cash", one.found, {one.currency: one.venue - one.ours})])
+            held = self._portfolio.cash.get(one.currency, Decimal(0))
+            self._portfolio.cash[one.currency] = held + one.venue - one.ours
+            if one.found is Class.UNKNOWN:
+                self._alert(Alert("RECONCILE", str(one)), now_ns)
+            return
+        assert one.conid is not None
+        if one.found is Class.OWN_LATE_FILL:
+            return  # the desk has heard of it by now
+        key = one.conid, one.currency, one.ours, one.venue
+        if key not in self._told:
+            self._told.add(key)
+            self._alert(Alert("RECONCILE", str(one)), now_ns)
+        if one.remedy is Remedy.HALT_INSTRUMENT:
+            sentence = f"halted by reconciliation: {one}"
+            await self._store([(now_ns, "instrument_halted", str(one.conid), sentence)])
+            self._nursery.tell_risk(InstrumentNow(one.conid, True, sentence))
+        # Whatever a person decides, the venue's books are right: what came by no order of ours is booked apart.
+        self._foreign.update(one.executions)
+        position = self.venue_positions.get(one.conid)
+        cost = Decimal(0)
+        if position is not None and position.average_cost is not None:
+            ours = sum((h.cost for (_, conid), h in self._portfolio.holdings.items() if conid == one.conid), Decimal(0))
+            cost = position.average_cost * position.quantity - ours
+        if one.conid in self._instruments:
+            await self._store(await self._take_over(one.conid, one.venue - one.ours, cost, now_ns))
+
+    async def _take_over(self, conid: int, quantity: Decimal, cost: Decimal, now_ns: int) -> list[Row]:
+        letter = TakenOver(OUTSIDE, conid, quantity, cost)
+        self._nursery.tell_portfolio(letter)
+        return [(now_ns, "taken_over", str(conid), letter)]

@@ -1,0 +1,52 @@
+"""R43: a question of the venue's is a risk decision too. What of our own checks holds for a ticket now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from engine.domain.ticket import OrderTicket, OrderType
+from engine.domain.view import MarketView
+from engine.risk import checks
+from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.gate import Gate, market_now
+
+_STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL, OrderType.TRAIL_LIMIT})
+# A condition holds where its check has been asked and refuses nothing. They are asked of the ticket alone: what counts
+# it among others (position, open orders) has counted it already when it was approved.
+_CHECKED: Final = {
+    "collar": checks.price_collar,
+    "fresh_quote": checks.stale_quote,
+    "tick": checks.tick_and_lot,
+    "lot": checks.tick_and_lot,
+    "quantity": checks.order_quantity,
+    "notional": checks.order_notional,
+}
+
+
+def conditions(gate: Gate, tickets: Sequence[OrderTicket], view: MarketView, now_ns: int) -> Mapping[str, bool]:
+    """What holds for every one of these tickets; a name that is missing does not."""
+    each = [_of(gate, ticket, view, now_ns) for ticket in tickets]
+    return {name: all(one[name] for one in each) for name in each[0]} if each else {}
+
+
+def _of(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> dict[str, bool]:
+    exposure = gate.exposure(ticket.strategy, ticket.conid)
+    market = market_now(exposure.instrument, view, now_ns)
+    found = {name: check(ticket, exposure, market, exposure.bounds) is None for name, check in _CHECKED.items()}
+    found["collar"] = found["collar"] and _has_price(market)
+    found["market_order"] = ticket.order_type is OrderType.MARKET
+    found["stop_order"] = ticket.order_type in _STOPS
+    found["reduces"] = _reduces(ticket, exposure)
+    return found
+
+
+def _has_price(market: MarketNow) -> bool:
+    """A collar without a price to hold it against has asked nothing."""
+    return market.price is not None
+
+
+def _reduces(ticket: OrderTicket, exposure: Exposure) -> bool:
+    """Whether it makes the strategy's position smaller and does not turn it round."""
+    held = exposure.units[1].position
+    return held != 0 and (held > 0) != (ticket.side.sign > 0) and ticket.quantity <= abs(held)
