@@ -19,6 +19,7 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from engine.gateway.boxes import Client
 from engine.gateway.bytestage import Cut, Stage, Stream, frame
 from engine.gateway.calls import Answer, refusal
 from engine.gateway.faults import Fault
@@ -26,7 +27,6 @@ from engine.gateway.requests import JSON_TYPE, Request, encoded, request_of
 from engine.gateway.routing import PREFIXES
 from engine.gateway.shell import Matched, Shell
 from engine.gateway.sim import answer_sim
-from engine.gateway.streams import Client
 
 _HANDSHAKE_S: Final = 10.0
 _LARGEST_BODY: Final = 4_000_000

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from engine.gateway.auth import Keeper
+from engine.gateway.boxes import Client
 from engine.gateway.budgets import CONIDS_A_REQUEST, Budgets
 from engine.gateway.calls import Answer, Call, Route, refusal
 from engine.gateway.faults import Fault, Faults
@@ -24,7 +25,7 @@ from engine.gateway.options import Options
 from engine.gateway.records import Exchange, Execution, ExecutionNews, News
 from engine.gateway.requests import Request
 from engine.gateway.routing import Table, below_base
-from engine.gateway.streams import Client, Streams
+from engine.gateway.streams import Streams
 
 _S: Final = 1_000_000_000
 _ACCOUNTS: Final = "GET /iserver/accounts"

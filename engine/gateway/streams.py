@@ -7,14 +7,13 @@ socket; another wakes for `next_due_ns`. Nothing here knows of sockets.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import unquote
 
 import msgspec
 
 from engine.gateway import frames
+from engine.gateway.boxes import Client, session_id
 from engine.gateway.faults import Faults
 from engine.gateway.feeds import (
     AccountFeed,
@@ -30,32 +29,12 @@ from engine.gateway.feeds import (
 )
 from engine.gateway.hall import Hall
 from engine.gateway.records import ExecutionNews, News, OrderNews, QuoteNews
-from engine.gateway.requests import to_json
 from engine.gateway.session import Turn
 
 _S: Final = 1_000_000_000
 _HISTORIES: Final = 5
 _SLOW: Final = 1_000  # frames waiting, from which on a client's quotes are put off
 _GOES: Final = {"umd": "smd", "uor": "sor", "upl": "spl", "ubd": "sbd"}
-
-
-class Client:
-    """One connection. `box` holds what waits to be sent; `closing` is set once the server ends it.
-
-    Args:
-        wake: Called when there is something new in `box` or the connection is to end.
-    """
-
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.wake = wake
-        self.box: deque[bytes] = deque()
-        self.authorised = False
-        self.closing: int | None = None  # websocket close code
-        self.feeds: dict[str, Feed] = {}
-        self.histories: set[str] = set()
-        self.held: bytes | None = None  # a frame that the fault script sends after the next one
-        self.beat_ns = 0
-        self.accessed_ms = 0
 
 
 class Streams:
@@ -92,7 +71,7 @@ class Streams:
 
     def join(self, wake: Callable[[], None], cookie: str, now_ns: int) -> Client:
         """Take a new connection with the value of its `api` cookie ("" for none)."""
-        client = Client(wake)
+        client = Client(wake, self._hall.options.streams.backlog)
         client.beat_ns = now_ns + self._beat_gap
         self.clients.append(client)
         if not self._authorise(client, cookie, now_ns):
@@ -125,7 +104,7 @@ class Streams:
             if not self._authorise(client, text, now_ns):
                 self._send(client, {"message": "waiting for session"}, now_ns)
         elif text == "ech+hb":
-            self._put(client, b"ech+hb")
+            client.put(b"ech+hb")
         elif not client.authorised:
             self._send(client, {"message": "waiting for session"}, now_ns)
         elif text == "tic":
@@ -368,45 +347,7 @@ class Streams:
             self._send(client, frame, now_ns)
 
     def _send(self, client: Client, frame: Frame, now_ns: int) -> None:
-        data = to_json(frame)
-        for fault in self._faults.on_frame(str(frame.get("topic", "")), now_ns):
-            match fault.do:
-                case "silent":
-                    return
-                case "duplicate":
-                    self._put(client, data)
-                case "reorder" if client.held is None:
-                    client.held = data
-                    return
-        self._put(client, data)
-        if client.held is not None:
-            held, client.held = client.held, None
-            self._put(client, held)
-
-    def _put(self, client: Client, data: bytes) -> None:
-        if client.closing is not None:
-            return
-        if len(client.box) >= self._hall.options.streams.backlog:
-            # A client that does not read would take all memory; the real server drops it as well.
-            client.closing = 1008
-            client.box.clear()
-            self._unsubscribe_all(client)
-        else:
-            client.box.append(data)
-        client.wake()
-
-
-def session_id(said: str) -> str:
-    """The session id in a cookie or first message: bare, or a JSON object with `session`, also percent-encoded."""
-    text = unquote(said).strip().strip('"')
-    if not text.startswith("{"):
-        return text
-    try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return ""
-    found = value.get("session") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
+        client.send(frame, self._faults.on_frame(str(frame.get("topic", "")), now_ns))
 
 
 def _texts(value: Any) -> list[str]:

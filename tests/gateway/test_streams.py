@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from attrs import evolve
 
+from engine.gateway.boxes import Client, session_id
 from engine.gateway.faults import read_script
 from engine.gateway.options import Options, SessionRules, Streams
 from engine.gateway.records import ExecutionNews, News, OrderNews, QuoteNews
 from engine.gateway.requests import Request
-from engine.gateway.streams import Client, session_id
 from tests.gateway.fakes import AAPL, ACCOUNT, SECOND, UNPACED, FakeClock, FakeExchange, execution, order, shell
 
 
@@ -459,7 +459,6 @@ def test_who_does_not_read_is_cut_off() -> None:
         desk.shell.receive(desk.client, "tic")
     assert desk.client.closing == 1008
     assert not desk.client.box
-    assert not desk.client.feeds
 
 
 def test_subscriptions_end_with_the_connection() -> None:

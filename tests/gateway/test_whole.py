@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from engine.gateway.auth import GatewayKeeper
+from engine.gateway.boxes import Client
 from engine.gateway.calls import Answer
 from engine.gateway.faults import read_script
 from engine.gateway.logins import ROUTES
@@ -18,7 +19,6 @@ from engine.gateway.options import Options, Pacing
 from engine.gateway.requests import Request
 from engine.gateway.routes import ALL_ROUTES
 from engine.gateway.shell import Shell
-from engine.gateway.streams import Client
 from engine.gateway.tags import snapshot_fields
 from tests.gateway.fakes import AAPL, ACCOUNT, FakeClock
 
