@@ -67,10 +67,16 @@ async def _serve(
         listeners = await trio.open_tcp_listeners(launch.port, host=launch.host)
     except OSError as exc:
         raise InputError(f"can't listen on {launch.host} port {launch.port}: {exc.strerror or exc}") from exc
+    if launch.port == 0:
+        # A name with two addresses would get a port for each, and one line tells of one.
+        for other in listeners[1:]:
+            await other.aclose()
+        del listeners[1:]
     async with trio.open_nursery() as nursery:
         await nursery.start(Server(shell, context).serve, listeners)
         address: Any = listeners[0].socket.getsockname()
-        host = f"[{launch.host}]" if ":" in launch.host else launch.host
+        host = str(address[0]) if launch.port == 0 else launch.host
+        host = f"[{host}]" if ":" in host else host
         url = f"{'http' if context is None else 'https'}://{host}:{address[1]}/v1/api"
         say(", ".join([f"gateway ready at {url}", *notes]))
 
