@@ -33,6 +33,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
         "backtest": ("engine.cli.backtest:backtest", "Run strategies on a recording."),
         "check": ("engine.cli.check:check", "Look for look-ahead and other things a backtest can't be trusted with."),
         "gateway": ("engine.cli.gateway:gateway", "Serve a simulated IBKR Web API to trade against."),
+        "run": ("engine.cli.run:run", "Trade: a simulated market, a paper account, or a live one."),
         "recording": ("engine.cli.recording:recording", "Import recordings, and look at what is in them."),
         "strategies": ("engine.cli.strategies:strategies", "List the installed strategies and their parameters."),
     },

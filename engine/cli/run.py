@@ -1,0 +1,55 @@
+"""`engine run`: the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.cli.options import config_argument, set_option
+
+
+@click.command()
+@config_argument
+@set_option
+@click.option("--mode", type=click.Choice(["sim", "paper", "live"]), help="Whose money; in place of the file's.")
+@click.option("--gateway", "url", metavar="URL", help="A gateway that runs already; URL with /v1/api.")
+@click.option("--gateway-ca", "ca", type=click.Path(path_type=Path), metavar="FILE", help="The certificate to trust.")
+@click.option("--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where everything is kept [state].")
+@click.option("--i-mean-live", is_flag=True, help="Needed for mode live: real orders, real money.")
+def run(
+    config: Path,
+    overrides: tuple[str, ...],
+    mode: str | None,
+    url: str | None,
+    ca: Path | None,
+    state_dir: Path | None,
+    i_mean_live: bool,
+) -> None:
+    """Trade with the strategies of CONFIG until stopped."""
+    from engine.daemon.config import Mode, load
+    from engine.errors import ConfigError
+
+    flags = [f'mode="{mode}"'] if mode else []
+    if url:
+        flags.append(f'gateway.url="{url}"')
+    if ca:
+        flags.append(f'gateway.ca="{ca.absolute()}"')
+    settings = load(config, (*overrides, *flags))
+    if settings.mode is Mode.LIVE and not i_mean_live:
+        raise ConfigError("mode live trades real money: say --i-mean-live as well", place=str(config))
+    # Heavy, and bad input needs none of it.
+    import trio
+
+    from engine import logs
+    from engine.daemon.running import run as trade
+    from engine.operator.folder import state_folder
+
+    folder = state_folder(state_dir)
+    logs.configure()
+
+    def say(sentence: str) -> None:
+        click.echo(sentence)
+
+    with folder.held("daemon"):
+        trio.run(lambda: trade(settings, folder, say=say))

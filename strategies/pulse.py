@@ -1,0 +1,65 @@
+"""Keep the whole way of an order busy: buy a little on a timer and sell it again. For trying out, not for profit.
+
+Its result is what trading costs: spread and fees. What it is good for is to see orders, fills, cancels and positions
+come and go, in a simulated market or on a paper account.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from attrs import field, frozen
+from attrs.validators import ge, gt
+
+from engine.strategy.api import Context, Instrument, Strategy
+
+
+@frozen(kw_only=True)
+class PulseParams:
+    """Each instrument has a pulse every `every_s` seconds. At most `position_max` units are held; every `passive`-th
+    order rests at its own side of the book and is cancelled at the next pulse if it has not filled; 0: none does."""
+
+    every_s: float = field(default=4.0, validator=gt(0.0))
+    quantity: Decimal = field(default=Decimal(10), validator=gt(Decimal(0)))
+    position_max: Decimal = field(default=Decimal(20), validator=gt(Decimal(0)))
+    passive: int = field(default=3, validator=ge(0))
+
+
+class Pulse(Strategy[PulseParams]):
+    """Buys and sells in turn, on a timer."""
+
+    Params = PulseParams
+
+    def __init__(self, ctx: Context, params: PulseParams) -> None:
+        super().__init__(ctx, params)
+        self.beats = {instrument.symbol: 0 for instrument in ctx.instruments}
+
+    def on_start(self) -> None:
+        """Spread the pulses of several instruments over the interval."""
+        many = len(self.ctx.instruments)
+        for place, instrument in enumerate(self.ctx.instruments, 1):
+            self.ctx.set_timer(instrument.symbol, after_s=self.params.every_s * place / many)
+
+    def on_timer(self, name: str) -> None:
+        """One pulse: cancel what rests, else place the next order."""
+        self.ctx.set_timer(name, after_s=self.params.every_s)
+        instrument = self.ctx.instrument(name)
+        resting = [
+            order.ticket.coid for order in self.ctx.open_orders.values() if order.ticket.conid == instrument.conid
+        ]
+        for coid in resting:
+            self.ctx.cancel(coid)
+        if len(resting) < 2:  # an order that does not die is no reason to stop, a pile of them is
+            self._place(instrument)
+
+    def _place(self, instrument: Instrument) -> None:
+        quote = self.ctx.quote(instrument)
+        if quote is None or not quote.bid < quote.ask:  # a side that is absent compares as no
+            return
+        beat = self.beats[instrument.symbol] = self.beats[instrument.symbol] + 1
+        held = self.ctx.position(instrument).quantity
+        buys = held <= 0 if abs(held) >= self.params.position_max or held else beat % 2 == 1
+        passive = self.params.passive > 0 and beat % self.params.passive == 0
+        place = self.ctx.buy if buys else self.ctx.sell
+        price = (quote.bid if passive else quote.ask) if buys else (quote.ask if passive else quote.bid)
+        place(instrument, self.params.quantity, limit=price)
