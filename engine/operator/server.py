@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import structlog
 import trio
 
+from engine.errors import InputError
 from engine.operator.lines import Lines, LineTooLong
 from engine.operator.protocol import (
     REQUEST_MAX,
@@ -22,6 +24,7 @@ from engine.operator.protocol import (
 AT_ONCE: Final = 16
 IDLE_S: Final = 60.0  # how long a caller may keep the line without a word
 SEND_S: Final = 10.0
+_log: Final = structlog.get_logger()
 Answering = Callable[[Request], Awaitable[Any]]
 
 
@@ -62,6 +65,12 @@ async def _talk(lines: Lines, answer: Answering) -> None:
             reply = write_reply(await answer(read_request(line)))
         except NotDone as problem:
             reply = write_problem(problem)
+        except InputError as problem:
+            reply = write_problem(bad(str(problem)))
+        # One caller's fault of ours must not end the process that guards everything.
+        except Exception as error:  # noqa: BLE001
+            _log.exception("request_failed")
+            reply = write_problem(refused(f"a fault of our own: {type(error).__name__}: {error}"))
         if not await _send(lines, reply):
             return
 

@@ -1,0 +1,184 @@
+"""A journal row in a sentence: what it says to a person who asks why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.journal.durable import StoredRow
+
+_SILENCE: Final = "no answer in time: whether it arrived is not known"
+
+
+def _ticket(what: Mapping[str, Any]) -> str:
+    """A ticket in a line, as traders say it."""
+    parts = [what["side"], what["quantity"], "of", f"conid {what['conid']}", what["order_type"]]
+    if what.get("limit_price") is not None:
+        parts += ["at", what["limit_price"]]
+    if what.get("stop_price") is not None:
+        parts += ["stop", what["stop_price"]]
+    if what.get("trail") is not None:
+        parts += ["trail", what["trail"]]
+    parts.append(what.get("tif", "DAY"))
+    if what.get("parent"):
+        parts.append(f"(child of {what['parent']})")
+    return " ".join(map(str, parts))
+
+
+def _approved(body: Any) -> str:
+    return "risk approved " + "; ".join(_ticket(ticket) for ticket in body["tickets"])
+
+
+def _denied(body: Any) -> str:
+    intent, refusal = body
+    what = _ticket(intent) if "order_type" in intent else "the change" if "changes" in intent else "the cancel"
+    return f"risk refused {what}: {refusal['code']}, {refusal['sentence']}"
+
+
+def _write(body: Any) -> str:
+    if isinstance(body, list):
+        return "sent to the venue: " + "; ".join(_ticket(ticket) for ticket in body)
+    return f"sent over the working order, as a full ticket: {_ticket(body)}"
+
+
+def _question(body: Any) -> str:
+    ids = ", ".join(body["message_ids"]) or "without an id"
+    return f"the venue asks ({ids}): {' | '.join(body['texts'])}"
+
+
+def _reply(body: Any) -> str:
+    return f"answered {'yes' if body['confirmed'] else 'no'}: {body['reason']}"
+
+
+def _fill(body: Mapping[str, Any]) -> str:
+    return f"filled {body['quantity']} at {body['price']} (execution {body['exec_id']})"
+
+
+def _reason(sentence: str) -> Callable[[Mapping[str, Any]], str]:
+    def told(body: Mapping[str, Any]) -> str:
+        reason = body.get("reason", "")
+        code = body.get("code", "")
+        return sentence + (f" ({code})" if code else "") + (f": {reason}" if reason else "")
+
+    return told
+
+
+def _id(sentence: str) -> Callable[[Mapping[str, Any]], str]:
+    def told(body: Mapping[str, Any]) -> str:
+        return sentence + (f", order {body['venue_id']}" if body.get("venue_id") else "")
+
+    return told
+
+
+_ANSWERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "Pending": _id("the venue has it, not yet working"),
+    "Accepted": _id("works at the venue"),
+    "Refused": _reason("the venue refused it"),
+    "Modified": lambda _: "the venue took the new ticket",
+    "ModifyRefused": _reason("the venue keeps the old ticket"),
+    "CancelRefused": _reason("not cancelled"),
+    "Cancelled": _reason("off the book"),
+    "AnswerMissing": lambda _: _SILENCE,
+    "ProvedAbsent": lambda _: "proved absent: it never reached the venue",
+    "Filled": _fill,
+}
+
+
+def _answer(body: Any) -> str:
+    told = _ANSWERS.get(body.get("type", ""))
+    return _raw(body) if told is None else told(body)
+
+
+def _write_answer(body: Any) -> str:
+    if isinstance(body, str):
+        return "nothing of it left us" if body == "unsent" else body
+    said = [f"taken as order {leg['order_id']} ({leg['status']})" for leg in body.get("taken", ())]
+    said += [f"refused: {leg['reason']}" for leg in body.get("refused", ())]
+    if body.get("questions"):
+        said.append("questions come first")
+    if not said and body.get("reason"):
+        said.append(str(body["reason"]))
+    return "; ".join(said) or _raw(body)
+
+
+def _cancel_answer(body: Any) -> str:
+    reason = body.get("reason", "")
+    return str(reason) if reason else "request received, the end comes later"
+
+
+def _wish(body: Any) -> str:
+    changes = ", ".join(f"{name} {value}" for name, value in body["changes"].items())
+    return f"a change waits for an earlier answer: {changes}"
+
+
+def _latch(body: Any) -> str:
+    if body.get("latch") == "set":
+        return f"trading {body['level']}: {body['reason']}"
+    return "an operator resumed trading"
+
+
+def _command(body: Any) -> str:
+    if "verb" in body:
+        args = ", ".join(f"{name} {value}" for name, value in body.get("args", {}).items() if value not in ("", None))
+        return f"an operator said {body['verb']}" + (f" ({args})" if args else "")
+    return f"an operator answered question {body['question']} {'yes' if body['yes'] else 'no'}"
+
+
+def _alert(body: Any) -> str:
+    return f"alert {body['code']}: {body['sentence']}"
+
+
+_TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
+    "approved": _approved,
+    "denied": _denied,
+    "write": _write,
+    "modify": lambda body: f"a change was approved: {_ticket(body)}",
+    "wish": _wish,
+    "cancel": lambda _: "a cancellation is wanted",
+    "cancel_sent": lambda body: f"cancellation asked for at the venue, try {body['try']}",
+    "answer_to_cancel": lambda body: f"the venue on the cancellation: {_cancel_answer(body)}",
+    "answer_to_write": lambda body: f"the venue answered: {_write_answer(body)}",
+    "stale_answer": lambda body: f"an answer to an earlier request: {_write_answer(body)}",
+    "answer": _answer,
+    "question": _question,
+    "rule": lambda body: f"rule {body['rule']} says {body['stance']}: {body['reason']}",
+    "reply": _reply,
+    "doubt": lambda body: f"in doubt: {body}",
+    "not_modified": lambda body: f"not modified ({body[0]}): {body[1]}",
+    "foreign": lambda body: str(body),
+    "illegal": lambda body: f"frozen: {body}",
+    "operator": _command,
+    "latch": _latch,
+    "alert": _alert,
+}
+
+
+def _raw(body: Any) -> str:
+    if isinstance(body, str):
+        return body
+    return msgspec.json.encode(body).decode()
+
+
+def tell(row: StoredRow) -> str:
+    """The row in one sentence; one of a kind or shape that is not known is shown as it is."""
+    body = msgspec.json.decode(row.body)
+    told = _TELLS.get(row.kind)
+    if told is None:
+        return f"{row.kind}: {_raw(body)}"
+    try:
+        return told(body)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):  # a row of another version
+        return f"{row.kind}: {_raw(body)}"
+
+
+def rule_of(row: StoredRow) -> str | None:
+    """The name of the rule or check that a row speaks of."""
+    if row.kind not in ("rule", "denied"):
+        return None
+    body = msgspec.json.decode(row.body)
+    try:
+        return str(body["rule"] if row.kind == "rule" else body[1]["code"])
+    except (KeyError, TypeError, IndexError):
+        return None
