@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,25 +172,31 @@ def last(exchange: SimExchange) -> Decimal:
 
 def test_a_trail_goes_on_from_the_furthest_price_it_has_seen(tmp_path: Path) -> None:
     plain, kept = synthetic("AAPL", "IBM"), again(tmp_path)
+    highest = Decimal(0)
+    number = 0
     for exchange in (plain, kept):
-        place(exchange, order("SELL", 100, order_type=OrderType.TRAIL, trail="0.80", tif=Tif.GTC))
-        highest = [last(exchange)]
-
-        def has_fallen(exchange: SimExchange = exchange, highest: list[Decimal] = highest) -> bool:
-            highest[0] = max(highest[0], last(exchange))
-            return highest[0] - last(exchange) > Decimal("0.50")  # so far that a fresh trail would be seen
-
-        until(exchange, has_fallen, seconds=5, most=5_000)
+        (number,) = place(exchange, order("SELL", 100, order_type=OrderType.TRAIL, trail="0.80", tif=Tif.GTC))
+        highest = last(exchange)
+        while highest - last(exchange) < Decimal("0.50"):  # far enough for a trail that began anew to be seen
+            after(exchange, 5)
+            highest = max(highest, last(exchange))
     assert plain.now_ns == kept.now_ns
     kept.save()
     killed(kept)
     kept = again(tmp_path)
+    assert kept._venue._floor.orders[str(number)].extreme >= float(highest)
     ends = []
     for exchange in (plain, kept):
-        until(exchange, lambda exchange=exchange: bool(exchange.executions(ACCOUNT, 1)))  # type: ignore[misc]
+        while not exchange.executions(ACCOUNT, 1):
+            after(exchange, 60)
         (fill,) = exchange.executions(ACCOUNT, 1)
         ends.append((fill.ts_ns, fill.price))
     assert ends[0] == ends[1]
+
+
+def is_working(exchange: SimExchange, number: int) -> bool:
+    found = exchange.order(number)
+    return found is not None and found.status == "Submitted"
 
 
 def test_a_stop_that_has_triggered_stays_so(tmp_path: Path) -> None:
@@ -199,9 +206,7 @@ def test_a_stop_that_has_triggered_stays_so(tmp_path: Path) -> None:
         exchange,
         order("SELL", 10, f"{stop + 5}", order_type=OrderType.STOP_LIMIT, stop_price=f"{stop}", tif=Tif.GTC),
     )
-    found = exchange.order(one)
-    assert found is not None
-    until(exchange, lambda: found.status == "Submitted")
+    until(exchange, partial(is_working, exchange, one))
     until(exchange, lambda: last(exchange) > stop + Decimal("0.10"))  # so that it would not trigger again
     exchange.save()
     killed(exchange)
