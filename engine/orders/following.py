@@ -59,6 +59,7 @@ class Follower:
         self._echoes: dict[str, int] = {}  # acknowledged modifications that do not show yet, and when to look
         self._looked: dict[str, int] = {}  # of these the ones we have asked for, and when
         self._strangers: set[str] = set()
+        self._unnamed: dict[str, tuple[int, VenueOrder]] = {}  # rows that do not say whose they are, and until when
         self._revisions: dict[str, str] = {}
         self.charged: set[str] = set()  # executions whose fee is booked
 
@@ -71,8 +72,12 @@ class Follower:
         for row in rows:
             coid = self._identity.see(row)
             if coid is None:
-                self._stranger(row, now_ns, actions)
+                if row.from_stream and row.coid is None:
+                    self._nameless(row, now_ns, actions)
+                else:
+                    self._stranger(row, now_ns, actions)
                 continue
+            self._unnamed.pop(row.order_id, None)
             copy = self._identity.copies[row.order_id]
             self._one(coid, copy, now_ns, facts, actions)
         return facts, actions
@@ -97,6 +102,9 @@ class Follower:
         elif status in HELD:
             if order.state in _UNSEEN and not modified:
                 facts.append(Pending(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
+        elif status == "filled":
+            if order.state in _UNSEEN and not modified:  # its fills come by executions; that it is there comes first
+                facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
         elif status in DEAD:
             if order.state not in CLOSED:
                 facts.append(Cancelled(coid=coid, ts_ns=now_ns, reason=copy.reason or "cancelled"))
@@ -205,6 +213,8 @@ class Follower:
             if self._book.heard(row.execution_id) or row.execution_id in told:
                 continue
             told.add(row.execution_id)
+            if self._book.book[coid].state in _UNSEEN and row.order_id:
+                facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=row.order_id))
             facts.append(
                 Filled(
                     coid=coid,
@@ -260,6 +270,10 @@ class Follower:
                 self._doubts.found(coid)
                 reason = (copy.reason if copy else None) or "the venue lists it as inactive"
                 facts.append(Refused(coid=coid, ts_ns=now_ns, code="INACTIVE", reason=reason))
+        for order_id in [one for one, (at, _) in self._unnamed.items() if now_ns >= at]:
+            _, row = self._unnamed.pop(order_id)
+            if self._identity.whose(order_id, None) is None:
+                self._stranger(row, now_ns, actions)
         if any(now_ns >= at for at in self._short.values()):
             again = now_ns + 3 * round(self._settings.executions_s * NS_PER_S)
             self._short = {c: max(at, again) for c, at in self._short.items() if self._is_short(c)}
@@ -288,8 +302,16 @@ class Follower:
 
     def next_ns(self) -> int:
         """When something is due."""
-        times = (*self._inactive.values(), *self._short.values(), *self._echoes.values())
+        unnamed = (at for at, _ in self._unnamed.values())
+        times = (*self._inactive.values(), *self._short.values(), *self._echoes.values(), *unnamed)
         return min(times, default=END_OF_TIME_NS)
+
+    def _nameless(self, row: VenueOrder, now_ns: int, actions: list[Action]) -> None:
+        """The stream may tell of an order before its full row, or before its answer: a list says whose it is."""
+        if row.order_id in self._strangers or row.order_id in self._unnamed:
+            return
+        self._unnamed[row.order_id] = now_ns + round(self._settings.echo_s * NS_PER_S), row
+        actions.append(ReadOrders("a row that does not say whose it is"))
 
     def _stranger(self, row: VenueOrder, now_ns: int, actions: list[Action]) -> None:
         if row.order_id not in self._strangers:
