@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from engine.domain.instrument import SecType
+from engine.domain.instrument import Instrument, SecType
 from engine.domain.market import MarketEvent
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import OrderType, Tif
@@ -324,3 +324,15 @@ def test_the_clock_runs_at_its_rate_jumps_and_never_goes_back() -> None:
     for rate in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="above zero"):
             GatewayClock(0, rate, wall)
+
+
+def test_a_market_is_seen_to_shut_although_no_row_says_so() -> None:
+    start = at("2026-03-03T10:00")
+    exchange = on_rows([quote(start + 1, 9.99, 10.01)], instruments=(Instrument(conid=1, symbol="X"),))
+    shown = []
+    for moment in ("2026-03-03T15:59:59", "2026-03-03T16:00:00"):
+        exchange.advance(at(moment))
+        top = exchange.top(1)
+        assert top is not None
+        shown.append(top.open_market)
+    assert shown == [True, False]
