@@ -76,15 +76,88 @@ class Limits:
     session_hours: bool | None = None
     tick_and_lot: bool | None = None
     restricted: tuple[str, ...] = ()
+    # One order: what it may be beside the above. `docs/risk.md` says of each what it means and when it counts.
+    price_collar_ticks: int | None = None
+    price_collar_open_pct: Decimal | None = None
+    price_collar_open_s: Decimal | None = None
+    price_drift_pct: Decimal | None = None
+    price_drift_window_s: Decimal | None = None
+    displayed_size_pct: Decimal | None = None
+    average_volume: Decimal | None = None
+    average_volume_pct: Decimal | None = None
+    range_factor: Decimal | None = None
+    order_types: tuple[str, ...] | None = None
+    tifs: tuple[str, ...] | None = None
+    shrink: bool | None = None
+    # Sums over orders and over time.
+    messages_per_minute_max: int | None = None
+    orders_per_hour_max: int | None = None
+    orders_per_day_max: int | None = None
+    messages_per_day_max: int | None = None
+    notional_per_day_max: Decimal | None = None
+    gross_max: Decimal | None = None
+    net_max: Decimal | None = None
+    sector_max: Decimal | None = None
+    currency_max: Decimal | None = None
+    leverage_max: Decimal | None = None
+    in_doubt_max: int | None = None
+    order_to_trade_max: Decimal | None = None
+    # Latches on what was lost.
+    daily_loss_max: Decimal | None = None
+    daily_realised_loss_max: Decimal | None = None
+    drawdown_reduce_pct: Decimal | None = None
+    drawdown_halt_pct: Decimal | None = None
+    loss_streak_max: int | None = None
+    loss_streak_pause_s: Decimal | None = None
+    pnl_jump_pct: Decimal | None = None
+    pnl_jump_pause_s: Decimal | None = None
+    # What may be traded at all, and with whom.
+    allowed: tuple[str, ...] | None = None
+    exchanges: tuple[str, ...] | None = None
+    no_short: tuple[str, ...] = ()
+    blackouts: tuple[str, ...] = ()
+    self_trade: bool | None = None
+    # Market data, and what the venue says of the account: they count where such inputs exist.
+    two_sided: bool | None = None
+    spread_max_pct: Decimal | None = None
+    live_data: bool | None = None
+    short_availability: bool | None = None
+    borrow_fee_max_pct: Decimal | None = None
+    day_trades_max: int | None = None
+    settled_cash: bool | None = None
+    margin_cushion_pct: Decimal | None = None
+    what_if_above: Decimal | None = None
+    buying_power: bool | None = None
+    naked_short: bool | None = None
+    option_delta_max: Decimal | None = None
+    option_vega_max: Decimal | None = None
+    expiry_days_min: int | None = None
+    delivery_days_min: int | None = None
+    combo_sanity: bool | None = None
+    # Monitors of a live run.
+    reconcile_drift_max: Decimal | None = None
+    clock_skew_max_ms: int | None = None
+    loop_lag_max_ms: int | None = None
+    queue_max: int | None = None
+    memory_max_mb: int | None = None
+    fill_collar_pct: Decimal | None = None
+    alert_latency_max_s: Decimal | None = None
 
 
 @frozen(kw_only=True)
 class RiskSettings:
-    """`[risk]`. The narrowest table that sets a limit wins only if it is tighter: the tightest of all counts."""
+    """`[risk]`. The narrowest table that sets a limit wins only if it is tighter: the tightest of all counts.
+
+    `sectors` names the sector of each symbol, `day_start_s` when a day of the daily sums begins, in seconds after
+    midnight UTC. `latch_until` says who lifts a latch of daily losses: "person", or "day" for the next day's begin.
+    """
 
     account: Limits = field(factory=Limits)
     strategy: dict[str, Limits] = field(factory=dict)
     instrument: dict[str, Limits] = field(factory=dict)
+    sectors: dict[str, str] = field(factory=dict)
+    day_start_s: int = 0
+    latch_until: str = "person"
 
 
 @frozen(kw_only=True)
