@@ -98,8 +98,9 @@ def _row(row: dict[str, Any], contract: Contract | None, *, sparse: bool) -> dic
 
 
 def delete(hall: Hall, call: Call) -> Answer:
-    """DELETE /iserver/watchlist: end a list."""
-    number = call.first("id")
+    """DELETE /iserver/watchlist: end a list. Its id stands in the query; ibind sends it as a JSON body."""
+    body = call.body if isinstance(call.body, dict) else {}
+    number = call.first("id") or str(body.get("id", ""))
     if _lists(hall).pop(number, None) is None:
         return refusal(503, "Service Unavailable")
     hall.memory.primed.discard(f"watchlist:{number}")
