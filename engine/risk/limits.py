@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
-from attrs import evolve, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from engine.settings import Limits, RiskSettings
 
@@ -21,6 +23,23 @@ DEFAULTS: Final = Limits(
     quote_age_max_s=Decimal(60),
     session_hours=True,
     tick_and_lot=True,
+)
+# What also holds where the venue speaks to us, in mode sim, paper and live: a backtest has no such inputs.
+LIVE_DEFAULTS: Final = Limits(
+    self_trade=False,
+    two_sided=True,
+    live_data=True,
+    short_availability=True,
+    buying_power=True,
+    naked_short=False,
+    combo_sanity=True,
+    in_doubt_max=5,
+    margin_cushion_pct=Decimal(5),
+    delivery_days_min=2,
+    fill_collar_pct=Decimal(5),
+    clock_skew_max_ms=2_000,
+    loop_lag_max_ms=1_000,
+    alert_latency_max_s=Decimal(5),
 )
 LEVELS: Final = ("the account", "the strategy", "the instrument")
 _NONE: Final = Limits()
@@ -47,17 +66,46 @@ class Bounds:
     session_hours: bool
     tick_and_lot: bool
     restricted: bool
+    tightest: Limits = field(factory=Limits)  # of every limit that counts one order, the tightest of the three levels
+    levels: tuple[Limits, Limits, Limits] = field(factory=lambda: (Limits(), Limits(), Limits()))
 
 
-def with_defaults(account: Limits) -> Limits:
-    """The account's limits, each that is not set taken from the defaults."""
-    unset = [a.name for a in fields(Limits) if getattr(account, a.name) is None]
-    return evolve(account, **{name: getattr(DEFAULTS, name) for name in unset})
+# How levels go together. Where a larger number is the tighter limit, or a yes or a no is.
+_LARGER_IS_TIGHTER: Final = frozenset(
+    {"duplicate_window_s", "price_drift_window_s", "margin_cushion_pct", "expiry_days_min", "delivery_days_min"}
+)
+_PAUSES: Final = frozenset({"loss_streak_pause_s", "pnl_jump_pause_s"})
+_NO_IS_TIGHTER: Final = frozenset({"self_trade", "naked_short"})
+_UNIONS: Final = frozenset({"restricted", "no_short", "blackouts"})
+_WHITE_LISTS: Final = frozenset({"allowed", "exchanges", "order_types", "tifs"})
 
 
-def resolve(settings: RiskSettings, *, strategy: str, symbol: str) -> Bounds:
+def tighter(name: str, values: tuple[Any, ...]) -> Any:
+    """Of the values that several tables give one limit (None: says nothing), the one that allows least."""
+    said = [value for value in values if value is not None]
+    if not said:
+        return None
+    if name in _UNIONS:
+        return tuple(dict.fromkeys(one for value in said for one in value))
+    if name in _WHITE_LISTS:
+        return tuple(one for one in said[0] if all(one in value for value in said))
+    if isinstance(said[0], bool):
+        return all(said) if name in _NO_IS_TIGHTER else any(said)
+    return max(said) if name in _LARGER_IS_TIGHTER | _PAUSES else min(said)
+
+
+def with_defaults(account: Limits, *, live: bool = False) -> Limits:
+    """The account's limits, each that is not set taken from the defaults; `live` adds those of a session."""
+    found = account
+    for defaults in (DEFAULTS, LIVE_DEFAULTS) if live else (DEFAULTS,):
+        unset = [a.name for a in fields(Limits) if getattr(found, a.name) is None]
+        found = evolve(found, **{name: getattr(defaults, name) for name in unset})
+    return found
+
+
+def resolve(settings: RiskSettings, *, strategy: str, symbol: str, live: bool = False) -> Bounds:
     """Work out the bounds for a strategy's orders in an instrument; of one order's limits the tightest counts."""
-    account = with_defaults(settings.account)
+    account = with_defaults(settings.account, live=live)
     own = settings.strategy.get(strategy, _NONE)
     instrument = settings.instrument.get(symbol, _NONE)
     levels = (account, own, instrument)
@@ -85,4 +133,70 @@ def resolve(settings: RiskSettings, *, strategy: str, symbol: str) -> Bounds:
         session_hours=any(value for value in each("session_hours")),
         tick_and_lot=any(value for value in each("tick_and_lot")),
         restricted=any(symbol in level.restricted for level in levels),
+        tightest=Limits(**{name: tighter(name, each(name)) for name in _NAMES}),
+        levels=levels,
     )
+
+
+# --- reload: tighter at once, looser only when a person says so a second time ------------------------------------------
+
+_NAMES: Final = tuple(a.name for a in fields(Limits))
+
+
+@frozen(kw_only=True)
+class Reloaded:
+    """What a reload comes to: the settings in force now, and what waits, as (key, in force, wanted)."""
+
+    now: RiskSettings
+    waiting: tuple[tuple[str, Any, Any], ...] = ()
+
+
+def reload(old: RiskSettings, new: RiskSettings, *, confirmed: bool = False) -> Reloaded:
+    """Take over new settings: what is tighter counts at once, what is looser waits for a restart or a second yes.
+
+    A limit that is taken out is looser, one that is put in is tighter. Who lifts a latch, the day's begin and sectors
+    decide over what is allowed too: their change waits.
+    """
+    if confirmed:
+        return Reloaded(now=new)
+    waiting: list[tuple[str, Any, Any]] = []
+
+    def merge(key: str, one: Limits, other: Limits, fill: Callable[[Limits], Limits]) -> Limits:
+        before, after = fill(one), fill(other)
+        kept = {}
+        for name in _NAMES:
+            was, wanted = getattr(before, name), getattr(after, name)
+            if was == wanted:
+                continue
+            least = tighter(name, (was, wanted))
+            if least != wanted:
+                waiting.append((f"{key}.{name}", was, wanted))
+            kept[name] = least
+        return evolve(one, **kept)
+
+    strategies = list(dict.fromkeys((*old.strategy, *new.strategy)))
+    symbols = list(dict.fromkeys((*old.instrument, *new.instrument)))
+    now = RiskSettings(
+        account=merge("risk.account", old.account, new.account, partial(with_defaults, live=True)),
+        strategy={
+            name: merge(f"risk.strategy.{name}", old.strategy.get(name, _NONE), new.strategy.get(name, _NONE), _as_is)
+            for name in strategies
+        },
+        instrument={
+            name: merge(
+                f"risk.instrument.{name}", old.instrument.get(name, _NONE), new.instrument.get(name, _NONE), _as_is
+            )
+            for name in symbols
+        },
+        sectors=old.sectors,
+        day_start_s=old.day_start_s,
+        latch_until=old.latch_until,
+    )
+    for name in ("sectors", "day_start_s", "latch_until"):
+        if getattr(old, name) != getattr(new, name):
+            waiting.append((f"risk.{name}", getattr(old, name), getattr(new, name)))
+    return Reloaded(now=now, waiting=tuple(waiting))
+
+
+def _as_is(limits: Limits) -> Limits:
+    return limits

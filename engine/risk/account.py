@@ -1,0 +1,269 @@
+"""What the checks know beyond one strategy in one instrument: sums over the account, latches, the venue's word.
+
+Sums of the day and of the hour are kept only where a limit counts them; they are rebuilt from the journal's rows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from enum import IntEnum
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+from msgspec import Struct
+
+from engine.domain.instrument import Instrument
+from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from engine.domain.ticket import Side
+from engine.domain.view import MarketView
+from engine.risk.outside import Outside
+
+if TYPE_CHECKING:
+    from engine.risk.exposure import Exposure, Units
+
+NS_PER_HOUR: Final = 60 * NS_PER_MINUTE
+ACCOUNT: Final = ""  # the owner's name that stands for the whole account; no strategy is called so
+_ZERO: Final = Decimal(0)
+_RECENT: Final = 20  # orders that make a strategy's own range
+
+
+class Level(IntEnum):
+    """How much is forbidden."""
+
+    REDUCING = 1
+    HALTED = 2
+
+
+class Held(Struct, frozen=True):
+    """A latch on the account or on one strategy. `until_ns` None: until a person lifts it."""
+
+    level: Level
+    code: str
+    sentence: str
+    ts_ns: int
+    until_ns: int | None = None
+
+
+@define(eq=False)
+class Purse:
+    """What one owner has sent and traded: today's sums, and the times of the last hour."""
+
+    day: int = -1
+    orders: int = 0
+    messages: int = 0
+    notional: float = 0.0
+    executions: int = 0
+    hour_ns: deque[int] = field(factory=deque)  # new orders
+    minute_ns: deque[int] = field(factory=deque)  # messages
+
+    def turn(self, day: int) -> None:
+        """A day begins: its sums are empty."""
+        if day != self.day:
+            self.day, self.orders, self.messages, self.notional, self.executions = day, 0, 0, 0.0, 0
+
+    def in_hour(self, now_ns: int) -> int:
+        """New orders within the hour that ends now."""
+        return _in_last(self.hour_ns, now_ns - NS_PER_HOUR)
+
+    def in_minute(self, now_ns: int) -> int:
+        """Messages within the minute that ends now."""
+        return _in_last(self.minute_ns, now_ns - NS_PER_MINUTE)
+
+
+def _in_last(times: deque[int], floor_ns: int) -> int:
+    while times and times[0] <= floor_ns:
+        times.popleft()
+    return len(times)
+
+
+class Sent(Struct, frozen=True):
+    """An order of late: its price (None: the market's) and when, for the drift of prices."""
+
+    ts_ns: int
+    price: float
+
+
+@define(eq=False)
+class Recent:
+    """What one strategy has sent lately in one instrument: prices by side within a window, and sizes."""
+
+    prices: dict[Side, deque[Sent]] = field(factory=lambda: {side: deque() for side in Side})
+    quantities: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
+    levels: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
+
+    def drift(self, side: Side, price: float, floor_ns: int) -> float:
+        """By how much own prices of a side have gone the worse way within the window, this one included."""
+        seen = self.prices[side]
+        while seen and seen[0].ts_ns <= floor_ns:
+            seen.popleft()
+        total, last = 0.0, None
+        for sent in (*seen, Sent(0, price)):
+            if last is not None and (sent.price - last) * side.sign > 0.0:
+                total += abs(sent.price - last)
+            last = sent.price
+        return total
+
+
+@define(eq=False)
+class Account:
+    """The account as risk knows it.
+
+    Args:
+        exposures: The gate's own, by strategy and conid; the gate adds to them.
+        units: The account's units by conid, likewise.
+        instruments: By conid.
+        values: Base currency per unit at price 1, by conid; NaN where the rate is unknown.
+        outside: What the venue says; None in a backtest.
+        equity: Deposit in base currency to begin with; whoever marks keeps it up to date. None: unknown.
+    """
+
+    exposures: Mapping[tuple[str, int], Exposure]
+    units: Mapping[int, Units]
+    instruments: Mapping[int, Instrument]
+    values: Mapping[int, float]
+    sectors: Mapping[str, str] = field(factory=dict)
+    outside: Outside | None = None
+    day_start_s: int = 0
+    equity: float | None = None
+    held: dict[str, Held] = field(factory=dict, init=False)
+    purses: dict[str, Purse] = field(factory=dict, init=False)
+    recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
+    in_doubt: set[str] = field(factory=set, init=False)
+    tops: dict[int, float] = field(factory=dict, init=False)  # the dearest price reserved while orders were open
+    counting: bool = field(default=False, init=False)  # a limit counts messages and days
+
+    # --- sums ---------------------------------------------------------------------------------------------------
+
+    def day_of(self, now_ns: int) -> int:
+        """Number of the trading day a time lies in."""
+        return (now_ns - self.day_start_s * NS_PER_S) // NS_PER_DAY
+
+    def purse(self, owner: str, now_ns: int) -> Purse:
+        """An owner's sums, of the day that a time lies in."""
+        found = self.purses.get(owner)
+        if found is None:
+            found = self.purses[owner] = Purse()
+        found.turn(self.day_of(now_ns))
+        return found
+
+    def sent(self, strategy: str, notional: float, now_ns: int, *, new: bool) -> None:
+        """An order or a modification leaves; both count as a message, the money of a modification does not again."""
+        for owner in (ACCOUNT, strategy):
+            purse = self.purse(owner, now_ns)
+            purse.messages += 1
+            purse.minute_ns.append(now_ns)
+            if new:
+                purse.orders += 1
+                purse.notional += notional
+                purse.hour_ns.append(now_ns)
+
+    def cancelled(self, strategy: str, now_ns: int) -> None:
+        """A cancel leaves; it is never refused, and it is a message."""
+        for owner in (ACCOUNT, strategy):
+            purse = self.purse(owner, now_ns)
+            purse.messages += 1
+            purse.minute_ns.append(now_ns)
+
+    def executed(self, strategy: str, now_ns: int) -> None:
+        """An execution has been booked."""
+        for owner in (ACCOUNT, strategy):
+            self.purse(owner, now_ns).executions += 1
+
+    def rebuild(self, rows: Iterable[tuple[int, str, str, float]], now_ns: int) -> None:
+        """Fold what was sent before a restart: (time, kind, strategy, notional), oldest first.
+
+        Kinds are "order", "modify", "cancel" and "fill". Only what still counts now has any effect.
+        """
+        today, floor_ns = self.day_of(now_ns), now_ns - NS_PER_HOUR
+        for ts_ns, kind, strategy, notional in rows:
+            if self.day_of(ts_ns) != today and ts_ns <= floor_ns:
+                continue
+            match kind:
+                case "order" | "modify":
+                    self.sent(strategy, notional, ts_ns, new=kind == "order")
+                case "cancel":
+                    self.cancelled(strategy, ts_ns)
+                case _:
+                    self.executed(strategy, ts_ns)
+
+    # --- latches ------------------------------------------------------------------------------------------------
+
+    def latch(self, owner: str, held: Held) -> bool:
+        """Set a latch; False if one that forbids as much holds already."""
+        known = self.held.get(owner)
+        if known is not None and known.level >= held.level and known.until_ns is None:
+            return False
+        self.held[owner] = held
+        return True
+
+    def latch_on(self, strategy: str, now_ns: int) -> Held | None:
+        """The latch that counts for a strategy now, the stricter of its own and the account's."""
+        found: Held | None = None
+        for owner in (ACCOUNT, strategy):
+            held = self.held.get(owner)
+            if held is None:
+                continue
+            if held.until_ns is not None and now_ns >= held.until_ns:
+                del self.held[owner]
+                continue
+            if found is None or held.level > found.level:
+                found = held
+        return found
+
+    def lift(self) -> None:
+        """A person lifts all latches."""
+        self.held.clear()
+
+    # --- money at stake -----------------------------------------------------------------------------------------
+
+    def stakes(
+        self, view: MarketView, conid: int, side: Side, more: Decimal, price: float, strategy: str | None
+    ) -> dict[int, float] | int:
+        """Money at stake by conid, signed like the worst case, if an order adds `more` units on its side.
+
+        Positions and open orders count at the dearer of the market's price and what was reserved.
+
+        Args:
+            price: The order's own worst price.
+            strategy: Whose; None for the account.
+
+        Returns: The conid of an instrument instead, if its price or rate is not known.
+        """
+        found: dict[int, float] = {}
+        buys = more if side is Side.BUY else _ZERO
+        sells = more - buys
+        for of, account in self.units.items():
+            units = account
+            if strategy is not None:
+                exposure = self.exposures.get((strategy, of))
+                if exposure is None:
+                    continue
+                units = exposure.units[1]
+            mine = of == conid
+            if self.instruments[of].legs:
+                continue  # its legs are counted
+            up = units.position + units.buys + (buys if mine else _ZERO)
+            down = units.sells - units.position + (sells if mine else _ZERO)
+            worst = up if up >= down else -down
+            if not worst:
+                continue
+            known = view.price(of)
+            value = self.values.get(of, float("nan"))
+            if known is None or not isfinite(known[0]) or not isfinite(value):
+                return of
+            dearest = abs(known[0])
+            if mine:
+                dearest = max(dearest, price)
+            if units.buys or units.sells:
+                dearest = max(dearest, self.tops.get(of, 0.0))
+            found[of] = float(worst) * dearest * value
+        return found
+
+    def reserve(self, conid: int, price: float) -> None:
+        """An order of this price is open from now on; what was reserved before counts until nothing is open."""
+        units = self.units[conid]
+        known = self.tops.get(conid, 0.0) if units.buys or units.sells else 0.0
+        self.tops[conid] = max(known, price)

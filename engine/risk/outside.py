@@ -1,0 +1,71 @@
+"""What only a venue can say of an account and its instruments, as the checks read it. What is absent is unknown.
+
+Whoever reads it from the venue writes it here; a backtest has none of it, and then the checks that need it don't ask.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from attrs import define, field
+from msgspec import Struct
+
+REAL_TIME: Final = "R"  # first letter of field 6509; D delayed, Z frozen, Y frozen and delayed, N not subscribed
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """The account summary, in base currency but for the cash by currency; None where the venue did not say."""
+
+    ts_ns: int
+    net_liquidation: Decimal | None = None
+    excess_liquidity: Decimal | None = None
+    buying_power: Decimal | None = None
+    settled_cash: Decimal | None = None
+    cash: dict[str, Decimal] | None = None
+    cash_account: bool | None = None  # no margin: what is bought must be paid
+    day_trades_left: int | None = None
+
+
+class Borrow(Struct, frozen=True):
+    """Shares that can be borrowed now, and the fee in percent a year (fields 7636 and 7637)."""
+
+    shares: Decimal
+    fee_pct: Decimal | None = None
+
+
+class Contract(Struct, frozen=True, kw_only=True):
+    """Facts of one contract that limits speak of.
+
+    `right` is "C" or "P"; `expires_ns` the last moment of trading, `notice_ns` a future's first notice; `underlying`
+    its conid; `delta` and `vega` are per unit at multiplier 1.
+    """
+
+    right: str | None = None
+    expires_ns: int | None = None
+    notice_ns: int | None = None
+    underlying: int | None = None
+    ex_dividend_ns: int | None = None
+    delta: Decimal | None = None
+    vega: Decimal | None = None
+    order_types: frozenset[str] | None = None
+    tifs: frozenset[str] | None = None
+
+
+@define(eq=False)
+class Outside:
+    """What the venue says, the newest of each.
+
+    `down` says why no order can be taken (maintenance, not primed, disconnected), empty if nothing stands in the way;
+    `account` is the id the session trades, `availability` field 6509 by conid, `what_if` the change of initial margin
+    that a preview told, by coid.
+    """
+
+    account: str | None = None
+    strategies: frozenset[str] | None = None
+    down: str = "the session is not primed"
+    availability: dict[int, str] = field(factory=dict)
+    borrow: dict[int, Borrow] = field(factory=dict)
+    contracts: dict[int, Contract] = field(factory=dict)
+    summary: Summary | None = None
+    what_if: dict[str, Decimal] = field(factory=dict)
