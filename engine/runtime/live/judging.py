@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Final, Protocol
 
 import trio
 
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
 from engine.domain.messages import Cancel, Denied, Intent, Place, Refusal, Verdict
-from engine.domain.ticket import OrderTicket
+from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.ports import Clock
 from engine.risk.gate import Gate
@@ -27,6 +28,7 @@ from engine.runtime.live.letters import (
 )
 
 ON: Final = "on"
+REDUCING: Final = "reducing"
 
 
 class LatestView:
@@ -137,7 +139,7 @@ class Judging:
 
     def _judge(self, intent: Intent, now_ns: int) -> Verdict:
         now = self._trading
-        if now.state != ON and not isinstance(intent, Cancel):
+        if now.state != ON and not isinstance(intent, Cancel) and not (now.state == REDUCING and self._reduces(intent)):
             sentence = f"trading is {now.state}: {now.reason}" if now.reason else f"trading is {now.state}"
             return Denied(intent, Refusal("TRADING", ON, now.state, sentence))
         if self._halted and isinstance(intent, Place):
@@ -146,6 +148,25 @@ class Judging:
                 if reason is not None:
                     return Denied(intent, Refusal("INSTRUMENT", "not halted", "halted", reason))
         return self.gate.judge(intent, self._look, now_ns)
+
+    def _reduces(self, intent: Intent) -> bool:
+        """Whether orders make a strategy's position smaller and, with open ones of their side, don't turn it."""
+        if not isinstance(intent, Place):
+            return False
+        more: dict[tuple[str, int, Side], Decimal] = {}
+        for ticket in intent.tickets:
+            key = ticket.strategy, ticket.conid, ticket.side
+            more[key] = more.get(key, Decimal(0)) + ticket.quantity
+        for (strategy, conid, side), units in more.items():
+            try:
+                held = self.gate.exposure(strategy, conid).units[1]
+            except KeyError:  # an instrument that risk does not know is not held
+                return False
+            signed = held.position * side.sign
+            under_way = held.buys if side is Side.BUY else held.sells
+            if signed + under_way + units > 0 or signed >= 0:
+                return False
+        return bool(more)
 
     def _look(self) -> MarketView:
         return self.view
