@@ -1,13 +1,13 @@
-"""Which questions the venue need not ask: one list, given whole to each brokerage session before its first order."""
+"""Which questions the venue need not ask: one list, whole for each brokerage session, changed by an operator."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from engine.errors import VenueError
 from engine.operator.protocol import bad, refused
-from engine.orders.questions import KNOWN
+from engine.orders.replies import uncovered
 
 IDS_MAX: Final = 51  # as many as one request may name, by IBKR's documentation
 
@@ -22,58 +22,40 @@ class Suppressor(Protocol):
         """Have all questions asked again."""
 
 
-def uncovered(ids: Sequence[str]) -> list[str]:
-    """Warnings, one a message whose question none of our own checks asks instead of the venue."""
-    said = []
-    for name in ids:
-        known = KNOWN.get(name)
-        if known is None:
-            said.append(f"{name} is suppressed, and what it asks is not known")
-        elif known.covered_by is None:
-            said.append(f"{name} ({known.about}) is suppressed, and no check of ours covers it")
-    return said
-
-
 class Suppression:
-    """The list, and which of it the session has."""
+    """The list, and which of it the session has.
 
-    def __init__(self, broker: Suppressor, ids: Sequence[str]) -> None:
+    Args:
+        keep: Told of a new list: later sessions begin with it.
+    """
+
+    def __init__(self, broker: Suppressor, ids: Sequence[str], keep: Callable[[tuple[str, ...]], None]) -> None:
         self._broker = broker
         self._ids = tuple(dict.fromkeys(ids))
-        self._session: tuple[str, ...] | None = None  # what this session was given; None: nothing yet
+        self._keep = keep
+        self._session: tuple[str, ...] | None = None  # what this session has; None: there is none, or it is not known
 
-    @property
-    def ids(self) -> Sequence[str]:
-        """The list that is wanted."""
-        return self._ids
-
-    async def session_began(self) -> None:
-        """A brokerage session has begun: it forgets what earlier ones were told. Raises: VenueError."""
-        self._session = None
-        if self._ids:
-            await self._broker.suppress(self._ids)
-        self._session = self._ids
-
-    def session_ended(self) -> None:
-        """No session has a list."""
-        self._session = None
+    def session(self, up: bool) -> None:
+        """A session that is up was given the whole list; one that is down has forgotten it."""
+        self._session = self._ids if up else None
 
     async def change(self, ids: Sequence[str]) -> None:
-        """Want another list, and give it to the session, whole. Raises: NotDone."""
+        """Give the session another list, whole. Raises: NotDone."""
         wanted = tuple(dict.fromkeys(ids))
         if len(wanted) > IDS_MAX:
             raise bad(f"a list may have {IDS_MAX} ids")
         if not all(name.isalnum() and len(name) <= 16 for name in wanted):
             raise bad("a message id looks like o163")
+        self._ids = wanted
+        self._keep(wanted)
+        self._session = None
         try:
             await self._broker.reset_suppression()
-            self._session = ()
-            self._ids = wanted
             if wanted:
                 await self._broker.suppress(wanted)
-            self._session = wanted
         except VenueError as error:
-            raise refused(f"the session did not take the list: {error}") from error
+            raise refused(f"the session did not take the list, the next one begins with it: {error}") from error
+        self._session = wanted
 
     def shown(self) -> dict[str, Any]:
         """For `engine suppress`."""

@@ -1,0 +1,298 @@
+"""The operator's desk of a running daemon: verbs onto the nursery, the trading state and the books.
+
+Nothing here goes by way of the strategies' task: a strategy that hangs holds up no halt. Commands are rows of the
+journal before they are acted on; a journal that takes no more holds up neither a halt nor a cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import trio
+from attrs import define, field
+
+from engine.domain.moments import NS_PER_S, iso
+from engine.domain.order import State
+from engine.domain.view import MarketView
+from engine.errors import JournalFull
+from engine.operator.flattening import Flattening
+from engine.operator.protocol import refused
+from engine.operator.rows import Row, day_rows, pnl_document, position_rows
+from engine.operator.suppressing import Suppression
+from engine.operator.trading import TradingDesk, TradingState
+from engine.orders.actions import Alert, AskOperator
+from engine.orders.live import LiveOrders
+from engine.portfolio.books import Portfolio
+from engine.ports import Clock
+from engine.risk.gate import Gate
+from engine.runtime.live.letters import CancelNow, OperatorAnswered, TradingNow, Wanted
+
+STORE_S: Final = 2.0  # a disk that hangs holds up no halt for longer
+SWEEP_S: Final = 0.25
+CANCEL_S: Final = 30.0  # of the venue's clock: how long orders may take to die before positions are closed all the same
+FLATTEN_S: Final = 180.0  # likewise, for positions
+ALERTS: Final = 20
+_DYING: Final = frozenset({State.PENDING_CANCEL})
+_BY_OPERATOR: Final = "operator"
+
+
+class Heard(Protocol):
+    """What the daemon has told people, and asked them."""
+
+    @property
+    def alerts(self) -> Sequence[tuple[int, Alert]]:
+        """When and what, oldest first."""
+
+    def open_questions(self, now_ns: int) -> Sequence[AskOperator]:
+        """Questions that can still be answered."""
+
+    def alert(self, alert: Alert, now_ns: int) -> None:
+        """A person should know."""
+
+
+@define(kw_only=True, eq=False)
+class LiveDesk:
+    """Fulfils `desk.OperatorDesk`. `run` must run beside the nursery.
+
+    Args:
+        view: The market as risk sees it.
+        tell_orders, tell_risk: The nursery's.
+        store: Returns when rows are in the journal. Raises: JournalFull.
+        latch: Sets a latch, stores it, tells risk and orders.
+        lift: Lifts all latches; False if none held.
+        layers: How each layer does.
+        about: What the daemon is: name, mode, account, process.
+        day_began_ns: When the venue's day began.
+    """
+
+    clock: Clock
+    account: str
+    book: LiveOrders
+    portfolio: Portfolio
+    gate: Gate
+    view: Callable[[], MarketView]
+    trading: TradingDesk
+    tell_orders: Callable[[CancelNow | OperatorAnswered], None]
+    tell_risk: Callable[[TradingNow | Wanted], None]
+    store: Callable[[Sequence[tuple[int, str, str, Any]]], Awaitable[None]]
+    latch: Callable[[TradingState, str, str], Awaitable[None]]
+    lift: Callable[[], Awaitable[bool]]
+    people: Heard
+    layers: Callable[[], Sequence[Mapping[str, Any]]]
+    about: Callable[[], Mapping[str, Any]]
+    suppression: Suppression
+    day_began_ns: Callable[[], int]
+    stopping: trio.Event
+    _swept: set[str] = field(factory=set, init=False)
+    _flattening: Flattening | None = field(default=None, init=False)
+    _flatten_asked: trio.Event = field(factory=trio.Event, init=False)
+
+    async def run(self) -> None:
+        """See to it that what is halted stays cancelled, and flatten when it is asked for; until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._sweep)
+            nursery.start_soon(self._flattener)
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    async def status(self) -> Mapping[str, Any]:
+        """The trading state, why, and each layer of health."""
+        now_ns = self.clock.now_ns()
+        orders = self.book.book.values()
+        trading = self.trading
+        return {
+            "trading": str(trading.state),
+            "reasons": [latch.reason for latch in trading.latches] or ([trading.reason] if trading.reason else []),
+            "latches": [
+                {"level": str(one.level), "source": one.source, "reason": one.reason, "since": iso(one.ts_ns)}
+                for one in trading.latches
+            ],
+            **self.about(),
+            "time": iso(now_ns),
+            "layers": list(self.layers()),
+            "orders": {
+                "open": sum(order.is_open for order in orders),
+                "in_doubt": sum(order.state is State.IN_DOUBT for order in orders),
+                "frozen": len(self.book.frozen),
+            },
+            "positions": sum(1 for held in self.portfolio.holdings.values() if held.quantity),
+            "flattening": self._flattening is not None,
+            "questions": [_question(one) for one in self.people.open_questions(now_ns)],
+            "alerts": [
+                {"time": iso(ts_ns), "code": alert.code, "sentence": alert.sentence, "coid": alert.coid or None}
+                for ts_ns, alert in list(self.people.alerts)[-ALERTS:]
+            ],
+            "suppression": self.suppression.shown(),
+        }
+
+    async def orders(self, *, only_open: bool) -> Sequence[Row]:
+        """The orders of the venue's day."""
+        orders = self.book.book.values()
+        return day_rows(orders, self.day_began_ns(), self.portfolio.instruments, only_open=only_open)
+
+    async def positions(self) -> Sequence[Row]:
+        """What each strategy holds."""
+        return position_rows(self.portfolio)
+
+    async def pnl(self) -> Row:
+        """Profit, fees and cash."""
+        return pnl_document(self.portfolio, self.view())
+
+    # --- commanding ---------------------------------------------------------------------------------------------
+
+    async def halt(self, why: str) -> Mapping[str, Any]:
+        """Nothing new goes out, and what is open is cancelled, until `resume`."""
+        await self._note("halt", {"why": why})
+        await self.latch(TradingState.HALTED, _BY_OPERATOR, why or "halted by an operator")
+        self._sweep_now()
+        return {"done": True, "trading": str(self.trading.state), "cancelling": self._open()}
+
+    async def resume(self) -> Mapping[str, Any]:
+        """Lift all latches; a flattening that is under way ends."""
+        await self._note("resume", {}, must=True)
+        self._flattening = None
+        lifted = await self.lift()
+        self._swept.clear()
+        return {"done": True, "trading": str(self.trading.state), "lifted": lifted}
+
+    async def flatten(self) -> Mapping[str, Any]:
+        """Cancel all and close every position; then only what reduces may trade, until `resume`."""
+        await self._note("flatten", {})
+        await self.latch(TradingState.REDUCING, _BY_OPERATOR, "flattened by an operator")
+        self.begin_flattening()
+        held = sum(1 for held in self.portfolio.holdings.values() if held.quantity)
+        return {"done": True, "trading": str(self.trading.state), "cancelling": self._open(), "closing": held}
+
+    async def cancel_all(self) -> Mapping[str, Any]:
+        """Cancel all orders of ours."""
+        await self._note("cancel-all", {})
+        self.tell_orders(CancelNow(None, "cancelled by an operator"))
+        return {"done": True, "trading": str(self.trading.state), "cancelling": self._open()}
+
+    async def suppress(self, ids: Sequence[str] | None, *, reset: bool) -> Mapping[str, Any]:
+        """Show the suppression list, give the session a new one, or have all questions asked again."""
+        if ids is None and not reset:
+            return self.suppression.shown()
+        wanted = [] if reset else list(ids or ())
+        await self._note("suppress", {"ids": ",".join(wanted), "reset": reset}, must=True)
+        await self.suppression.change(wanted)
+        return {"done": True, **self.suppression.shown()}
+
+    async def answer(self, question: int, yes: bool) -> Mapping[str, Any]:
+        """Answer a question of the venue's. Raises: NotDone if it is no longer open."""
+        if all(one.number != question for one in self.people.open_questions(self.clock.now_ns())):
+            raise refused(f"question {question} is not open; `engine status` lists those that are")
+        self.tell_orders(OperatorAnswered(question, yes))  # the orders task stores it before it acts on it
+        return {"done": True, "question": question, "answer": "yes" if yes else "no"}
+
+    async def stop(self) -> Mapping[str, Any]:
+        """End by the policy for stopping."""
+        await self._note("stop", {})
+        self.stopping.set()
+        return {"done": True, "stopping": True}
+
+    async def _note(self, verb: str, args: Mapping[str, Any], *, must: bool = False) -> None:
+        """The command into the journal; one that must be there is refused otherwise."""
+        stored = False
+        problem = f"the journal did not take it within {STORE_S:g} s"
+        with trio.move_on_after(STORE_S):
+            try:
+                await self.store([(self.clock.now_ns(), "operator", _BY_OPERATOR, {"verb": verb, "args": args})])
+                stored = True
+            except JournalFull as error:
+                problem = str(error)
+        if must and not stored:
+            raise refused(f"{verb}: {problem}")
+
+    # --- seeing to it -------------------------------------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        """While halted every open order is asked to die, those too that risk had approved just before."""
+        while True:
+            await trio.sleep(SWEEP_S)
+            if self.trading.state is TradingState.HALTED:
+                self._sweep_now()
+            else:
+                self._swept.clear()
+
+    def _sweep_now(self) -> None:
+        closing, book = self._flattening, self.book.book
+        # One whose cancellation was turned down works on, and is asked again.
+        self._swept = {coid for coid in self._swept if book[coid].state not in _DYING}
+        new = [
+            coid
+            for coid, order in book.items()
+            if order.is_open
+            and order.state not in _DYING
+            and coid not in self._swept
+            and not (closing is not None and closing.mine(coid))
+        ]
+        if new:
+            self._swept.update(new)
+            self.tell_orders(CancelNow(tuple(new), self.trading.reason))
+
+    def begin_flattening(self) -> None:
+        """Cancel what is open, then close what is held; one that is under way goes on."""
+        self.tell_orders(CancelNow(None, "flattened"))
+        if self._flattening is None:
+            self._flattening = Flattening(self.account, self.portfolio, self.gate, self.book.book, self.view)
+        self._flatten_asked.set()
+
+    def flat(self) -> bool:
+        """Whether no order is open and nothing is held."""
+        return not self._open() and not any(held.quantity for held in self.portfolio.holdings.values())
+
+    async def _flattener(self) -> None:
+        while True:
+            await self._flatten_asked.wait()
+            self._flatten_asked = trio.Event()
+            await self._dead(CANCEL_S)
+            until_ns = self.clock.now_ns() + round(FLATTEN_S * NS_PER_S)
+            while (flattening := self._flattening) is not None:
+                now_ns = self.clock.now_ns()
+                stuck = flattening.stuck()
+                if now_ns >= until_ns or (not flattening.flat() and len(stuck) == _held(self.portfolio)):
+                    held = "; ".join(stuck) or "not everything was closed in time"
+                    self.people.alert(Alert("NOT_FLAT", held), now_ns)
+                    self._flattening = None
+                elif flattening.flat():
+                    self._flattening = None
+                else:
+                    self._send(flattening, now_ns)
+                    await self.clock.sleep(1)
+
+    def _send(self, flattening: Flattening, now_ns: int) -> None:
+        """Closing orders through risk. Halted, it lets nothing pass; its inbox is a row, so just these can be let."""
+        places = flattening.next(now_ns)
+        if not places:
+            return
+        if self.trading.state is TradingState.HALTED:
+            self.tell_risk(TradingNow(str(TradingState.REDUCING), "a person flattens"))
+            self.tell_risk(Wanted(tuple(places), now_ns))
+            self.tell_risk(TradingNow(str(TradingState.HALTED), self.trading.reason))
+        else:
+            self.tell_risk(Wanted(tuple(places), now_ns))
+
+    async def _dead(self, limit_s: float) -> None:
+        """Wait until no order is open, or for so many seconds of the venue's clock."""
+        until_ns = self.clock.now_ns() + round(limit_s * NS_PER_S)
+        while self._open() and self.clock.now_ns() < until_ns:
+            await self.clock.sleep(0.2)
+
+    def _open(self) -> int:
+        return sum(order.is_open for order in self.book.book.values())
+
+
+def _held(portfolio: Portfolio) -> int:
+    return sum(1 for held in portfolio.holdings.values() if held.quantity)
+
+
+def _question(one: AskOperator) -> dict[str, Any]:
+    return {
+        "question": one.number,
+        "ids": list(one.question.message_ids),
+        "texts": list(one.question.texts),
+        "coids": list(one.coids),
+        "until": iso(one.deadline_ns),
+    }
