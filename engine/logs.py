@@ -9,6 +9,11 @@ import structlog
 from engine.webapi.redaction import quiet_libraries, redact
 
 
+def _to_stderr(*_: object) -> structlog.PrintLogger:
+    """Ask for stderr each time: whoever has put another in its place meanwhile means it."""
+    return structlog.PrintLogger(sys.stderr)
+
+
 def configure() -> None:
     """Write one line an event: coloured for a terminal, JSON for a file or a pipe. Secrets are hidden."""
     quiet_libraries()
@@ -20,6 +25,6 @@ def configure() -> None:
             redact,
             structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_to_stderr,
         cache_logger_on_first_use=False,
     )

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade, Trading
 from engine.domain.conflating import Conflator, fold
+from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade, Trading
 
 CONIDS = st.integers(1, 3)
 ROWS = st.lists(
