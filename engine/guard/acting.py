@@ -7,7 +7,7 @@ before the settle time has passed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Final
 
@@ -34,7 +34,7 @@ class Acting:
         mandate: Mandate,
         notes: Notes,
         open_venue: OpenVenue,
-        known: Callable[[], Known],
+        known: Callable[[], Awaitable[Known]],
         *,
         why: str,
         flatten: bool,
@@ -66,7 +66,7 @@ class Acting:
                 self._notes.note(LATCH, "guard", self.why)
             await self._fence()
             self._halted_s = trio.current_time()
-            known = await trio.to_thread.run_sync(self._known)
+            known = await self._known()
             if known.problem:
                 self._say(known.problem)
             with self.watching:

@@ -6,6 +6,7 @@ and `halt`, which a silent daemon does not survive.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -216,7 +217,7 @@ class Post:
             self._mandate,
             self._notes,
             self._open,
-            lambda: known_orders(self._folder),
+            partial(trio.to_thread.run_sync, known_orders, self._folder),
             why=why,
             flatten=wanted,
             latch=latch,

@@ -43,12 +43,12 @@ class Watch:
     now_s: float
     missed_s: float = 3.0
     acted: bool = False
-    _presence: Presence = Presence.NONE
     _sign_s: float | None = field(default=None, init=False)
     _line: bool = field(default=False, init=False)
     _alone_since_s: float | None = field(default=None, init=False)
     _ticked_s: float | None = field(default=None, init=False)
-    _grace_s: float = field(default=0.0, init=False)
+    _since_s: float = field(default=0.0, init=False)  # from when silence counts
+    _graced: bool = field(default=False, init=False)
     _left: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -64,8 +64,8 @@ class Watch:
 
     def sign(self, now_s: float) -> None:
         """The daemon lives."""
-        self._sign_s = now_s
-        self._grace_s = 0.0
+        self._sign_s = self._since_s = now_s
+        self._graced = False
 
     def line_lost(self) -> None:
         """The daemon's line is closed without a word."""
@@ -77,7 +77,7 @@ class Watch:
 
     def silence_s(self, now_s: float) -> float:
         """Seconds since the last sign; zero before the first."""
-        return 0.0 if self._sign_s is None else max(0.0, now_s - self._sign_s - self._grace_s)
+        return 0.0 if self._sign_s is None else max(0.0, now_s - self._since_s)
 
     def presence(self, now_s: float) -> Presence:
         """How the daemon does now."""
@@ -93,10 +93,10 @@ class Watch:
         Args:
             gateway: Whether the gateway is there.
             every_s: How often this is called. A call that comes much later says that we were not running ourselves
-                (a stopped or starved machine); then the daemon was not either, and gets its time back, once over.
+                (a stopped or starved machine); then the daemon was not either, and gets its time back, once a silence.
         """
-        if self._ticked_s is not None and now_s - self._ticked_s > 4 * every_s:
-            self._grace_s = min(self._grace_s + now_s - self._ticked_s, self.limit_s)
+        if self._ticked_s is not None and now_s - self._ticked_s > 4 * every_s and not self._graced:
+            self._since_s, self._graced = now_s, True
         self._ticked_s = now_s
         presence = self.presence(now_s)
         daemon = presence in (Presence.HERE, Presence.SILENT) and not self.acted
