@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 
 from engine.domain.columns import Columns, Ints
 
-# What a plugin may raise and is switched off for: anything of its own, and what would end the process.
-RAISED: Final = (Exception, SystemExit)
+
+class CutOff(BaseException):
+    """Raised into a handler that does not come back, live; no `Exception`, so that no plugin takes it for its own."""
+
+
+# What a plugin may raise and is switched off for: anything of its own, what would end the process, and being cut off.
+RAISED: Final = (Exception, SystemExit, CutOff)
 
 
 class Slice:
