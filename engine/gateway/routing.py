@@ -13,6 +13,13 @@ from urllib.parse import unquote
 from engine.gateway.calls import Route
 
 PREFIXES: Final = ("/v1/api", "/v1/portal")
+# IBKR's text names four paths otherwise than its reference does; whoever copies them from there is served as well.
+_ALSO: Final = {
+    "iserver/trades": "iserver/account/trades",
+    "iserver/orders": "iserver/account/orders",
+    "iserver/secdef/rules": "iserver/contract/rules",
+    "trsv/secdef": "trsrv/secdef",
+}
 
 
 class _Node:
@@ -25,16 +32,13 @@ class _Node:
 
 
 class Table:
-    """Routes by path. Of two rows with the same method and shape the first given counts.
+    """Routes by path; templates lie below the base path. Of two rows with the same method and shape the first counts.
 
-    Args:
-        routes: Rows; templates lie below the base path.
-        colons: Whether a path id may begin with a colon, as the official examples write it (`/:accountId`).
+    A path id may begin with a colon, as the official examples write it (`/:accountId`).
     """
 
-    def __init__(self, routes: Iterable[Route], *, colons: bool) -> None:
+    def __init__(self, routes: Iterable[Route]) -> None:
         self._root = _Node()
-        self._colons = colons
         for route in routes:
             self._add(route)
 
@@ -54,18 +58,15 @@ class Table:
 
         Returns: the row and the path's ids; or 404 for a path that is not there, 405 for one without this method.
         """
-        segments = path.strip("/").split("/")
+        path = path.strip("/")
+        segments = _ALSO.get(path, path).split("/")
         wrong_method = False
         for node, values in self._walk(self._root, segments, 0):
             for route, names in node.routes:
                 if method in route.methods:
-                    return route, dict(zip(names, map(self._clean, values), strict=True))
+                    return route, dict(zip(names, map(_clean, values), strict=True))
                 wrong_method = True
         return 405 if wrong_method else 404
-
-    def _clean(self, value: str) -> str:
-        value = unquote(value)
-        return value[1:] if self._colons and value.startswith(":") else value
 
     def _walk(self, node: _Node, segments: list[str], at: int) -> list[tuple[_Node, list[str]]]:
         if at == len(segments):
@@ -77,6 +78,10 @@ class Table:
         if node.names is not None and segments[at]:
             found += [(end, [segments[at], *values]) for end, values in self._walk(node.names, segments, at + 1)]
         return found
+
+
+def _clean(value: str) -> str:
+    return unquote(value).removeprefix(":")
 
 
 def below_base(path: str) -> str | None:

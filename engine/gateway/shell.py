@@ -88,7 +88,7 @@ class Shell:
         self.hall = Hall(options, exchange)
         self.faults = Faults()
         self.budgets = self._new_budgets()
-        self.table = Table(routes, colons=options.observed)
+        self.table = Table(routes)
         self.streams = Streams(self.hall, self.faults, snapshot, self.fetch, self._history)
         self.requests: Counter[str] = Counter()
         self.mishap: Callable[[Fault], None] = lambda _: None  # what only the server can do to its connections

@@ -251,7 +251,7 @@ class Bench:
         self.exchange = StillExchange(accounts, room)
         options = Options(profile=profile, questions=questions)
         self.hall = Hall(options, cast(Exchange, self.exchange))
-        self._table = Table(ALL_ROUTES, colons=True)
+        self._table = Table(ALL_ROUTES)
 
     def call(self, method: str, path: str, body: Any = None, **query: str | list[str]) -> Answer:
         """Send one request through the routes."""

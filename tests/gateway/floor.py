@@ -26,7 +26,7 @@ class Floor:
         self.hall = Hall(options, self.exchange)
         self.statuses: dict[int, list[str]] = {}
         self.fills: list[ExecutionNews] = []
-        self._table = Table(ALL_ROUTES, colons=True)
+        self._table = Table(ALL_ROUTES)
         for path in (LIVE, "/iserver/account/trades"):  # warm
             self.call("GET", path)
 
