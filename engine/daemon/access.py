@@ -50,7 +50,7 @@ def access_of(settings: RunSettings, place: Place, rate: float) -> dict[str, Any
 
 @asynccontextmanager
 async def open_venue(access: Mapping[str, Any]) -> AsyncIterator[WebBroker]:
-    """Stand beside the daemon's session: a tickle shows that it lives, the account lists are read, nothing is initiated.
+    """Stand beside the daemon's session: a tickle shows that it lives, the account lists are read, nothing is begun.
 
     Raises: VenueUnreachable if there is no session, or if its kind of login can't be shared.
     """

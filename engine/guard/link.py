@@ -81,6 +81,7 @@ class GuardLink:
         self._lines: Lines | None = None
         self._guard: Process | None = None
         self._unheard = 0
+        self._leaving = False
         self._child: subprocess.Popen[bytes] | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -94,6 +95,8 @@ class GuardLink:
             self._changed(True, "")
             await self._stay(lines)
             self._lines = None
+            if self._leaving:
+                return
             self._changed(False, "the guard is gone; another one is started")
             log.warning("guard_lost")
             while True:
@@ -106,6 +109,7 @@ class GuardLink:
 
     async def leave(self, *, gateway: bool) -> None:
         """We end in order: the guard has nothing to do for us and ends, with `gateway` the one that we started too."""
+        self._leaving = True
         if self._lines is not None:
             with trio.move_on_after(2) as saying:
                 saying.shield = True

@@ -43,6 +43,10 @@ class Chores:
                     raise VenueRefused("POST /iserver/account", "it did not choose our account", status=200)
         self.known = known
 
+    def suppress_from_now(self, message_ids: Sequence[str]) -> None:
+        """Later sessions begin with this list."""
+        self._suppressed = tuple(message_ids)
+
     async def suppress(self) -> None:
         """Suppress the known questions again. Raises: VenueError."""
         if self._suppressed:

@@ -26,6 +26,11 @@ class DecidingCore:
         self.host = host
         self._rows = LiveFeed((), {})
         self._timers = Timers()
+        self._calls = 0
+
+    def sign(self) -> tuple[int, int]:
+        """Something that changes with every call of a handler."""
+        return self._calls, self.host.handed_out()
 
     def next_ns(self) -> int:
         """When the next timer is due."""
@@ -40,6 +45,7 @@ class DecidingCore:
         """News of orders."""
         seats = self.host.seats  # of an earlier configuration there may be orders whose strategy is gone
         known = [update for update in letter.updates if update.order.ticket.strategy in seats]
+        self._calls += 1
         self.host.hear(known, letter.positions, now_ns)
         return self._wants()
 
@@ -47,6 +53,7 @@ class DecidingCore:
         """Timers that are due."""
         due = self._timers.due(now_ns)
         if due:
+            self._calls += 1
             self.host.wake(due, now_ns)
         return self._wants()
 
@@ -57,6 +64,7 @@ class DecidingCore:
         if chunk is not None:
             row = 0
             while row < chunk.size:
+                self._calls += 1
                 row = self.host.run(chunk, row, chunk.size)
                 intents += self._wants()
         return tuple(intents)
