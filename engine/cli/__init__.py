@@ -1,8 +1,8 @@
 """The command `engine`: parses, calls, prints; and turns whatever went wrong into one sentence and an exit code.
 
-Exit codes: 0 done, 2 bad input or usage, 130 stopped by Ctrl-C, 143 by SIGTERM, 1 anything else (and findings, where a
-command looks for some). With ENGINE_TRACEBACK=1 in the environment the traceback comes along. Commands are imported
-when they are called, so that `engine --help` is instant.
+Exit codes: 0 done, 2 bad input or usage, 3 no daemon (where one is spoken to), 130 stopped by Ctrl-C, 143 by SIGTERM,
+1 anything else (refusals, and findings, where a command looks for some). With ENGINE_TRACEBACK=1 in the environment the
+traceback comes along. Commands are imported when they are called, so that `engine --help` is instant.
 """
 
 from __future__ import annotations
@@ -35,6 +35,19 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
         "gateway": ("engine.cli.gateway:gateway", "Serve a simulated IBKR Web API to trade against."),
         "run": ("engine.cli.run:run", "Trade: a simulated market, a paper account, or a live one."),
         "recording": ("engine.cli.recording:recording", "Import recordings, and look at what is in them."),
+        "status": ("engine.cli.operate:status", "Show whether the daemon trades, and how each layer does."),
+        "orders": ("engine.cli.operate:orders", "List the orders of the venue's day."),
+        "positions": ("engine.cli.operate:positions", "List what each strategy holds."),
+        "pnl": ("engine.cli.operate:pnl", "Show profit, fees and cash."),
+        "why": ("engine.cli.journal:why", "Tell the whole story of one order."),
+        "halt": ("engine.cli.operate:halt", "Send no new order, cancel what is open, until resume."),
+        "resume": ("engine.cli.operate:resume", "Lift every halt."),
+        "flatten": ("engine.cli.operate:flatten", "Cancel all orders and close every position."),
+        "cancel-all": ("engine.cli.operate:cancel_all", "Cancel all orders; trading goes on."),
+        "suppress": ("engine.cli.operate:suppress", "Show or set which questions the venue need not ask."),
+        "answer": ("engine.cli.operate:answer", "Answer a question of the venue's, yes or no."),
+        "stop": ("engine.cli.stop:stop", "End the daemon, its guard and the gateway it started."),
+        "journal": ("engine.cli.journal:journal", "Read or check the daemon's journal."),
         "strategies": ("engine.cli.strategies:strategies", "List the installed strategies and their parameters."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},

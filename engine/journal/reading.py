@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -54,12 +54,18 @@ class JournalReader(DurableJournal):
         except sqlite3.DatabaseError as error:
             return [f"the file can't be read to its end: {error}"]
 
-    def last(self, count: int) -> list[StoredRow]:
-        """The last rows, oldest first. Raises: InputError where a page can't be read."""
+    def last(self, count: int, *, name: str | None = None, kinds: Sequence[str] = ()) -> list[StoredRow]:
+        """The last rows, of one name or of some kinds, oldest first. Raises: InputError where a page can't be read."""
+        where, values = ["1"], list[Any]()
+        if name is not None:
+            where.append("name = ?")
+            values.append(name)
+        if kinds:
+            where.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            values += kinds
+        query = f"SELECT seq, ts_ns, kind, name, body FROM facts WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT ?"
         try:
-            found = self._database.execute(
-                "SELECT seq, ts_ns, kind, name, body FROM facts ORDER BY seq DESC LIMIT ?", (count,)
-            ).fetchall()
+            found = self._database.execute(query, (*values, count)).fetchall()
         except sqlite3.DatabaseError as error:
             raise _damaged(self.path, error) from error
         return [StoredRow(*row) for row in reversed(found)]

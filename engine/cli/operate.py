@@ -1,0 +1,174 @@
+"""The operator's verbs: `engine status | orders | positions | pnl | halt | resume | flatten | cancel-all | ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.options import json_option
+from engine.cli.speaking import ask_daemon, print_json, spoken, state_option
+
+
+def _done(data: Any, as_json: bool, sentence: str) -> None:
+    """What became of a command."""
+    if as_json:
+        print_json(data)
+        return
+    by = " by the guard, in the daemon's place" if data.get("by") == "guard" else ""
+    click.echo(sentence + by)
+    if data.get("trouble"):
+        click.echo(f"trouble: {data['trouble']}")
+
+
+def _orders(count: int) -> str:
+    return "no order is open" if not count else f"{count} order{'s' if count > 1 else ''} being cancelled"
+
+
+@click.command()
+@state_option
+@json_option
+@spoken
+def status(state_dir: Path | None, as_json: bool) -> None:
+    """Show whether the daemon trades, and how each layer does."""
+    data = ask_daemon(state_dir, "status")
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+
+    from engine.cli.pages import show_status
+
+    show_status(data, Console())
+
+
+@click.command()
+@click.option("--open", "only_open", is_flag=True, help="Only those that may still trade.")
+@state_option
+@json_option
+@spoken
+def orders(only_open: bool, state_dir: Path | None, as_json: bool) -> None:
+    """List the orders of the venue's day."""
+    data = ask_daemon(state_dir, "orders", open=only_open)
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+
+    from engine.cli.pages import show_orders
+
+    show_orders(data, Console())
+
+
+@click.command()
+@state_option
+@json_option
+@spoken
+def positions(state_dir: Path | None, as_json: bool) -> None:
+    """List what each strategy holds."""
+    data = ask_daemon(state_dir, "positions")
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+
+    from engine.cli.pages import show_positions
+
+    show_positions(data, Console())
+
+
+@click.command()
+@state_option
+@json_option
+@spoken
+def pnl(state_dir: Path | None, as_json: bool) -> None:
+    """Show profit by strategy and instrument, fees and cash."""
+    data = ask_daemon(state_dir, "pnl")
+    if as_json:
+        print_json(data)
+        return
+    from rich.console import Console
+
+    from engine.cli.pages import show_pnl
+
+    show_pnl(data, Console())
+
+
+@click.command()
+@click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
+@state_option
+@json_option
+@spoken
+def halt(why: str, state_dir: Path | None, as_json: bool) -> None:
+    """Send no new order, cancel what is open, until `engine resume`."""
+    data = ask_daemon(state_dir, "halt", why=why)
+    _done(data, as_json, f"halted; {_orders(data.get('cancelling', data.get('cancelled', 0)))}")
+
+
+@click.command()
+@state_option
+@json_option
+@spoken
+def resume(state_dir: Path | None, as_json: bool) -> None:
+    """Lift every halt."""
+    data = ask_daemon(state_dir, "resume")
+    lifted = "" if data["lifted"] else "; nothing had been halted"
+    _done(data, as_json, f"trading is {data['trading']}{lifted}")
+
+
+@click.command()
+@state_option
+@json_option
+@spoken
+def flatten(state_dir: Path | None, as_json: bool) -> None:
+    """Cancel all orders and close every position; nothing is opened again until `engine resume`."""
+    data = ask_daemon(state_dir, "flatten")
+    closing = data.get("closing")
+    held = "" if closing is None else f"; {closing} position{'' if closing == 1 else 's'} to close"
+    _done(data, as_json, f"flattening; {_orders(data.get('cancelling', data.get('cancelled', 0)))}{held}")
+
+
+@click.command(name="cancel-all")
+@state_option
+@json_option
+@spoken
+def cancel_all(state_dir: Path | None, as_json: bool) -> None:
+    """Cancel all orders of the daemon's; it goes on trading."""
+    data = ask_daemon(state_dir, "cancel-all")
+    _done(data, as_json, _orders(data.get("cancelling", data.get("cancelled", 0))))
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[IDS...|reset]")
+@state_option
+@json_option
+@spoken
+def suppress(ids: tuple[str, ...], state_dir: Path | None, as_json: bool) -> None:
+    """Show which questions the venue need not ask, name them all anew, or have all asked again."""
+    named = [name for given in ids for name in given.split(",") if name]
+    reset = named == ["reset"]
+    if "reset" in named and not reset:
+        raise click.UsageError("reset stands alone")
+    wanted = None if reset or not ids else named
+    data = ask_daemon(state_dir, "suppress", ids=wanted, reset=reset)
+    if as_json:
+        print_json(data)
+        return
+    click.echo("suppressed: " + (", ".join(data["ids"]) or "nothing"))
+    if data["session"] is None:
+        click.echo("no session has the list now; the next one begins with it")
+    for warning in data["warnings"]:
+        click.echo(f"warning: {warning}")
+
+
+@click.command()
+@click.argument("question", type=click.IntRange(min=0))
+@click.argument("reply", metavar="yes|no", type=click.Choice(["yes", "no"]))
+@state_option
+@json_option
+@spoken
+def answer(question: int, reply: str, state_dir: Path | None, as_json: bool) -> None:
+    """Answer a question of the venue's; `engine status` lists those that wait."""
+    data = ask_daemon(state_dir, "answer", question=question, yes=reply == "yes")
+    _done(data, as_json, f"question {question} is answered: {reply}")
