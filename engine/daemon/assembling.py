@@ -1,0 +1,197 @@
+"""A daemon put together: its books out of the journal, its cores, its strategies; nothing runs yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from engine.calendars import sessions
+from engine.daemon.config import RunSettings
+from engine.daemon.keeping import MarketKeeper
+from engine.daemon.people import People
+from engine.daemon.reconciling import Reconciler
+from engine.daemon.recovering import Books, read_books
+from engine.daemon.simulated import Place
+from engine.domain.moments import NS_PER_DAY
+from engine.domain.sessions import Sessions
+from engine.errors import ConfigError, JournalFull
+from engine.guard.link import GuardLink
+from engine.journal.committer import Committer
+from engine.journal.durable import DurableJournal
+from engine.operator.folder import StateFolder
+from engine.operator.layers import Layers
+from engine.operator.live import LiveDesk
+from engine.operator.trading import TradingDesk, TradingState
+from engine.orders.canceller import CancelSettings
+from engine.orders.desk import Desk, DeskSettings
+from engine.orders.doubt import DoubtSettings
+from engine.orders.live import LiveOrders
+from engine.ports import Clock
+from engine.risk.gate import Gate
+from engine.runtime.live.letters import CancelNow, TradingNow
+from engine.runtime.live.nursery import Nursery
+from engine.strategy.context import Context
+from engine.strategy.host import StrategyHost
+from engine.strategy.loading import load as load_strategy
+from engine.strategy.plan import Seat
+from engine.webapi.link import Link
+
+Row = tuple[int, str, str, Any]
+PAST_DAYS: Final = 10
+AHEAD_DAYS: Final = 300  # as far ahead as calendars are sure
+
+log = structlog.get_logger()
+
+
+@frozen(kw_only=True)
+class Venue:
+    """Where the session is held: the gateway and its clock."""
+
+    place: Place
+    clock: Clock
+    rate: float
+
+
+@define(eq=False)
+class Daemon:
+    """All that runs, for whoever has to look at it or command it."""
+
+    settings: RunSettings
+    folder: StateFolder
+    clock: Clock
+    journal: DurableJournal
+    committer: Committer
+    books: Books
+    book: LiveOrders
+    desk: Desk
+    gate: Gate
+    host: StrategyHost
+    trading: TradingDesk
+    people: People
+    nursery: Nursery = field(init=False)
+    link: Link = field(init=False)
+    reconciler: Reconciler = field(init=False)
+    keeper: MarketKeeper | None = field(default=None, init=False)
+    layers: Layers = field(factory=Layers, init=False)
+    operator: LiveDesk = field(init=False)
+    guard: GuardLink | None = field(default=None, init=False)
+    waiting: list[Row] = field(factory=list, init=False)
+    stopping: trio.Event = field(factory=trio.Event, init=False)
+
+    def keep(self, row: Row) -> None:
+        """Into the journal soon; nothing follows from it."""
+        self.waiting.append(row)
+
+    async def store(self, rows: Sequence[Row]) -> None:
+        """Into the journal before this returns."""
+        await self.committer.store(rows, essential=True)
+
+    async def set_trading(self, rows: Sequence[Row]) -> None:
+        """Store a change of the trading state, then tell risk; a halt cancels what is open."""
+        now_ns = self.clock.now_ns()
+        try:
+            await self.store(rows)
+        except JournalFull as error:
+            log.error("latch_not_stored", problem=str(error))  # a halt counts all the same
+        state = self.trading.state
+        self.nursery.tell_risk(TradingNow(str(state), self.trading.reason))
+        if state is TradingState.HALTED:
+            self.nursery.tell_orders(CancelNow(None, self.trading.reason))
+        log.info("trading", state=str(state), reason=self.trading.reason, at_ns=now_ns)
+
+    async def latch(self, level: TradingState, source: str, reason: str) -> None:
+        """Halt or reduce, until a person lifts it."""
+        rows = self.trading.latch(level, source, reason, self.clock.now_ns())
+        if rows:
+            await self.set_trading(rows)
+
+    async def resume(self) -> bool:
+        """Lift all latches; False if none held."""
+        rows = self.trading.resume(self.clock.now_ns())
+        if rows:
+            await self.set_trading(rows)
+        return bool(rows)
+
+
+def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon:
+    base = settings.base
+    journal = DurableJournal(folder.journal)
+    try:
+        account = base.account
+        rates = {account.base_currency: Decimal(1), **account.fx_rates}
+        for instrument in settings.instruments.values():
+            if instrument.currency not in rates:
+                problem = f"{instrument.currency} is traded, and its price in {account.base_currency} is not given"
+                raise ConfigError(problem, place=f"{base.source}: account.fx_rates")
+        by_conid = settings.by_conid
+        books = read_books(journal, by_conid, rates)
+        book = LiveOrders()
+        book.adopt(books.orders.orders.values(), books.orders.executions)
+        desk = Desk(book, settings.replies, _desk_settings(settings))
+        now_ns = clock.now_ns()
+        calendars = {
+            name: sessions(name, now_ns - PAST_DAYS * NS_PER_DAY, now_ns + AHEAD_DAYS * NS_PER_DAY)
+            for name in {instrument.calendar for instrument in by_conid.values()}
+        }
+        gate = Gate(settings=base.risk, instruments=by_conid, sessions=calendars, rates=rates)
+        host = StrategyHost()
+        waiting: list[Row] = []
+        daemon = Daemon(
+            settings=settings,
+            folder=folder,
+            clock=clock,
+            journal=journal,
+            committer=Committer(journal),
+            books=books,
+            book=book,
+            desk=desk,
+            gate=gate,
+            host=host,
+            trading=TradingDesk.rebuilt((r.ts_ns, r.kind, r.name, r.body) for r in journal.rows(kinds=("latch",))),
+            people=People(waiting.append),
+        )
+        daemon.waiting = waiting
+        _seat_strategies(daemon, calendars)
+    except BaseException:
+        journal.close()
+        raise
+    return daemon
+
+
+def _desk_settings(settings: RunSettings) -> DeskSettings:
+    orders = settings.orders
+    return DeskSettings(
+        cancel=CancelSettings(waits_s=orders.cancel_waits_s),
+        doubt=DoubtSettings(settle_s=orders.settle_s, operator_after_s=orders.operator_after_s),
+        census=orders.missing_stop,
+    )
+
+
+def _seat_strategies(daemon: Daemon, calendars: Mapping[str, Sessions]) -> None:
+    settings, host = daemon.settings, daemon.host
+    for one in settings.base.strategies:
+        loaded = load_strategy(one, settings.base.source)
+        ctx = Context(
+            strategy=one.name,
+            account=settings.base.account.id,
+            instruments=[settings.instruments[symbol] for symbol in one.instruments],
+            sessions=calendars,
+            span_ns=(daemon.clock.now_ns(), 2**62),
+            clock=host,
+            wants=host.wants,
+            view=host.view,
+            saved=daemon.books.saved.get(one.name),
+            numbered=daemon.books.numbers.get(one.name, (0, 0)),
+        )
+        host.add(Seat.of(one.name, loaded.strategy_class(ctx, loaded.params), ctx))
+
+
+def calendar_of(daemon: Daemon, name: str) -> Sessions:
+    found = daemon.gate.sessions.get(name)
+    assert found is not None, "every calendar was read"
+    return found

@@ -1,0 +1,144 @@
+"""What stands around the trading: the operator's desk, the guard, and the eyes on loop and data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import trio
+
+from engine.daemon.access import NAME as GUARDS_WAY
+from engine.daemon.access import access_of
+from engine.daemon.assembling import Daemon, Venue, calendar_of
+from engine.domain.moments import iso
+from engine.guard.link import GuardLink
+from engine.guard.mandate import Mandate
+from engine.guard.notes import guard_acted
+from engine.operator.desk import carry_out
+from engine.operator.layers import SESSION
+from engine.operator.live import LiveDesk
+from engine.operator.processes import this_process
+from engine.operator.protocol import Request
+from engine.operator.suppressing import Suppression
+from engine.operator.trading import TradingState
+from engine.orders.actions import Alert
+
+SILENT_S: Final = 60.0  # of the venue's clock, without data while the market is open
+
+
+def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
+    settings = daemon.settings
+    return LiveDesk(
+        clock=daemon.clock,
+        account=settings.base.account.id,
+        book=daemon.book,
+        portfolio=daemon.books.portfolio,
+        gate=daemon.gate,
+        view=lambda: daemon.nursery.judging.view,
+        trading=daemon.trading,
+        tell_orders=daemon.nursery.tell_orders,
+        tell_risk=daemon.nursery.tell_risk,
+        store=daemon.store,
+        latch=daemon.latch,
+        lift=daemon.resume,
+        people=daemon.people,
+        layers=partial(_layers, daemon),
+        about=lambda: {
+            "name": settings.base.name,
+            "mode": str(settings.mode),
+            "account": settings.base.account.id,
+            "gateway": venue.place.url,
+            "process": this_process().pid,
+            "strategies": {name: seat.off or "on" for name, seat in daemon.host.seats.items()},
+        },
+        suppression=Suppression(daemon.link.broker, settings.suppress.ids, daemon.link.chores.suppress_from_now),
+        day_began_ns=lambda: _day_began_ns(daemon),
+        stopping=daemon.stopping,
+    )
+
+
+def _layers(daemon: Daemon) -> list[dict[str, Any]]:
+    """Every layer of health: those of the session as the session tells them, then our own."""
+    health = daemon.link.supervisor.health()
+    session = [
+        {"layer": one.layer.name.lower(), "up": one.up, "reason": one.reason, "since": iso(one.since_ns)}
+        for one in health.layers
+    ]
+    return session + [row for row in daemon.layers.rows() if row["layer"] not in SESSION]
+
+
+def _day_began_ns(daemon: Daemon) -> int:
+    """When the venue's day began: midnight in New York."""
+    now = datetime.fromtimestamp(daemon.clock.now_ns() / 1e9, ZoneInfo("America/New_York"))
+    return round(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * 1_000_000_000
+
+
+async def be_guarded(daemon: Daemon, venue: Venue, tasks: trio.Nursery) -> None:
+    """Have a guard take us, and take over what it did while there was no daemon."""
+    settings = daemon.settings
+
+    def mandate() -> Mandate:
+        return Mandate(
+            daemon=this_process(),
+            config=settings.base.name,
+            account=settings.base.account.id,
+            conids=tuple(settings.by_conid),
+            access=access_of(settings, venue.place, venue.rate),
+            gateway=daemon.folder.process("gateway") if settings.gateway.url is None else None,
+            limit_s=settings.guard.silence_s,
+            flatten=settings.guard.flatten,
+            settle_s=max(2.0, settings.orders.settle_s / venue.rate),
+            read_every_s=max(0.5, 5.0 / venue.rate),
+            trading=str(daemon.trading.state),
+        )
+
+    async def answer(request: Request) -> Any:
+        return await carry_out(daemon.operator, request)
+
+    def changed(up: bool, why: str) -> None:
+        daemon.layers.set("guard", up, why)
+
+    daemon.guard = GuardLink(
+        daemon.folder,
+        GUARDS_WAY,
+        mandate=mandate,
+        trading=lambda: str(daemon.trading.state),
+        answer=answer,
+        changed=changed,
+    )
+    await tasks.start(daemon.guard.run)
+    for deed in guard_acted(daemon.folder, after=daemon.trading.guard_seq):
+        if deed.kind == "latch":
+            rows = daemon.trading.latch(
+                TradingState.HALTED, "guard", deed.sentence, daemon.clock.now_ns(), guard_seq=deed.seq
+            )
+            await daemon.set_trading(rows)
+        else:
+            daemon.keep((daemon.clock.now_ns(), "guard", deed.kind, deed.sentence))
+
+
+def loop_told(daemon: Daemon, lag_s: float, late: bool) -> None:
+    daemon.layers.set("loop", not late, f"{lag_s:.1f} s late" if late else "")
+    if late:
+        daemon.people.alert(Alert("LOOP_LAG", f"the loop woke {lag_s:.1f} s late"), daemon.clock.now_ns())
+
+
+async def watch_data(daemon: Daemon) -> None:
+    """Instruments whose market is open and whose data stay away."""
+    silent: set[str] = set()
+    while True:
+        await daemon.clock.sleep(SILENT_S / 4)
+        now_ns = daemon.clock.now_ns()
+        for instrument in daemon.settings.instruments.values():
+            age_s = daemon.link.data.silent_s(instrument.conid)
+            open_now = calendar_of(daemon, instrument.calendar).is_open(now_ns)
+            late = open_now and age_s is not None and age_s > SILENT_S
+            if late and instrument.symbol not in silent:
+                silent.add(instrument.symbol)
+                sentence = f"no data of {instrument.symbol} for {age_s:.0f} s"
+                daemon.people.alert(Alert("DATA_SILENT", sentence), now_ns)
+            elif not late:
+                silent.discard(instrument.symbol)
+            daemon.layers.set(f"data {instrument.symbol}", not late, "silent" if late else "")
