@@ -132,7 +132,7 @@ def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon
         books = read_books(journal, by_conid, rates)
         book = LiveOrders()
         book.adopt(books.orders.orders.values(), books.orders.executions)
-        desk = Desk(book, settings.replies, _desk_settings(settings))
+        desk = Desk(book, settings.replies, _desk_settings(settings), by_conid)
         now_ns = clock.now_ns()
         calendars = {
             name: sessions(name, now_ns - PAST_DAYS * NS_PER_DAY, now_ns + AHEAD_DAYS * NS_PER_DAY)

@@ -291,6 +291,13 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
     for symbol in found.base.risk.instrument:
         if symbol not in known:
             bad(f"risk.instrument.{symbol}", f"no [[instrument]] is {symbol!r}{nearest(symbol, known)}")
+    by_conid = found.by_conid
+    for symbol, instrument in known.items():
+        for leg in instrument.legs:
+            if leg.conid not in by_conid:
+                bad(f"instrument.{symbol}", f"no [[instrument]] is its leg {leg.conid}; positions come leg by leg")
+            elif by_conid[leg.conid].legs:
+                bad(f"instrument.{symbol}", f"its leg {leg.conid} is a combo itself")
     if gateway.auth not in ("gateway", "oauth1", "oauth2"):
         bad("gateway.auth", f"must be gateway, oauth1 or oauth2, not {gateway.auth!r}")
     if gateway.url is not None:

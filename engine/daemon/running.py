@@ -163,7 +163,8 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
             ),
             tuple(instruments.values()),
         )
-        daemon.desk.recovered(daemon.books.orders.in_flight(clock.now_ns()), daemon.books.charged, clock.now_ns())
+        known = daemon.books.orders
+        daemon.desk.recovered(known.in_flight(clock.now_ns()), daemon.books.charged, clock.now_ns(), legs=known.legs)
         await tasks.start(daemon.nursery.run)
         daemon.nursery.tell_start(Booked(tuple(daemon.books.updates()), tuple(daemon.books.positions())))
         daemon.reconciler = Reconciler(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -53,7 +54,11 @@ def _reply(body: Any) -> str:
 
 
 def _fill(body: Mapping[str, Any]) -> str:
-    return f"filled {body['quantity']} at {body['price']} (execution {body['exec_id']})"
+    told = f"filled {body['quantity']} at {body['price']}"
+    if body.get("legs"):
+        moved = ", ".join(f"{leg['quantity']} of {leg['conid']} at {leg['price']}" for leg in body["legs"])
+        told = f"{told} net; legs: {moved}" if Decimal(body["quantity"]) else f"a leg of its next unit filled: {moved}"
+    return f"{told} (execution {body['exec_id']})"
 
 
 def _reason(sentence: str) -> Callable[[Mapping[str, Any]], str]:

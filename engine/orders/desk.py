@@ -8,6 +8,7 @@ The caller stores `book.facts` before it acts on anything. Its parts: `writer` (
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from attrs import field, frozen
 
@@ -20,13 +21,15 @@ from engine.domain.brokerage import (
     VenueOrder,
     WriteAnswer,
 )
-from engine.domain.facts import Answer, ProvedAbsent
+from engine.domain.facts import Answer, Filled, ProvedAbsent
+from engine.domain.instrument import Instrument
 from engine.domain.messages import CancelRequest, Request, Update
 from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.order import CLOSED, State
 from engine.orders.actions import Action, JudgeAgain, ReadExecutions, ReadOrders
 from engine.orders.canceller import Canceller, CancelSettings
 from engine.orders.census import Census, CensusPolicy
+from engine.orders.combos import Combos
 from engine.orders.doubt import Doubts, DoubtSettings
 from engine.orders.following import Follower, FollowSettings
 from engine.orders.identity import Identity
@@ -51,13 +54,21 @@ class Desk:
 
     Args:
         book: The orders; what the journal knew has been adopted.
+        instruments: By conid; combos among them fill leg by leg.
     """
 
-    def __init__(self, book: LiveOrders, policy: ReplyPolicy, settings: DeskSettings) -> None:
+    def __init__(
+        self,
+        book: LiveOrders,
+        policy: ReplyPolicy,
+        settings: DeskSettings,
+        instruments: Mapping[int, Instrument] = MappingProxyType({}),
+    ) -> None:
         self.book = book
         self.identity = Identity(book.book)
         self.doubts = Doubts(settings.doubt)
-        self.follower = Follower(book, self.identity, self.doubts, settings.follow)
+        self._combos = Combos(instruments)
+        self.follower = Follower(book, self.identity, self.doubts, self._combos, settings.follow)
         self._slate = Slate(book)
         self._slate.follow_up = self._after
         self._census = Census(settings.census)
@@ -91,9 +102,21 @@ class Desk:
         times = (self.doubts.next_ns(), self.follower.next_ns(), *self._writer.times(), *self._canceller.times())
         return min(times, default=END_OF_TIME_NS)
 
-    def recovered(self, in_flight: Iterable[Answer], charged: Iterable[str], now_ns: int) -> None:
-        """Begin with what a journal knew: what was under way is in doubt, fees are not charged again."""
+    def recovered(
+        self,
+        in_flight: Iterable[Answer],
+        charged: Iterable[str],
+        now_ns: int,
+        *,
+        legs: Iterable[Filled] = (),
+    ) -> None:
+        """Begin with what a journal knew: what was under way is in doubt, fees are not charged again.
+
+        Args:
+            legs: Executions of combos, oldest first.
+        """
         self.follower.charged.update(charged)
+        self._combos.recovered((self.book.book[fill.coid].ticket, fill) for fill in legs)
         self._slate.say(in_flight)
         for coid, order in self.book.book.items():
             if order.state is State.IN_DOUBT:

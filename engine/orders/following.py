@@ -15,7 +15,9 @@ from engine.domain.brokerage import ExecutionsKnown, NotYetKnown, OrdersKnown, V
 from engine.domain.facts import Accepted, Answer, Cancelled, Filled, Modified, ModifyRefused, Pending, Refused
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
 from engine.domain.order import CLOSED, Order, State
+from engine.domain.ticket import OrderTicket
 from engine.orders.actions import Action, Alert, FeeKnown, ReadExecutions, ReadOrder, ReadOrders
+from engine.orders.combos import Combos
 from engine.orders.comparing import differences
 from engine.orders.doubt import Doubts
 from engine.orders.identity import Identity
@@ -44,8 +46,11 @@ class FollowSettings:
 class Follower:
     """Turns the venue's word into facts. `asking` names orders whose question is open: inactive is no refusal there."""
 
-    def __init__(self, book: LiveOrders, identity: Identity, doubts: Doubts, settings: FollowSettings) -> None:
+    def __init__(
+        self, book: LiveOrders, identity: Identity, doubts: Doubts, combos: Combos, settings: FollowSettings
+    ) -> None:
         self._book = book
+        self._combos = combos
         self._identity = identity
         self._doubts = doubts
         self._settings = settings
@@ -213,20 +218,31 @@ class Follower:
             if self._book.heard(row.execution_id) or row.execution_id in told:
                 continue
             told.add(row.execution_id)
+            fill = self._fill(ticket, row, now_ns)
+            if fill is None:
+                continue
             if self._book.book[coid].state in _UNSEEN and row.order_id:
                 facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=row.order_id))
-            facts.append(
-                Filled(
-                    coid=coid,
-                    ts_ns=row.ts_ns,
-                    exec_id=row.execution_id,
-                    conid=ticket.conid,
-                    side=row.side,
-                    quantity=row.size,
-                    price=row.price,
-                )
-            )
+            facts.append(fill)
         return facts, actions
+
+    def _fill(self, ticket: OrderTicket, row: VenueExecution, now_ns: int) -> Filled | None:
+        """What an execution that has not been heard yet means; None where it moves nothing."""
+        if self._combos.is_combo(ticket):
+            fill = self._combos.fill(ticket, row)
+            if fill is None and row.execution_id not in self._strangers:
+                self._strangers.add(row.execution_id)
+                self._book.facts.append((now_ns, "no_leg", ticket.coid, row))
+            return fill
+        return Filled(
+            coid=ticket.coid,
+            ts_ns=row.ts_ns,
+            exec_id=row.execution_id,
+            conid=ticket.conid,
+            side=row.side,
+            quantity=row.size,
+            price=row.price,
+        )
 
     def _corrected(self, row: VenueExecution, coid: str, now_ns: int, actions: list[Action]) -> bool:
         """An id whose last part has been raised corrects an earlier execution: a person settles that."""

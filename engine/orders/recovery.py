@@ -31,10 +31,12 @@ _WRITE: Final = msgspec.json.Decoder(tuple[OrderTicket, ...] | OrderTicket)
 
 @define(eq=False)
 class Recovered:
-    """What a journal knew. `odd` are rows that fit no order's life, with a sentence."""
+    """What a journal knew. `legs` are executions of combos, oldest first; `odd` are rows that fit no order's life, with
+    a sentence."""
 
     orders: dict[str, Order] = field(factory=dict)
     executions: set[str] = field(factory=set)
+    legs: list[Filled] = field(factory=list)
     odd: list[str] = field(factory=list)
 
     def in_flight(self, now_ns: int) -> list[Answer]:
@@ -89,6 +91,8 @@ def _answered(found: Recovered, answer: Answer) -> None:
         if answer.exec_id in found.executions:
             return
         found.executions.add(answer.exec_id)
+        if answer.legs and answer.coid in found.orders:
+            found.legs.append(answer)
     _step(found, answer)
 
 
