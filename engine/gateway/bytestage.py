@@ -85,7 +85,9 @@ class Stage:
         await trio.aclose_forcefully(self._stream) if self._ended else await self._stream.aclose()
 
     def cut(self, how: Cut) -> None:
-        """Let the script's mishap happen from here on."""
+        """Let the script's mishap happen from here on; to a connection that has ended nothing more can."""
+        if self._ended or self.socket.fileno() < 0:
+            return
         match how:
             case "half-open":
                 self._mute = True

@@ -39,6 +39,7 @@ class Daemon:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=HERE.parent.parent,
+            env={**os.environ, "ENGINE_TRACEBACK": "1"},
         )
         self.trading = threading.Event()
         self.said: deque[str] = deque(maxlen=400)
