@@ -21,7 +21,7 @@ async def connected() -> tuple[Stage, trio.SocketStream]:
     return Stage(server), client
 
 
-@pytest.mark.parametrize(("first", "second"), product(CUTS, CUTS))
+@pytest.mark.parametrize(("first", "second"), list(product(CUTS, CUTS)))
 async def test_two_cuts_of_one_connection_are_no_error(first: Cut, second: Cut) -> None:
     stage, client = await connected()
     stage.cut(first)
