@@ -53,9 +53,13 @@ class Refusal(Struct, frozen=True, gc=False):
 
 
 class Approved(Struct, frozen=True, gc=False):
-    """An intent that passed every check. Made by the risk gate alone (a test holds this)."""
+    """An intent that passed every check. Made by the risk gate alone (a test holds this).
+
+    `because` says why it is smaller than what was wanted; None where it is what was wanted.
+    """
 
     intent: Intent
+    because: Refusal | None = None
 
 
 class Denied(Struct, frozen=True, gc=False):

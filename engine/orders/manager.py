@@ -107,6 +107,8 @@ class OrderManager:
             intent = verdict.intent
             if isinstance(intent, Place):
                 self._place(intent, now_ns, requests)
+                if verdict.because is not None:
+                    self.facts.append((now_ns, "shrunk", intent.tickets[0].coid, verdict.because))
             elif isinstance(intent, Cancel):
                 self._cancel(intent, now_ns, requests)
             else:

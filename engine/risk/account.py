@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import IntEnum
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
-from engine.domain.ticket import Side
+from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.risk.outside import Outside
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 NS_PER_HOUR: Final = 60 * NS_PER_MINUTE
 ACCOUNT: Final = ""  # the owner's name that stands for the whole account; no strategy is called so
 _ZERO: Final = Decimal(0)
+Added = tuple[Decimal, Decimal, float]  # units to buy, units to sell, the dearest price
+_NOTHING: Final[Added] = (_ZERO, _ZERO, 0.0)
 _RECENT: Final = 20  # orders that make a strategy's own range
+_WALK: Final = 1_000  # prices of one side that a drift is worked out over
 
 
 class Level(IntEnum):
@@ -64,6 +67,12 @@ class Purse:
         if day != self.day:
             self.day, self.orders, self.messages, self.notional, self.executions = day, 0, 0, 0.0, 0
 
+    def message(self, now_ns: int) -> None:
+        """One more message leaves."""
+        self.messages += 1
+        self.in_minute(now_ns)
+        self.minute_ns.append(now_ns)
+
     def in_hour(self, now_ns: int) -> int:
         """New orders within the hour that ends now."""
         return _in_last(self.hour_ns, now_ns - NS_PER_HOUR)
@@ -90,7 +99,7 @@ class Sent(Struct, frozen=True):
 class Recent:
     """What one strategy has sent lately in one instrument: prices by side within a window, and sizes."""
 
-    prices: dict[Side, deque[Sent]] = field(factory=lambda: {side: deque() for side in Side})
+    prices: dict[Side, deque[Sent]] = field(factory=lambda: {side: deque(maxlen=_WALK) for side in Side})
     quantities: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
     levels: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
 
@@ -133,7 +142,8 @@ class Account:
     recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
     in_doubt: set[str] = field(factory=set, init=False)
     tops: dict[int, float] = field(factory=dict, init=False)  # the dearest price reserved while orders were open
-    counting: bool = field(default=False, init=False)  # a limit counts messages and days
+    counting: bool = field(default=False, init=False)  # a limit counts messages, days or what was sent lately
+    _spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
 
     # --- sums ---------------------------------------------------------------------------------------------------
 
@@ -153,19 +163,54 @@ class Account:
         """An order or a modification leaves; both count as a message, the money of a modification does not again."""
         for owner in (ACCOUNT, strategy):
             purse = self.purse(owner, now_ns)
-            purse.messages += 1
-            purse.minute_ns.append(now_ns)
+            purse.message(now_ns)
             if new:
                 purse.orders += 1
                 purse.notional += notional
+                purse.in_hour(now_ns)
                 purse.hour_ns.append(now_ns)
+        if new and self.outside is not None:
+            self._spent.append((now_ns, notional))
+
+    def spent_since(self, ts_ns: int) -> float:
+        """Money of new orders sent after a time, as far back as an account summary ever lies."""
+        spent = self._spent
+        while spent and spent[0][0] <= ts_ns:
+            spent.popleft()
+        return sum(money for _, money in spent)
+
+    def note(self, ticket: OrderTicket, now_ns: int) -> None:
+        """An order or a modification leaves: what the strategy's own range and the drift of its prices are told by."""
+        recent = self.recent.get((ticket.strategy, ticket.conid))
+        if recent is None:
+            recent = self.recent[ticket.strategy, ticket.conid] = Recent()
+        recent.quantities.append(float(ticket.quantity))
+        if ticket.limit_price is not None:
+            level = float(ticket.limit_price)
+            recent.levels.append(level)
+            recent.prices[ticket.side].append(Sent(now_ns, level))
+
+    def take_back(self, ticket: OrderTicket, notional: float, now_ns: int) -> None:
+        """The last order sent is not sent after all: its group was refused."""
+        for owner in (ACCOUNT, ticket.strategy):
+            purse = self.purse(owner, now_ns)
+            purse.messages -= 1
+            purse.orders -= 1
+            purse.notional -= notional
+            purse.minute_ns.pop()
+            purse.hour_ns.pop()
+        if self.outside is not None:
+            self._spent.pop()
+        recent = self.recent[ticket.strategy, ticket.conid]
+        recent.quantities.pop()
+        if ticket.limit_price is not None:
+            recent.levels.pop()
+            recent.prices[ticket.side].pop()
 
     def cancelled(self, strategy: str, now_ns: int) -> None:
         """A cancel leaves; it is never refused, and it is a message."""
         for owner in (ACCOUNT, strategy):
-            purse = self.purse(owner, now_ns)
-            purse.messages += 1
-            purse.minute_ns.append(now_ns)
+            self.purse(owner, now_ns).message(now_ns)
 
     def executed(self, strategy: str, now_ns: int) -> None:
         """An execution has been booked."""
@@ -219,44 +264,38 @@ class Account:
 
     # --- money at stake -----------------------------------------------------------------------------------------
 
-    def stakes(
-        self, view: MarketView, conid: int, side: Side, more: Decimal, price: float, strategy: str | None
-    ) -> dict[int, float] | int:
-        """Money at stake by conid, signed like the worst case, if an order adds `more` units on its side.
+    def stakes(self, view: MarketView, adds: Mapping[int, Added], strategy: str | None) -> dict[int, float] | int:
+        """Money at stake by conid, signed like the worst case, once an order adds units.
 
         Positions and open orders count at the dearer of the market's price and what was reserved.
 
         Args:
-            price: The order's own worst price.
+            adds: Units to buy, units to sell and the dearest price of the order, by conid.
             strategy: Whose; None for the account.
 
         Returns: The conid of an instrument instead, if its price or rate is not known.
         """
         found: dict[int, float] = {}
-        buys = more if side is Side.BUY else _ZERO
-        sells = more - buys
         for of, account in self.units.items():
+            if self.instruments[of].legs:
+                continue  # its legs are counted
             units = account
             if strategy is not None:
                 exposure = self.exposures.get((strategy, of))
                 if exposure is None:
                     continue
                 units = exposure.units[1]
-            mine = of == conid
-            if self.instruments[of].legs:
-                continue  # its legs are counted
-            up = units.position + units.buys + (buys if mine else _ZERO)
-            down = units.sells - units.position + (sells if mine else _ZERO)
+            buys, sells, price = adds.get(of, _NOTHING)
+            up = units.position + units.buys + buys
+            down = units.sells - units.position + sells
             worst = up if up >= down else -down
             if not worst:
                 continue
             known = view.price(of)
-            value = self.values.get(of, float("nan"))
+            value = self.values.get(of, nan)
             if known is None or not isfinite(known[0]) or not isfinite(value):
                 return of
-            dearest = abs(known[0])
-            if mine:
-                dearest = max(dearest, price)
+            dearest = max(abs(known[0]), price)
             if units.buys or units.sells:
                 dearest = max(dearest, self.tops.get(of, 0.0))
             found[of] = float(worst) * dearest * value

@@ -142,10 +142,28 @@ def price_collar(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     fair = Decimal(repr(price)) if stop is None else stop  # too close for a float to say
     if (limit - fair) * ticket.side.sign <= abs(fair) * bounds.collar_exact:
         return None
+    if _wider(ticket, exposure, market, bounds, (limit - fair) * ticket.side.sign, abs(fair)):
+        return None
     percent = worse_by / size * 100.0 if size else float("inf")
     most = bounds.collar * 100.0
     sentence = f"the limit {limit} is {percent:.2f} % worse than the market, above {most:g} %"
     return Refusal("COLLAR", f"{most:g} %", f"{percent:.2f} %", sentence)
+
+
+def _wider(
+    ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds, worse: Decimal, fair: Decimal
+) -> bool:
+    """Whether the collar in ticks, or that of the first minutes of a session, still lets a price pass."""
+    own = bounds.tightest
+    ticks, limit = own.price_collar_ticks, ticket.limit_price
+    if ticks is not None and limit is not None and worse <= ticks * exposure.instrument.tick_at(limit):
+        return True
+    if own.price_collar_open_pct is None or own.price_collar_open_s is None or exposure.sessions is None:
+        return False
+    session = exposure.sessions.session_at(market.now_ns)
+    if session is None or market.now_ns - session[0] >= own.price_collar_open_s * NS_PER_S:
+        return False
+    return worse <= fair * own.price_collar_open_pct / 100
 
 
 def position(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:

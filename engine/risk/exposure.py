@@ -7,9 +7,10 @@ once, so that two orders of one moment can't both use the same room.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 from math import nan
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 from msgspec import Struct
@@ -19,7 +20,11 @@ from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.order import Order
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Side
+from engine.domain.view import MarketView
 from engine.risk.limits import Bounds
+
+if TYPE_CHECKING:
+    from engine.risk.account import Account
 
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
@@ -29,13 +34,14 @@ class MarketNow(Struct, frozen=True):
     """The market of one instrument at the moment of judging.
 
     `price` is the middle of the quote, or the last trade, or the last bar's close; None if there is none. `since_ns` is
-    when it was said.
+    when it was said. `view` has the rest, of other instruments too.
     """
 
     now_ns: int
     price: float | None
     since_ns: int
     halted: bool
+    view: MarketView | None = None
 
 
 @define(eq=False)
@@ -148,6 +154,9 @@ class Exposure:
     open: dict[str, Reserved] = field(factory=dict)
     brackets: dict[str, Bracket] = field(factory=dict)
     lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
+    account: Account | None = None  # what is known beyond this instrument; the gate always gives it
+    armed: tuple[Callable[..., Any], ...] = ()  # checks of the catalogue that a limit of this exposure has switched on
+    armed_changes: tuple[Callable[..., Any], ...] = ()  # those of them that judge modifications
     unit_value: float = field(init=False)  # base currency per unit at price 1
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
@@ -157,6 +166,14 @@ class Exposure:
 
     def __attrs_post_init__(self) -> None:
         self.unit_value = nan if self.rate is None else float(self.instrument.multiplier * self.rate)
+        self._work_out()
+
+    def rebound(self, bounds: Bounds, open_levels: tuple[Level, ...], rate_levels: tuple[Level, ...]) -> None:
+        """Other limits count from now on."""
+        self.bounds, self.open_levels, self.rate_levels = bounds, open_levels, rate_levels
+        self._work_out()
+
+    def _work_out(self) -> None:
         bounds, sessions = self.bounds, self.sessions
         always = not bounds.session_hours or (sessions is not None and sessions.always)
         self.plain = not (bounds.restricted or self.legs) and (always or sessions is not None)
@@ -217,6 +234,23 @@ class Exposure:
         if bracket is not None and ticket.quantity <= bracket.quantity:
             return bracket.worst(left) - bracket.counted
         return left - known.counted
+
+    def reduces(self, ticket: OrderTicket) -> bool:
+        """Whether an order can only make the strategy's position smaller, with all that is open counted."""
+        return self._closes(self.units[1], ticket)
+
+    def _closes(self, units: Units, ticket: OrderTicket) -> bool:
+        more = self.more(ticket)
+        if ticket.side is _BUY:
+            return units.buys + more <= -units.position
+        return units.sells + more <= units.position
+
+    def shorts(self, ticket: OrderTicket) -> Decimal:
+        """Units that the account may be short of by this order and all that is open; 0 or less: none."""
+        if ticket.side is _BUY:
+            return _ZERO
+        units = self.units[0]
+        return units.sells + self.more(ticket) - max(units.position, _ZERO)
 
     def bracket_of(self, ticket: OrderTicket) -> Bracket | None:
         """The bracket that a ticket with a parent belongs to: it gets out of no more than what an open entry gets into.

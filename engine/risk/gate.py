@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from math import isfinite
+from math import isfinite, nan
 from typing import Final
 
 from attrs import evolve
@@ -34,17 +34,25 @@ from engine.domain.messages import (
     Update,
     Verdict,
 )
-from engine.domain.order import CLOSED, Order
+from engine.domain.order import CLOSED, Order, State
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import BadTicket, OrderTicket, amend
 from engine.domain.view import MarketView
+from engine.risk.account import Account, Held
+from engine.risk.account import Level as Latching
+from engine.risk.catalogue import HELD_FOR_A_PERSON, Row, arm
 from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
 from engine.risk.clear import clear
+from engine.risk.conduct import latched
 from engine.risk.exposure import Exposure, Level, MarketNow, Reserved, Tally, Units
-from engine.risk.limits import LEVELS, resolve
+from engine.risk.limits import LEVELS, counts, resolve
+from engine.risk.outside import Outside
+from engine.risk.shrinking import smaller
+from engine.risk.sums import worst_money, worst_price
 from engine.settings import RiskSettings
 
 _ZERO: Final = Decimal(0)
+_IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
 _ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
 _COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
 
@@ -55,6 +63,9 @@ class Gate:
     Args:
         rates: Price of one unit of each currency in base currency.
         warm_up_until_ns: No order is approved before.
+        outside: What a venue says of the account; with it a session's checks and defaults hold.
+        plugins: Rows of a user's own.
+        equity: What the account is worth to begin with, in base currency; whoever marks it keeps `account.equity`.
     """
 
     def __init__(
@@ -65,6 +76,9 @@ class Gate:
         sessions: Mapping[str, Sessions],
         rates: Mapping[str, Decimal],
         warm_up_until_ns: int = 0,
+        outside: Outside | None = None,
+        plugins: Sequence[Row] = (),
+        equity: float | None = None,
     ) -> None:
         self._settings = settings
         self._instruments = instruments
@@ -79,6 +93,19 @@ class Gate:
         self._open: dict[str, Reserved] = {}
         self._refused: set[str] = set()
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
+        self._plugins = plugins
+        self.account = Account(
+            exposures=self._exposures,
+            units=self._account_units,
+            instruments=instruments,
+            values={conid: _unit_value(one, rates) for conid, one in instruments.items()},
+            sectors=settings.sectors,
+            outside=outside,
+            day_start_s=settings.day_start_s,
+            equity=equity,
+        )
+        self.account.counting = outside is not None or bool(plugins) or counts(settings)
+        self.latched: list[tuple[str, Held]] = []  # latches set since somebody last looked: owner and why
 
     def judge(self, intent: Intent, view: Callable[[], MarketView], now_ns: int) -> Verdict:
         """Approve or refuse one intent as a whole; what is approved counts at once."""
@@ -91,6 +118,8 @@ class Gate:
             return self._judge_modify(intent, view, now_ns)
         assert isinstance(intent, Cancel)
         reserved = self._open.get(intent.coid)
+        if self.account.counting:
+            self.account.cancelled(intent.strategy, now_ns)
         if reserved is not None and not reserved.cancelling:
             reserved.cancelling = True
             if reserved.exposure.lately:
@@ -100,10 +129,17 @@ class Gate:
     def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:
         """Fold what became of orders and positions."""
         open_orders = self._open
+        in_doubt, counting = self.account.in_doubt, self.account.counting
         for update in updates:
             order = update.order
             event = update.event
             kind = event.__class__
+            if order.state is _IN_DOUBT:
+                in_doubt.add(order.ticket.coid)
+            elif in_doubt:
+                in_doubt.discard(order.ticket.coid)
+            if counting and kind is Filled:
+                self.account.executed(order.ticket.strategy, event.ts_ns)
             entry = open_orders.get(order.ticket.coid)
             if entry is None:
                 if order.state not in CLOSED:  # one that was lost, or of another session, is alive after all
@@ -131,7 +167,8 @@ class Gate:
         found = self._exposures.get((strategy, conid))
         if found is None:
             instrument = self._instruments[conid]
-            bounds = resolve(self._settings, strategy=strategy, symbol=instrument.symbol)
+            live = self.account.outside is not None
+            bounds = resolve(self._settings, strategy=strategy, symbol=instrument.symbol, live=live)
             legs = tuple((leg.ratio, self.exposure(strategy, leg.conid)) for leg in instrument.legs)
             if any(leg.bounds.restricted for _, leg in legs):
                 bounds = evolve(bounds, restricted=True)
@@ -152,7 +189,9 @@ class Gate:
                 legs=legs,
                 open_levels=_levels(tallies, bounds.open_orders_max),
                 rate_levels=_levels(tallies, bounds.orders_per_minute_max),
+                account=self.account,
             )
+            found.armed, found.armed_changes = arm(bounds, instrument, live=live, plugins=self._plugins)
         return found
 
     # --- judging ------------------------------------------------------------------------------------------------
@@ -161,7 +200,7 @@ class Gate:
         """Take a plain order that is far from every limit; False, with nothing counted, if the checks must be asked."""
         coid = ticket.coid
         exposure = self._exposures.get((ticket.strategy, ticket.conid))
-        if exposure is None or coid in self.references or coid in self._refused:
+        if exposure is None or coid in self.references or coid in self._refused or self.account.held:
             return False
         known = view.price(ticket.conid)
         if known is None or not clear(ticket, exposure, known[0], known[1], now_ns):
@@ -169,6 +208,16 @@ class Gate:
         status = view.status(ticket.conid)
         if status is not None and status.trading != Trading.OPEN:
             return False
+        if exposure.armed:
+            market = MarketNow(now_ns, known[0], known[1], False, view)
+            bounds = exposure.bounds
+            for check in exposure.armed:
+                if check(ticket, exposure, market, bounds) is not None:
+                    return False
+            if self.account.counting:
+                self._count_sent(ticket, exposure, market)
+        elif self.account.counting:
+            self._count_sent(ticket, exposure, MarketNow(now_ns, known[0], known[1], False, view))
         self.references[coid] = known[0]
         self._reserve(ticket, exposure)
         for tally, _, _ in exposure.rate_levels:
@@ -177,7 +226,9 @@ class Gate:
             exposure.lately.append((now_ns, ticket))
         return True
 
-    def _judge_place(self, intent: Place, view: Callable[[], MarketView], now_ns: int) -> Verdict:
+    def _judge_place(
+        self, intent: Place, view: Callable[[], MarketView], now_ns: int, waived: frozenset[str] = frozenset()
+    ) -> Verdict:
         passed: list[Reserved] = []
         if not intent.tickets:
             return Denied(intent, Refusal("EMPTY", "an order", "none", "a group without an order was asked for"))
@@ -185,18 +236,23 @@ class Gate:
             coid = ticket.coid
             if coid in self.references or coid in self._refused:
                 sentence = f"the client order id {coid} has been used before"
-                return self._take_back(passed, Denied(intent, Refusal("ID", "a new id", coid, sentence)))
+                refusal = Refusal("ID", "a new id", coid, sentence)
+                return self._take_back(passed, Denied(intent, refusal), now_ns)
             exposure = self._exposures.get((ticket.strategy, ticket.conid))
             if exposure is None:
                 if self._unknown(ticket.conid):
-                    return self._take_back(passed, Denied(intent, _unknown_instrument(ticket)))
+                    return self._take_back(passed, Denied(intent, _unknown_instrument(ticket)), now_ns)
                 exposure = self.exposure(ticket.strategy, ticket.conid)
             market = market_now(exposure.instrument, view(), now_ns)
-            bounds = exposure.bounds
-            for check in NEW_ORDER:
-                refusal = check(ticket, exposure, market, bounds)
-                if refusal is not None:
-                    return self._take_back(passed, Denied(intent, refusal))
+            refusal_ = self._refusal(ticket, exposure, market, waived)
+            if refusal_ is not None:
+                less = smaller(ticket, exposure, market, refusal_) if len(intent.tickets) == 1 else None
+                if less is not None:
+                    return self._judge_less(intent, less, refusal_, view, now_ns, waived)
+                self._latch_on(refusal_, ticket, now_ns)
+                return self._take_back(passed, Denied(intent, refusal_), now_ns)
+            if self.account.counting:
+                self._count_sent(ticket, exposure, market)
             passed.append(self._reserve(ticket, exposure))
             assert market.price is not None  # a check has refused where there is none
             self.references[coid] = market.price
@@ -208,10 +264,84 @@ class Gate:
                 exposure.lately.append((now_ns, entry.ticket))
         return Approved(intent)
 
-    def _take_back(self, passed: Sequence[Reserved], denied: Denied) -> Denied:
+    def _refusal(
+        self, ticket: OrderTicket, exposure: Exposure, market: MarketNow, waived: frozenset[str]
+    ) -> Refusal | None:
+        """Ask every check of a new order; the first that refuses is the one that is told."""
+        bounds = exposure.bounds
+        if self.account.held:
+            refusal = latched(ticket, exposure, market, bounds)
+            if refusal is not None:
+                return refusal
+        for checks in (NEW_ORDER, exposure.armed):
+            for check in checks:
+                refusal = check(ticket, exposure, market, bounds)
+                if refusal is not None and refusal.code not in waived:
+                    return refusal
+        return None
+
+    def _judge_less(
+        self,
+        intent: Place,
+        less: OrderTicket,
+        refusal: Refusal,
+        view: Callable[[], MarketView],
+        now_ns: int,
+        waived: frozenset[str],
+    ) -> Verdict:
+        """An order that was too large, cut down: it is judged as the order it has become."""
+        verdict = self._judge_place(Place((less,)), view, now_ns, waived)
+        if isinstance(verdict, Approved):
+            return Approved(verdict.intent, verdict.because or refusal)
+        return Denied(intent, verdict.refusal)
+
+    def release(self, intent: Place, view: Callable[[], MarketView], now_ns: int) -> Verdict:
+        """A person lets pass what was held: everything is judged again but the checks that a person stands above."""
+        self._refused.difference_update(ticket.coid for ticket in intent.tickets)
+        return self._judge_place(intent, view, now_ns, HELD_FOR_A_PERSON)
+
+    def _latch_on(self, refusal: Refusal, ticket: OrderTicket, now_ns: int) -> None:
+        """A strategy that has fired too often is switched to reduce-only, until a person resumes."""
+        if refusal.code == "THROTTLE":
+            self.latch(ticket.strategy, Held(Latching.REDUCING, "THROTTLE", refusal.sentence, now_ns))
+
+    def latch(self, owner: str, held: Held) -> None:
+        """Forbid something until it is lifted; `latched` tells whoever has to know."""
+        if self.account.latch(owner, held):
+            self.latched.append((owner, held))
+
+    def reload(self, settings: RiskSettings) -> None:
+        """Judge by other limits from now on; what is reserved stays reserved."""
+        self._settings = settings
+        live = self.account.outside is not None
+        for (strategy, _), exposure in self._exposures.items():
+            bounds = resolve(settings, strategy=strategy, symbol=exposure.instrument.symbol, live=live)
+            if any(leg.bounds.restricted for _, leg in exposure.legs):
+                bounds = evolve(bounds, restricted=True)
+            exposure.rebound(
+                bounds,
+                _levels(exposure.tallies, bounds.open_orders_max),
+                _levels(exposure.tallies, bounds.orders_per_minute_max),
+            )
+            exposure.armed, exposure.armed_changes = arm(bounds, exposure.instrument, live=live, plugins=self._plugins)
+        self.account.sectors = settings.sectors
+        self.account.counting = self.account.counting or counts(settings)
+
+    def _count_sent(self, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> None:
+        """Sums of the day, what was sent lately, and the price that counts while it is open."""
+        account = self.account
+        account.sent(ticket.strategy, worst_money(ticket, exposure, market), market.now_ns, new=True)
+        account.note(ticket, market.now_ns)
+        account.reserve(ticket.conid, worst_price(ticket, market))
+
+    def _take_back(self, passed: Sequence[Reserved], denied: Denied, now_ns: int) -> Denied:
         """A group is refused as a whole: what its earlier tickets had reserved is free again."""
         for entry in reversed(passed):
             self._release(entry)
+            if self.account.counting:
+                reference = self.references[entry.ticket.coid]
+                market = MarketNow(now_ns, reference, now_ns, False)
+                self.account.take_back(entry.ticket, worst_money(entry.ticket, entry.exposure, market), now_ns)
             del self.references[entry.ticket.coid]
             for tally, _, _ in entry.exposure.rate_levels:
                 tally.sent_ns.pop()
@@ -230,9 +360,16 @@ class Gate:
             return Denied(intent, Refusal("BAD_TICKET", "a sound ticket", intent.coid, str(error)))
         exposure = reserved.exposure
         market = market_now(exposure.instrument, view(), now_ns)
-        refusal = _first(MODIFICATION, ticket, exposure, market)
+        refusal = latched(ticket, exposure, market, exposure.bounds) if self.account.held else None
+        refusal = refusal or _first(MODIFICATION, ticket, exposure, market)
+        if refusal is None and exposure.armed_changes:
+            refusal = _first(exposure.armed_changes, ticket, exposure, market)
         if refusal is not None:
             return Denied(intent, refusal)
+        if self.account.counting:
+            self.account.sent(ticket.strategy, 0.0, now_ns, new=False)
+            self.account.note(ticket, now_ns)
+            self.account.reserve(ticket.conid, worst_price(ticket, market))
         if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
             reserved.wanted = ticket
             if reserved.bracket is not None and ticket.quantity > reserved.bracket.quantity:
@@ -337,8 +474,8 @@ def market_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketN
     conid = instrument.conid
     known = view.price(conid)
     if known is None or not isfinite(known[0]):
-        return MarketNow(now_ns, None, 0, _halted(conid, view))
-    return MarketNow(now_ns, known[0], known[1], _halted(conid, view))
+        return MarketNow(now_ns, None, 0, _halted(conid, view), view)
+    return MarketNow(now_ns, known[0], known[1], _halted(conid, view), view)
 
 
 def _combo_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketNow:
@@ -346,16 +483,21 @@ def _combo_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketN
     for leg in instrument.legs:
         known = view.price(leg.conid)
         if known is None or not isfinite(known[0]):
-            return MarketNow(now_ns, None, 0, False)
+            return MarketNow(now_ns, None, 0, False, view)
         net += leg.ratio * known[0]
         oldest = min(oldest, known[1])
         halted = halted or _halted(leg.conid, view)
-    return MarketNow(now_ns, net, oldest, halted)
+    return MarketNow(now_ns, net, oldest, halted, view)
 
 
 def _halted(conid: int, view: MarketView) -> bool:
     status = view.status(conid)
     return status is not None and status.trading != Trading.OPEN
+
+
+def _unit_value(instrument: Instrument, rates: Mapping[str, Decimal]) -> float:
+    rate = rates.get(instrument.currency)
+    return nan if rate is None else float(instrument.multiplier * rate)
 
 
 def _unknown_instrument(ticket: OrderTicket) -> Refusal:

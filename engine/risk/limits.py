@@ -138,7 +138,20 @@ def resolve(settings: RiskSettings, *, strategy: str, symbol: str, live: bool = 
     )
 
 
-# --- reload: tighter at once, looser only when a person says so a second time ------------------------------------------
+_COUNTED: Final = (
+    "price_drift_pct", "range_factor", "messages_per_minute_max", "orders_per_hour_max", "orders_per_day_max",
+    "messages_per_day_max", "notional_per_day_max", "gross_max", "net_max", "sector_max", "currency_max",
+    "leverage_max", "order_to_trade_max",
+)  # fmt: skip
+
+
+def counts(settings: RiskSettings) -> bool:
+    """Whether any limit asks for sums over messages, days or what was sent lately."""
+    levels = (settings.account, *settings.strategy.values(), *settings.instrument.values())
+    return any(getattr(level, name) is not None for level in levels for name in _COUNTED)
+
+
+# --- reload: tighter at once, looser only when a person says so a second time ---------------------------------------
 
 _NAMES: Final = tuple(a.name for a in fields(Limits))
 

@@ -1,0 +1,162 @@
+"""Checks on options, futures and combos: R33, R34, R35. Contract facts come from the venue; unknown means no."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import gcd
+from typing import Final
+
+from engine.domain.instrument import SecType
+from engine.domain.messages import Refusal
+from engine.domain.moments import NS_PER_DAY
+from engine.domain.ticket import OrderTicket, Side
+from engine.risk.account import Account
+from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.limits import Bounds
+from engine.risk.outside import Contract
+
+_ZERO: Final = Decimal(0)
+_OPTIONS: Final = frozenset({SecType.OPTION, SecType.FUTURE_OPTION})
+_BUY: Final = Side.BUY
+
+
+def _contract(exposure: Exposure) -> Contract | None:
+    account = exposure.account
+    if account is None or account.outside is None:
+        return None
+    return account.outside.contracts.get(exposure.instrument.conid)
+
+
+def naked_short(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """NAKED: a short call needs its underlying or long calls, a short put long puts, of no earlier expiry."""
+    if bounds.tightest.naked_short is not False or exposure.instrument.sec_type not in _OPTIONS:
+        return None
+    short = exposure.shorts(ticket)
+    if short <= _ZERO:
+        return None
+    account, contract, symbol = exposure.account, _contract(exposure), exposure.instrument.symbol
+    if account is None or account.outside is None:
+        return None  # a backtest knows no contract facts
+    if contract is None or contract.right is None or contract.underlying is None or contract.expires_ns is None:
+        return Refusal("NAKED", "covered", "unknown", f"right, underlying or expiry of {symbol} is not known")
+    cover = _cover(account, contract, ticket.conid, exposure.instrument.multiplier)
+    if short <= cover:
+        return None
+    sentence = f"{short} of {symbol} would be short, and {max(cover, _ZERO)} are covered"
+    return Refusal("NAKED", str(max(cover, _ZERO)), str(short), sentence)
+
+
+def _cover(account: Account, contract: Contract, conid: int, multiplier: Decimal) -> Decimal:
+    """Units of an option that may be short, with all others of its underlying counted."""
+    assert account.outside is not None
+    cover = _ZERO
+    if contract.right == "C" and contract.underlying is not None:
+        units = account.units.get(contract.underlying)
+        if units is not None:  # what may be sold covers nothing
+            cover += max(units.position - units.sells, _ZERO) // multiplier
+    for of, other in account.outside.contracts.items():
+        units = account.units.get(of)
+        if units is None or of == conid or other.right != contract.right or other.underlying != contract.underlying:
+            continue
+        low = units.position - units.sells
+        if low < _ZERO:
+            cover += low  # short itself: it uses the same cover
+        elif other.expires_ns is not None and contract.expires_ns is not None:
+            cover += low if other.expires_ns >= contract.expires_ns else _ZERO
+    return cover
+
+
+def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """DELTA, VEGA: of all options held, at the worst case of this order's side, in units of the underlying."""
+    own, account = bounds.tightest, exposure.account
+    if exposure.instrument.sec_type not in _OPTIONS or (own.option_delta_max is None and own.option_vega_max is None):
+        return None
+    if account is None or account.outside is None:
+        return None
+    more = exposure.more(ticket) * ticket.side.sign
+    for code, most in (("DELTA", own.option_delta_max), ("VEGA", own.option_vega_max)):
+        if most is None:
+            continue
+        total = _ZERO
+        for conid, units in account.units.items():
+            instrument = account.instruments[conid]
+            if instrument.sec_type not in _OPTIONS:
+                continue
+            amount = units.position + (more + units.buys - units.sells if conid == ticket.conid else _ZERO)
+            if not amount:
+                continue
+            contract = account.outside.contracts.get(conid)
+            each = None if contract is None else contract.delta if code == "DELTA" else contract.vega
+            if each is None:
+                return Refusal(code, str(most), "unknown", f"the {code.lower()} of {instrument.symbol} is not known")
+            total += amount * each * instrument.multiplier
+        if abs(total) > most and not exposure.reduces(ticket):
+            return Refusal(code, str(most), str(total), f"the {code.lower()} of all options would be {total}")
+    return None
+
+
+def expiry(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """EXPIRY, EX_DATE: no option is opened in its last days; no call is sold short on the eve of its ex-date."""
+    if exposure.instrument.sec_type not in _OPTIONS or exposure.account is None or exposure.account.outside is None:
+        return None
+    days, contract, symbol = bounds.tightest.expiry_days_min, _contract(exposure), exposure.instrument.symbol
+    if exposure.reduces(ticket):
+        return None
+    if days is not None:
+        if contract is None or contract.expires_ns is None:
+            return Refusal("EXPIRY", f"{days} d", "unknown", f"when {symbol} expires is not known")
+        left = contract.expires_ns - market.now_ns
+        if left < days * NS_PER_DAY:
+            return Refusal(
+                "EXPIRY", f"{days} d", f"{left / NS_PER_DAY:.2f} d", f"{symbol} expires in {left / NS_PER_DAY:.2f} days"
+            )
+    if bounds.tightest.naked_short is False and contract is not None and contract.ex_dividend_ns is not None:
+        left = contract.ex_dividend_ns - market.now_ns
+        if contract.right == "C" and 0 <= left < NS_PER_DAY and exposure.shorts(ticket) > _ZERO:
+            return Refusal(
+                "EX_DATE",
+                "1 d",
+                f"{left / NS_PER_DAY:.2f} d",
+                f"a short call of {symbol} may be assigned for the dividend",
+            )
+    return None
+
+
+def delivery(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """DELIVERY: no future is opened in the last days before its first notice or its last day of trading."""
+    days = bounds.tightest.delivery_days_min
+    if exposure.instrument.sec_type is not SecType.FUTURE or days is None or exposure.reduces(ticket):
+        return None
+    if exposure.account is None or exposure.account.outside is None:
+        return None
+    contract, symbol = _contract(exposure), exposure.instrument.symbol
+    times = [] if contract is None else [ns for ns in (contract.expires_ns, contract.notice_ns) if ns is not None]
+    if contract is None or contract.expires_ns is None:
+        return Refusal("DELIVERY", f"{days} d", "unknown", f"the last day of trading in {symbol} is not known")
+    left = min(times) - market.now_ns
+    if left >= days * NS_PER_DAY:
+        return None
+    value = f"{left / NS_PER_DAY:.2f} d"
+    return Refusal("DELIVERY", f"{days} d", value, f"{symbol} is delivered or ends in {left / NS_PER_DAY:.2f} days")
+
+
+def combo(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """RATIO, SIGN: a combo's legs are in lowest terms, and its limit has the sign of what its legs are worth."""
+    if not exposure.legs or not bounds.tightest.combo_sanity:
+        return None
+    symbol = exposure.instrument.symbol
+    shared = gcd(*(ratio for ratio, _ in exposure.legs))
+    if shared != 1:
+        ratios = ":".join(str(ratio) for ratio, _ in exposure.legs)
+        return Refusal("RATIO", "lowest terms", ratios, f"the legs of {symbol}, {ratios}, have {shared} in common")
+    price = market.price
+    if price is None:
+        return Refusal("NO_PRICE", "a price", "none", f"no price of {symbol} is known")
+    limit = ticket.limit_price
+    if limit is None or not limit or not price or (limit > 0) == (price > 0.0):
+        return None
+    if (limit < 0) == (ticket.side is _BUY):
+        return None  # the better way: it asks to be paid where the market would have us pay
+    return Refusal(
+        "SIGN", f"the sign of {price:g}", str(limit), f"{symbol} is worth {price:g}, and the limit is {limit}"
+    )

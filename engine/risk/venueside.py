@@ -1,0 +1,190 @@
+"""Checks that need the venue's word on the account: R23, R24, R26, R28, R31, R32, R36, R37.
+
+They ask only where a session exists. What lowers risk passes all but the account's own identity: a missing summary must
+not keep anybody in a position.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.instrument import SecType
+from engine.domain.messages import Refusal
+from engine.domain.ticket import OrderTicket, Side
+from engine.risk.checks import BLUR
+from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.limits import Bounds
+from engine.risk.outside import REAL_TIME, Outside, Summary
+from engine.risk.sums import added_money
+
+_ZERO: Final = Decimal(0)
+_BUY: Final = Side.BUY
+# Part of an order's money that counts as its initial margin until a preview says better. Regulation T: half of a stock.
+_MARGIN: Final = {SecType.STOCK: 0.5, SecType.CASH: 0.05, SecType.CRYPTO: 1.0}
+
+
+def _outside(exposure: Exposure) -> Outside | None:
+    return None if exposure.account is None else exposure.account.outside
+
+
+def account_guard(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """ACCOUNT: the ticket names the account that the session trades."""
+    outside = _outside(exposure)
+    if outside is None:
+        return None
+    if outside.account is None:
+        return Refusal("ACCOUNT", "a known account", "unknown", "the session has not said which account it trades")
+    if ticket.account == outside.account:
+        return None
+    sentence = f"the ticket is for {ticket.account}, and the session trades {outside.account}"
+    return Refusal("ACCOUNT", outside.account, ticket.account, sentence)
+
+
+def known_strategy(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """STRATEGY: whoever trades is one of those that the configuration lets trade."""
+    outside = _outside(exposure)
+    if outside is None or outside.strategies is None or ticket.strategy in outside.strategies:
+        return None
+    sentence = f"{ticket.strategy} is not among the strategies that may trade here"
+    return Refusal("STRATEGY", ", ".join(sorted(outside.strategies)), ticket.strategy, sentence)
+
+
+def session_up(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """NOT_READY: the session is primed, and the venue is not under maintenance."""
+    outside = _outside(exposure)
+    if outside is None or not outside.down:
+        return None
+    return Refusal("NOT_READY", "a primed session", "not ready", outside.down)
+
+
+def live_data(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """NOT_LIVE: delayed or frozen data (field 6509) drive no order."""
+    outside = _outside(exposure)
+    if outside is None or not bounds.tightest.live_data or exposure.reduces(ticket):
+        return None
+    conids = [leg.instrument.conid for _, leg in exposure.legs] or [ticket.conid]
+    for conid in conids:
+        said = outside.availability.get(conid, "")
+        if not said.startswith(REAL_TIME):
+            sentence = f"market data of {exposure.instrument.symbol} are not in real time, but {said or 'unknown'!r}"
+            return Refusal("NOT_LIVE", REAL_TIME, said or "unknown", sentence)
+    return None
+
+
+def short_availability(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """SHORT: shares to borrow are there, at a fee that is allowed; what is not known is not there."""
+    outside = _outside(exposure)
+    own = bounds.tightest
+    if outside is None or exposure.instrument.sec_type is not SecType.STOCK:
+        return None
+    if not own.short_availability and own.borrow_fee_max_pct is None:
+        return None
+    short = exposure.shorts(ticket)
+    if short <= _ZERO:
+        return None
+    symbol, borrow = exposure.instrument.symbol, outside.borrow.get(ticket.conid)
+    if borrow is None:
+        sentence = f"how many shares of {symbol} can be borrowed is not known"
+        return Refusal("SHORT", str(short), "unknown", sentence)
+    if own.short_availability and short > borrow.shares:
+        sentence = f"{short} shares of {symbol} would be short, and {borrow.shares} can be borrowed"
+        return Refusal("SHORT", str(borrow.shares), str(short), sentence)
+    most = own.borrow_fee_max_pct
+    if most is not None and (borrow.fee_pct is None or borrow.fee_pct > most):
+        value = "unknown" if borrow.fee_pct is None else f"{borrow.fee_pct} %"
+        return Refusal("SHORT", f"{most} %", value, f"borrowing {symbol} costs {value} a year, above {most} %")
+    return None
+
+
+def day_trades(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """DAY_TRADES: no position is opened that could not be closed today: the way out is never refused."""
+    outside, least = _outside(exposure), bounds.tightest.day_trades_max
+    if outside is None or least is None or exposure.reduces(ticket):
+        return None
+    left = None if outside.summary is None else outside.summary.day_trades_left
+    if left is None:
+        return Refusal("DAY_TRADES", str(least), "unknown", "how many day trades are left is not known")
+    if left < 0 or left > least:  # the venue says -1 where there is no bound
+        return None
+    sentence = f"{left} day trades are left, and {least} are kept back for getting out"
+    return Refusal("DAY_TRADES", f"more than {least}", str(left), sentence)
+
+
+def settled_cash(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """SETTLED: a cash account buys with settled cash, what is reserved by open orders taken off."""
+    outside = _outside(exposure)
+    if outside is None or not bounds.tightest.settled_cash or ticket.side is not _BUY or exposure.reduces(ticket):
+        return None
+    summary = outside.summary
+    if summary is None or summary.settled_cash is None:
+        return Refusal("SETTLED", "settled cash", "unknown", "how much cash is settled is not known")
+    return _affords("SETTLED", "settled cash", summary.settled_cash, summary, ticket, exposure, market)
+
+
+def buying_power(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """BUYING_POWER: the account summary says that the order can be paid, those sent since it counted."""
+    outside = _outside(exposure)
+    if outside is None or not bounds.tightest.buying_power or exposure.reduces(ticket):
+        return None
+    summary = outside.summary
+    if summary is None or summary.buying_power is None:
+        return Refusal("BUYING_POWER", "buying power", "unknown", "the buying power of the account is not known")
+    refusal = _affords("BUYING_POWER", "buying power", summary.buying_power, summary, ticket, exposure, market)
+    if refusal is not None or not summary.cash_account or ticket.side is not _BUY:
+        return refusal
+    currency = exposure.instrument.currency
+    cash = None if summary.cash is None else summary.cash.get(currency)
+    if cash is None:
+        return Refusal("BUYING_POWER", f"cash in {currency}", "unknown", f"the account's cash in {currency} is unknown")
+    rate = Decimal(1) if exposure.rate is None else exposure.rate
+    return _affords("BUYING_POWER", f"cash in {currency}", cash * rate, summary, ticket, exposure, market)
+
+
+def _affords(
+    code: str,
+    what: str,
+    room: Decimal,
+    summary: Summary,
+    ticket: OrderTicket,
+    exposure: Exposure,
+    market: MarketNow,
+) -> Refusal | None:
+    assert exposure.account is not None
+    money = added_money(ticket, exposure, market)
+    if money != money:
+        return Refusal(code, str(room), "unknown", "what the order is worth in base currency is not known")
+    total = money + exposure.account.spent_since(summary.ts_ns)
+    if total <= float(room) * (1.0 + BLUR):
+        return None
+    sentence = f"orders since the last account summary, with this one, are worth {total:.2f}, above {what} of {room}"
+    return Refusal(code, str(room), f"{total:.2f}", sentence)
+
+
+def margin(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+    """MARGIN, WHAT_IF: excess liquidity stays above the cushion; above a size only a preview of the venue's will do."""
+    outside, own = _outside(exposure), bounds.tightest
+    if outside is None or own.margin_cushion_pct is None or exposure.reduces(ticket):
+        return None
+    assert exposure.account is not None
+    summary = outside.summary
+    if summary is None or summary.excess_liquidity is None or summary.net_liquidation is None:
+        return Refusal(
+            "MARGIN", f"{own.margin_cushion_pct} %", "unknown", "the account's excess liquidity is not known"
+        )
+    money = added_money(ticket, exposure, market)
+    told = outside.what_if.get(ticket.coid)
+    if told is None:
+        if own.what_if_above is not None and not money <= float(own.what_if_above):
+            sentence = f"above {own.what_if_above} the venue's preview of the margin is wanted first"
+            return Refusal("WHAT_IF", str(own.what_if_above), f"{money:.2f}", sentence)
+        part = _MARGIN.get(exposure.instrument.sec_type, 1.0)
+        need = (money + exposure.account.spent_since(summary.ts_ns)) * part
+    else:
+        need = float(told)
+    left = float(summary.excess_liquidity) - need
+    cushion = float(summary.net_liquidation) * float(own.margin_cushion_pct) / 100.0
+    if left >= cushion - abs(cushion) * BLUR:
+        return None
+    sentence = f"excess liquidity could fall to {left:.2f}, below the cushion of {cushion:.2f}"
+    return Refusal("MARGIN", f"{cushion:.2f}", f"{left:.2f}", sentence)
