@@ -67,6 +67,7 @@ class Acting:
             await self._fence()
             self._halted_s = trio.current_time()
             known = await self._known()
+            self._closing.holders = known.holders
             if known.problem:
                 self._say(known.problem)
             with self.watching:

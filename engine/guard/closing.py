@@ -21,7 +21,7 @@ from engine.guard.mandate import ANSWER, ORDER, TROUBLE, Mandate, Notes, Venue
 from engine.orders.following import alive
 from engine.orders.questions import KNOWN
 
-STRATEGY: Final = "guard"
+NOBODY: Final = "outside"  # who owns what no one strategy holds
 ROUNDS: Final = 3  # orders an instrument
 _REPLIES: Final = 10
 _ZERO: Final = Decimal(0)
@@ -38,10 +38,14 @@ class _Try:
 
 
 class Closing:
-    """The positions and the orders that close them. `left` is what the last reading showed."""
+    """The positions and the orders that close them.
+
+    `left` is what the last reading showed, `holders` the strategy in whose name an instrument's position is closed.
+    """
 
     def __init__(self, mandate: Mandate, notes: Notes) -> None:
         self.left: dict[int, Decimal] = {}
+        self.holders: Mapping[int, str] = {}
         self._mandate = mandate
         self._notes = notes
         self._tries: dict[int, list[_Try]] = {}
@@ -89,7 +93,7 @@ class Closing:
     async def _send(self, venue: Venue, conid: int, units: Decimal) -> _Try:
         ticket = OrderTicket(
             coid=f"guard-{time.time_ns():x}-{conid}",
-            strategy=STRATEGY,
+            strategy=self.holders.get(conid, NOBODY),
             account=self._mandate.account,
             conid=conid,
             side=Side.SELL if units > _ZERO else Side.BUY,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from engine.domain.brokerage import VenueOrder
-from engine.domain.order import State
+from engine.domain.order import Order, State
 from engine.errors import InputError
 from engine.journal.reading import JournalReader
 from engine.operator.folder import StateFolder
@@ -18,11 +19,15 @@ _NEVER_LEFT = frozenset({State.CREATED})
 
 @frozen(kw_only=True)
 class Known:
-    """Our orders. `open_ids`: venue order id -> coid of those that may live; `names`: every coid we ever sent."""
+    """Our orders. `open_ids`: venue order id -> coid of those that may live; `names`: every coid we ever sent.
+
+    `holders` names, by conid, the one strategy that holds an instrument; where several do, or none, nobody.
+    """
 
     open_ids: Mapping[str, str]
     ids: Mapping[str, str]
     names: frozenset[str]
+    holders: Mapping[int, str] = field(factory=dict)
     problem: str = ""
 
     def ours(self, row: VenueOrder) -> bool:
@@ -41,6 +46,7 @@ def known_orders(folder: StateFolder) -> Known:
     ids: dict[str, str] = {}
     open_ids: dict[str, str] = {}
     names: set[str] = set()
+    holders: dict[int, str] = {}
     problems = []
     if folder.journal.exists():
         try:
@@ -54,6 +60,7 @@ def known_orders(folder: StateFolder) -> Known:
         except InputError as error:
             problems.append(str(error))
         else:
+            holders = _holders(found.orders.values())
             for coid, order in found.orders.items():
                 if order.venue_id:
                     ids[order.venue_id] = coid
@@ -68,4 +75,16 @@ def known_orders(folder: StateFolder) -> Known:
                 reader.close()
         except InputError as error:
             problems.append(str(error))
-    return Known(open_ids=open_ids, ids=ids, names=frozenset(names), problem="; ".join(problems))
+    said = "; ".join(problems)
+    return Known(open_ids=open_ids, ids=ids, names=frozenset(names), holders=holders, problem=said)
+
+
+def _holders(orders: Iterable[Order]) -> dict[int, str]:
+    """Who holds what by the fills of its orders, where that is one strategy alone."""
+    held: dict[int, dict[str, Decimal]] = {}
+    for order in orders:
+        ticket = order.ticket
+        of = held.setdefault(ticket.conid, {})
+        of[ticket.strategy] = of.get(ticket.strategy, Decimal(0)) + order.filled * ticket.side.sign
+    sole = {conid: [strategy for strategy, units in of.items() if units] for conid, of in held.items()}
+    return {conid: strategies[0] for conid, strategies in sole.items() if len(strategies) == 1}

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from engine.domain.messages import Place
 from engine.domain.ticket import OrderTicket
-from engine.errors import JournalFull
+from engine.errors import CoidUsed, JournalFull
 from engine.guard.mandate import DONE, LATCH, ORDER
 from engine.journal.durable import DurableJournal
 from engine.journal.reading import JournalReader
@@ -73,3 +74,25 @@ def guard_acted(folder: StateFolder, *, after: int = 0) -> Sequence[GuardDeed]:
         return deeds
     finally:
         reader.close()
+
+
+def take_over_orders(folder: StateFolder, journal: DurableJournal, now_ns: int) -> int:
+    """Write the guard's own orders into the daemon's journal, before it is read: as orders that were sent.
+
+    From there on they are like any other: in doubt until the venue's lists show them, and their fills are booked to the
+    strategy whose position they close. Done twice it does nothing. Returns how many were new.
+
+    Raises: InputError for a guard's journal that can't be read.
+    """
+    new = 0
+    for deed in guard_acted(folder):
+        ticket = deed.ticket
+        if ticket is None:
+            continue
+        rows = [(now_ns, "approved", ticket.coid, Place((ticket,))), (now_ns, "write", ticket.coid, (ticket,))]
+        try:
+            journal.write(rows, coids=[ticket.coid], essential=True)
+        except CoidUsed:  # an earlier start has
+            continue
+        new += 1
+    return new

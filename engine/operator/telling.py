@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.journal.durable import StoredRow
+from engine.operator.rows import plain
 
 _SILENCE: Final = "no answer in time: whether it arrived is not known"
 
@@ -131,6 +132,27 @@ def _command(body: Any) -> str:
     return f"an operator answered question {body['question']} {'yes' if body['yes'] else 'no'}"
 
 
+def _session(body: Any) -> str:
+    if body["up"]:
+        return "the session is up: orders can be sent"
+    expected = ", as was known ahead" if body.get("expected") else ""
+    return f"the session is down at the {body['layer']}{expected}: {body['reason']}"
+
+
+def _taken_over(body: Any) -> str:
+    return (
+        f"{body['owner']} takes over {_plain(body['quantity'])} of conid {body['conid']} that came by no order of ours"
+    )
+
+
+def _cash(body: Any) -> str:
+    return "the venue's cash, taken for ours: " + ", ".join(f"{_plain(much)} {name}" for name, much in body.items())
+
+
+def _plain(amount: str) -> str:
+    return plain(Decimal(amount)) or amount
+
+
 def _alert(body: Any) -> str:
     return f"alert {body['code']}: {body['sentence']}"
 
@@ -154,6 +176,16 @@ _TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
     "not_modified": lambda body: f"not modified ({body[0]}): {body[1]}",
     "foreign": lambda body: str(body),
     "illegal": lambda body: f"frozen: {body}",
+    "row_unknown": lambda body: f"the venue named an order {body['order_id']} that fits none of the group",
+    "fee": lambda body: f"fee {_plain(body['amount'])} for execution {body['execution_id']}",
+    "session": _session,
+    "taken_over": _taken_over,
+    "cash": _cash,
+    "reconciled": lambda body: (
+        "the books agree with the venue's" if not body else f"the books differ: {'; '.join(body)}"
+    ),
+    "availability": lambda body: f"market data are {body}",
+    "guard": lambda body: f"the guard, while there was no daemon: {body}",
     "operator": _command,
     "latch": _latch,
     "alert": _alert,
@@ -174,7 +206,7 @@ def tell(row: StoredRow) -> str:
         return f"{row.kind}: {_raw(body)}"
     try:
         return told(body)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError):  # a row of another version
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, ArithmeticError):  # a row of another version
         return f"{row.kind}: {_raw(body)}"
 
 
