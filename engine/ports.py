@@ -19,6 +19,7 @@ from engine.domain.brokerage import (
     VenuePosition,
     WriteAnswer,
 )
+from engine.domain.depth import Depth
 from engine.domain.instrument import Instrument
 from engine.domain.market import Bar, MarketEvent
 from engine.domain.ticket import OrderTicket
@@ -104,10 +105,14 @@ class MarketData(Protocol):
     async def subscribe(self, instruments: Sequence[Instrument]) -> None:
         """Want these from now on, through every loss of the session; more may be added later."""
 
-    async def news(self) -> Sequence[MarketEvent | Availability]:
+    async def subscribe_depth(self, instruments: Sequence[Instrument]) -> None:
+        """Want the books of these, too, beyond their best bid and offer."""
+
+    async def news(self) -> Sequence[MarketEvent | Availability | Depth]:
         """Wait until there is something, and take all of it, oldest first.
 
-        Where the taker is slow, quotes keep the latest and trades add up (`sampled`); `conflated` counts them.
+        Where the taker is slow, quotes and books keep the latest and trades add up (`sampled`); `conflated` counts
+        them.
         """
 
     @property

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from attrs import frozen
 
+from engine.domain.depth import Depth, Level
 from engine.domain.facts import Filled as Fill
 from engine.domain.instrument import Instrument
 from engine.domain.market import Bar, Quote, Status, Trade
@@ -72,6 +73,10 @@ class Strategy(Generic[P]):
     def on_status(self, status: Status) -> None:
         """Trading was halted or resumed."""
 
+    def on_depth(self, depth: Depth) -> None:
+        """A new book of one of the strategy's instruments: live only, where the user may see books. To have this
+        handler is to subscribe to them."""
+
     def on_window(self, window: Window) -> int | None:
         """Many rows at once, as numpy columns; an alternative to `on_quote`, `on_trade` and `on_bar`.
 
@@ -99,9 +104,11 @@ class Strategy(Generic[P]):
 __all__ = [
     "Bar",
     "Context",
+    "Depth",
     "Fill",
     "Holding",
     "Instrument",
+    "Level",
     "NoParams",
     "Order",
     "OrderTicket",

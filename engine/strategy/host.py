@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.domain.columns import Chunk
+from engine.domain.depth import Depth
 from engine.domain.facts import Filled
 from engine.domain.market import Kind, MarketEvent
 from engine.domain.messages import BarWish, Cancel, Intent, Place, PositionNow, TimerDue, TimerWish, Update
@@ -161,6 +162,19 @@ class StrategyHost:
             if seat.off is None:
                 handler = seat.strategy.on_calendar if timer.calendar else seat.strategy.on_timer
                 self._guarded(seat, handler, timer.name)
+
+    @property
+    def deep(self) -> frozenset[int]:
+        """The instruments whose books are wanted."""
+        return frozenset().union(*(seat.conids for seat in self.seats.values() if seat.on_depth is not None))
+
+    def look(self, books: Sequence[Depth], now_ns: int) -> None:
+        """Show books to those who have a handler for them; live only."""
+        self.reached_ns = now_ns
+        for book in books:
+            for seat in self.seats.values():
+                if seat.on_depth is not None and seat.off is None and book.conid in seat.conids:
+                    self._guarded(seat, seat.on_depth, book)
 
     # --- windows ------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class Seat:
     handlers: dict[Kind, Handler] = field(factory=dict)
     on_order: Handler | None = None
     on_fill: Handler | None = None
+    on_depth: Handler | None = None
 
     listens: bool = False  # news of an order wakes it
 
@@ -61,6 +62,7 @@ class Seat:
                 seat.handlers[kind] = handler
         seat.on_order = overridden(strategy, "on_order")
         seat.on_fill = overridden(strategy, "on_fill")
+        seat.on_depth = overridden(strategy, "on_depth")
         seat.listens = seat.on_order is not None or seat.on_fill is not None
         if overridden(strategy, "on_window") is not None:
             seat.columnar = ColumnarSeat(strategy, ctx, seat.conids)

@@ -7,14 +7,14 @@ primes everything anew.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import structlog
-import trio
 
 from engine.domain import brokerage as b
 from engine.domain.instrument import Instrument
@@ -22,18 +22,21 @@ from engine.domain.ticket import OrderTicket
 from engine.errors import AnswerLost, VenueRefused
 from engine.ports import Clock
 from engine.webapi import venue
+from engine.webapi.budgets import SECOND
 from engine.webapi.calls import Call, Caller, Reply, Urgency
-from engine.webapi.endpoints.orders import ALL_ORDERS, Orders
+from engine.webapi.endpoints.orders import ALL_ORDERS, TRADE_DAYS, Orders
 from engine.webapi.endpoints.portfolio import Portfolio
+from engine.webapi.facts.orders import OrderRow
+from engine.webapi.news import News
 from engine.webapi.orderview import NotYetKnown, OrderView
 from engine.webapi.scheduler import Scheduler, Turn
-from engine.webapi.sessionfacts import GoDown, Heard, StreamLost
+from engine.webapi.sessionfacts import GoDown, Heard
 from engine.webapi.stream import frames
 from engine.webapi.tickets import says_who, to_wire
 
-NEWS_MAX: Final = 20_000
-SEEN_MAX: Final = 2_000  # ids of notices that were shown already
+FOREIGN_MAX: Final = 10_000  # order ids of other accounts
 _BASE: Final = "BASE"  # the ledger's total row, no currency
+_VENUE_DAY: Final = ZoneInfo("America/New_York")
 
 log = structlog.get_logger()
 
@@ -79,16 +82,17 @@ class WebBroker:
         self._scheduler = scheduler
         self._clock = clock
         self._instruments = instruments
-        self._tell = tell
         self._children_named = children_named
         self._operator = operator
         self._in_round = _InRound(scheduler)
         self._writes = Orders(self._in_round)
         self._reads = Orders(scheduler)
         self._portfolio = Portfolio(scheduler)
-        self._news: deque[b.BrokerNews] = deque()
-        self._filled = trio.Event()
-        self._shown: deque[str] = deque(maxlen=SEEN_MAX)
+        self._news = News(tell)
+        self._foreign: dict[int, None] = {}
+        self._day: date | None = None
+        self._stream_since_ns: int | None = None
+        self._doubtful = False  # the stream told something that can't be read
 
     @property
     def caller(self) -> Caller:
@@ -101,7 +105,7 @@ class WebBroker:
         """Send one order, a bracket (entry first) or an OCA group."""
         wires = [self._wire(ticket) for ticket in tickets]
         try:
-            answer = venue.write_answer(await self._writes.place(self.account, wires))
+            answer = venue.write_answer(await self._writes.place(self.account, wires), tickets=len(wires))
         except VenueRefused as refused:
             return b.AllRefused(reason=refused.problem)
         self._bind(answer)
@@ -110,7 +114,8 @@ class WebBroker:
     async def reply(self, reply_id: str, *, confirmed: bool) -> b.WriteAnswer:
         """Answer a question."""
         try:
-            answer = venue.write_answer(await self._writes.reply(reply_id, confirmed=confirmed))
+            # How many tickets the question was about is not known here: a refused row counts for its own ticket only.
+            answer = venue.write_answer(await self._writes.reply(reply_id, confirmed=confirmed), tickets=2)
         except VenueRefused as refused:
             return b.AllRefused(reason=refused.problem)
         self._bind(answer)
@@ -192,6 +197,7 @@ class WebBroker:
 
     async def orders(self) -> b.OrdersKnown | b.NotYetKnown:
         """Read the day's orders."""
+        self._turn_of_day()
         page = await self._reads.live()
         self.view.heard_orders(page.value, asked_ns=page.asked_ns, heard_ns=page.heard_ns)
         known = self.view.orders(self._clock.now_ns())
@@ -203,15 +209,20 @@ class WebBroker:
 
     async def executions(self) -> b.ExecutionsKnown | b.NotYetKnown:
         """Read the executions of the last seven trading days."""
-        page = await self._reads.trades()
-        self.view.heard_trades(page.value, asked_ns=page.asked_ns)
+        fresh = await self._read_executions()
         now_ns = self._clock.now_ns()
         known = self.view.executions(now_ns)
         if isinstance(known, NotYetKnown):
-            rows = tuple(venue.execution(row, heard_ns=page.heard_ns) for row in page.value.rows)
-            return b.NotYetKnown(why=known.reason, again_ns=known.ask_again_ns, executions=rows)
-        rows = tuple(venue.execution(row, heard_ns=page.heard_ns) for row in known.rows)
-        return b.ExecutionsKnown(executions=rows, as_of_ns=known.as_of_ns, days=7)
+            return b.NotYetKnown(why=known.reason, again_ns=known.ask_again_ns, executions=fresh)
+        rows = tuple(venue.execution(row, heard_ns=now_ns) for row in known.rows)
+        return b.ExecutionsKnown(executions=rows, as_of_ns=known.as_of_ns, days=TRADE_DAYS)
+
+    async def _read_executions(self) -> tuple[b.VenueExecution, ...]:
+        """Read them into the view; return those that are news, or whose commission is."""
+        page = await self._reads.trades()
+        fresh = self.view.heard_executions(page.value.rows)
+        self.view.heard_trades(page.value, asked_ns=page.asked_ns)
+        return tuple(venue.execution(row, heard_ns=page.heard_ns) for row in fresh)
 
     async def order(self, order_id: str) -> b.VenueOrder:
         """Read one order's own page."""
@@ -242,37 +253,79 @@ class WebBroker:
         """Have all questions asked again."""
         await self._reads.reset_suppression()
 
+    async def prime(self) -> bool:
+        """Read orders and executions, and tell as news what nobody has been told: it happened while we were away.
+
+        Returns: Whether both lists are known by now.
+        """
+        orders = await self.orders()
+        fresh = await self._read_executions()
+        for row in orders.orders:
+            self._news.push(row)
+        for execution in fresh:
+            self._news.push(execution)
+        now_ns = self._clock.now_ns()
+        known = self.view.executions(now_ns)
+        if isinstance(known, NotYetKnown):
+            return False
+        self._news.again(venue.execution(row, heard_ns=now_ns) for row in known.rows)
+        return isinstance(orders, b.OrdersKnown)
+
+    async def mend(self) -> bool:
+        """Read the lists where the stream has kept something from us, or said what can't be read; False if it has not.
+
+        A stream that a filtered read has silenced speaks again after a forced read.
+        """
+        silent = self.view.sor_silent(self._clock.now_ns())
+        if not silent and not self._doubtful:
+            return False
+        self._doubtful = False
+        log.warning("order_stream_doubted", silent=silent)
+        if silent:
+            page = await self._reads.live(force=True)
+            self.view.heard_orders(page.value, asked_ns=page.asked_ns, heard_ns=page.heard_ns, forced=True)
+        await self.prime()
+        return True
+
+    def streaming(self, since_ns: int | None) -> None:
+        """The order stream is subscribed since then; None: it is not."""
+        self._stream_since_ns = since_ns
+        self.view.streaming(since_ns)
+
+    def _turn_of_day(self) -> None:
+        """The venue lists the orders of its day; those of the day before are not missing from the new one's list."""
+        today = datetime.fromtimestamp(self._clock.now_ns() // SECOND, _VENUE_DAY).date()
+        if self._day is not None and today != self._day:
+            self.view.new_day()
+            self.view.streaming(self._stream_since_ns)
+        self._day = today
+
     # --- news ---------------------------------------------------------------------------------------------------
 
     async def news(self) -> Sequence[b.BrokerNews]:
         """Wait until there is something, and take all of it, oldest first."""
-        while not self._news:
-            self._filled = trio.Event()
-            await self._filled.wait()
-        found = tuple(self._news)
-        self._news.clear()
-        return found
+        return await self._news.take()
 
     def session_up(self) -> None:
         """The session is whole."""
-        self._push(b.SessionNow(ts_ns=self._clock.now_ns(), up=True, layer=""))
+        self._news.push(b.SessionNow(ts_ns=self._clock.now_ns(), up=True, layer=""))
 
-    def session_down(self, down: GoDown) -> None:
-        """It is not any more."""
+    def session_down(self, down: GoDown, layer: str) -> None:
+        """It is not any more; `layer` is the lowest one that is down."""
         now_ns = self._clock.now_ns()
-        self._push(b.SessionNow(ts_ns=now_ns, up=False, layer="session", reason=down.reason, expected=down.expected))
+        self._news.push(b.SessionNow(ts_ns=now_ns, up=False, layer=layer, reason=down.reason, expected=down.expected))
 
     def on_frame(self, frame: frames.Said, at_ns: int) -> None:
         """Take what concerns orders, executions and people."""
         match frame:
-            case frames.Orders(rows=rows):
-                self.view.heard_stream(rows, heard_ns=at_ns)
+            case frames.Orders(rows=rows, unreadable=lost):
+                self._doubtful = self._doubtful or lost > 0
                 for row in rows:
-                    if row.account is None or row.account == self.account:
-                        self._push(venue.order(row, seen_ns=at_ns, from_stream=True))
-            case frames.Trades(rows=executions):
+                    self._order(row, at_ns)
+            case frames.Trades(rows=executions, unreadable=lost):
+                self._doubtful = self._doubtful or lost > 0
                 for execution in self.view.heard_executions(executions):
-                    self._push(venue.execution(execution, heard_ns=at_ns))
+                    self._news.push(venue.execution(execution, heard_ns=at_ns))
             case frames.Notification():
                 offer = None if frame.prompt is None else venue.prompt(frame.prompt)
                 self._notice("notification", frame.notice_id, frame.title, frame.text, at_ns, offer)
@@ -283,17 +336,16 @@ class WebBroker:
             case _:
                 pass
 
-    def _notice(self, kind: str, notice_id: str, title: str, text: str, at_ns: int, offer: b.Prompted | None) -> None:
-        if notice_id:
-            name = f"{kind} {notice_id}"
-            if name in self._shown:
-                return
-            self._shown.append(name)
-        self._push(b.Notice(ts_ns=at_ns, kind=kind, title=title, text=text, notice_id=notice_id, prompt=offer))
+    def _order(self, row: OrderRow, at_ns: int) -> None:
+        """One row of the stream. A later delta of another account's order does not say whose it is."""
+        if row.account not in (None, "", self.account):
+            self._foreign[row.order_id] = None
+            if len(self._foreign) > FOREIGN_MAX:
+                del self._foreign[next(iter(self._foreign))]
+        elif row.account or row.order_id not in self._foreign:
+            self.view.heard_stream((row,), heard_ns=at_ns)
+            whole = self.view.order(row.order_id)
+            self._news.push(venue.order(row, seen_ns=at_ns, from_stream=True, whole=whole))
 
-    def _push(self, one: b.BrokerNews) -> None:
-        if len(self._news) >= NEWS_MAX and not isinstance(one, b.SessionNow):
-            self._tell(StreamLost(problem=f"{NEWS_MAX} pieces of news wait to be read"))
-            return  # the lists will be read anew when the session is up again
-        self._news.append(one)
-        self._filled.set()
+    def _notice(self, kind: str, notice_id: str, title: str, text: str, at_ns: int, offer: b.Prompted | None) -> None:
+        self._news.notice(b.Notice(ts_ns=at_ns, kind=kind, title=title, text=text, notice_id=notice_id, prompt=offer))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
+import structlog
 import trio
 from attrs import define, field, frozen
 
 from engine.domain.instrument import Instrument
+from engine.errors import VenueError, VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.auth import Authenticator, Handshake
 from engine.webapi.broker import WebBroker
@@ -19,12 +22,14 @@ from engine.webapi.chores import Chores
 from engine.webapi.endpoints.marketdata import MarketData as MarketEndpoints
 from engine.webapi.endpoints.orders import TRADE_DAYS
 from engine.webapi.marketdata import WebMarketData
-from engine.webapi.orderview import Known, OrderView
+from engine.webapi.orderview import OrderView
 from engine.webapi.rest import Rest
 from engine.webapi.scheduler import Scheduler
 from engine.webapi.sessionfacts import Alert, GoDown
 from engine.webapi.sessionrules import Rules
 from engine.webapi.stream import frames
+from engine.webapi.stream.account import AccountPages
+from engine.webapi.stream.histories import Histories
 from engine.webapi.stream.registry import Registry, StreamRules
 from engine.webapi.stream.socket import Socket
 from engine.webapi.supervisor import Ledger, Supervisor
@@ -32,6 +37,10 @@ from engine.webapi.supervisor import Ledger, Supervisor
 DIRECT_PER_S: Final = 50
 TRANSIT_S: Final = 0.5  # of the wall: how long a request may be on its way to the venue's counter
 PRIME_TRIES: Final = 6
+MEND_S: Final = 2.0
+MEND_AGAIN_S: Final = 60.0  # a stream that can't be mended is not to eat up the budget
+
+log = structlog.get_logger()
 
 
 @frozen(kw_only=True)
@@ -47,6 +56,7 @@ class LinkOptions:
     rate: float = 1.0
     children_named: bool = True
     operator: str | None = None
+    account_pages: bool = True  # summary, ledger and profit over the stream
     rules: Rules = field(factory=Rules)
     stream: StreamRules = field(factory=StreamRules)
 
@@ -54,33 +64,26 @@ class LinkOptions:
 class _Upkeep(Chores):
     """The chores of a new session, with the order view told what was read."""
 
-    def __init__(self, scheduler: Scheduler, options: LinkOptions, broker: WebBroker, clock: Clock) -> None:
+    def __init__(self, scheduler: Scheduler, options: LinkOptions, broker: WebBroker) -> None:
         super().__init__(scheduler, account=options.account, suppressed=options.suppressed)
         self._broker = broker
-        self._clock = clock
 
     async def prime(self) -> None:
         """Read orders and executions until both are known; what is not known after some tries is asked for later."""
         self._broker.view.cooled()
         for _ in range(PRIME_TRIES):
-            await self._broker.orders()
-            await self._broker.executions()
-            now_ns = self._clock.now_ns()
-            if isinstance(self._broker.view.orders(now_ns), Known) and isinstance(
-                self._broker.view.executions(now_ns), Known
-            ):
+            if await self._broker.prime():
                 return
 
 
 class _Stream:
     """The socket as the supervisor sees it: lines are opened before they are subscribed, gaps are filled after."""
 
-    def __init__(self, socket: Socket, data: WebMarketData, view: OrderView, clock: Clock) -> None:
+    def __init__(self, socket: Socket, data: WebMarketData, broker: WebBroker, clock: Clock) -> None:
         self._socket = socket
         self._data = data
-        self._view = view
+        self._broker = broker
         self._clock = clock
-        self.nursery: trio.Nursery | None = None
 
     async def connect(self, handshake: Handshake) -> None:
         await self._socket.connect(handshake)
@@ -88,12 +91,12 @@ class _Stream:
     async def subscribe(self) -> None:
         await self._data.reopen()
         await self._socket.subscribe()
-        self._view.streaming(self._clock.now_ns())
-        if self.nursery is not None:
-            self.nursery.start_soon(self._data.fill_gaps)
+        self._broker.streaming(self._clock.now_ns())
+        self._data.subscribed()
 
     async def disconnect(self) -> None:
-        self._view.streaming(None)
+        self._broker.streaming(None)
+        self._data.lost()
         await self._socket.disconnect()
 
 
@@ -108,6 +111,7 @@ class Link:
     registry: Registry
     broker: WebBroker
     data: WebMarketData
+    account: AccountPages
     chores: Chores
 
 
@@ -140,6 +144,11 @@ async def open_link(
         registry = Registry(options.stream, fields=endpoints.fields.of, is_open=is_open)
         registry.want("orders", "sor+{}", "uor+{}")
         registry.want("executions", f'str+{{"realtimeUpdatesOnly":false,"days":{TRADE_DAYS}}}', "utr")
+        pages = AccountPages(options.account)
+        if options.account_pages:
+            registry.want("profit", "spl+{}", "upl+{}")
+            registry.want("summary", f"ssd+{options.account}+{{}}", f"usd+{options.account}+{{}}")
+            registry.want("ledger", f"sld+{options.account}+{{}}", f"uld+{options.account}+{{}}")
         supervisor: Supervisor | None = None
 
         def tell(heard: object) -> None:
@@ -148,12 +157,18 @@ async def open_link(
 
         def frame(said: frames.Said, at_ns: int) -> None:
             broker.on_frame(said, at_ns)
-            data.on_frame(said, at_ns)
+            answer = data.on_frame(said, at_ns)
+            if answer is not None:
+                nursery.start_soon(_say, socket, answer)
+            pages.on_frame(said, at_ns)
             for one in on_frame:
                 one(said, at_ns)
 
         socket = Socket(base_url, tls, clock, registry, on_frame=frame, tell=tell)
-        data = WebMarketData(endpoints, registry, clock, send=socket.send)
+        histories = Histories(clock, send=socket.send, is_open=socket.is_open)
+        data = WebMarketData(
+            endpoints, registry, clock, account=options.account, histories=histories, send=partial(_told, socket)
+        )
         view = OrderView(options.account)
         broker = WebBroker(
             scheduler,
@@ -164,11 +179,16 @@ async def open_link(
             children_named=options.children_named,
             operator=options.operator,
         )
-        chores = _Upkeep(scheduler, options, broker, clock)
-        stream = _Stream(socket, data, view, clock)
+        chores = _Upkeep(scheduler, options, broker)
+        stream = _Stream(socket, data, broker, clock)
+
+        def up() -> None:
+            broker.session_up()
+            socket.tell_again()
 
         def down(why: GoDown) -> None:
-            broker.session_down(why)
+            layers = supervisor.health().layers if supervisor is not None else ()
+            broker.session_down(why, next((one.layer.name.lower() for one in layers if not one.up), ""))
 
         supervisor = Supervisor(
             rest,
@@ -180,13 +200,35 @@ async def open_link(
             rules=options.rules,
             stream=stream,
             ledger=ledger,
-            on_up=broker.session_up,
+            on_up=up,
             on_down=down,
             on_alert=on_alert,
         )
-        stream.nursery = nursery
         await nursery.start(scheduler.run)
         await nursery.start(socket.run)
         await nursery.start(supervisor.run)
-        yield Link(rest, scheduler, supervisor, socket, registry, broker, data, chores)
+        nursery.start_soon(data.run)
+        nursery.start_soon(_mend, broker, clock)
+        yield Link(rest, scheduler, supervisor, socket, registry, broker, data, pages, chores)
         nursery.cancel_scope.cancel()
+
+
+async def _told(socket: Socket, messages: list[str]) -> None:
+    """Send what is only said earlier than `connected` would say it anyway: a link that breaks loses nothing."""
+    with suppress(VenueUnreachable):
+        await socket.send(messages)
+
+
+async def _say(socket: Socket, message: str) -> None:
+    await _told(socket, [message])
+
+
+async def _mend(broker: WebBroker, clock: Clock) -> None:
+    """Look whether the order stream has kept something from us, and read the lists if so."""
+    while True:
+        await clock.sleep(MEND_S)
+        try:
+            if await broker.mend():
+                await clock.sleep(MEND_AGAIN_S)
+        except VenueError as error:
+            log.warning("order_stream_not_mended", problem=str(error))

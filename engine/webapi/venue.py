@@ -59,11 +59,16 @@ def order_type(*words: str | None) -> str | None:
     return None
 
 
-def order(row: OrderRow, *, seen_ns: int, from_stream: bool) -> b.VenueOrder:
-    """An order row, or a delta of one: what it does not carry is None."""
+def order(row: OrderRow, *, seen_ns: int, from_stream: bool, whole: OrderRow | None = None) -> b.VenueOrder:
+    """An order row, or a delta of one: what it does not carry is None.
+
+    Args:
+        whole: All that is known of the order: it says what a delta's price is the price of.
+    """
     kind = order_type(row.original_type, row.order_type)
     limit, stop = row.price, row.stop_price
-    if kind in _ONE_PRICE_IS_STOP:
+    known = kind if kind is not None or whole is None else order_type(whole.original_type, whole.order_type)
+    if known in _ONE_PRICE_IS_STOP:
         limit, stop = None, row.price if row.price is not None else row.stop_price
     return b.VenueOrder(
         order_id=str(row.order_id),
@@ -156,12 +161,17 @@ def prompt(row: Prompt) -> b.Prompted:
     )
 
 
-def write_answer(rows: Iterable[PlacementRow]) -> b.WriteAnswer:
-    """The rows of an answer to an order write. One row that can't be read puts all it does not speak of in doubt."""
+def write_answer(rows: Iterable[PlacementRow], *, tickets: int = 1) -> b.WriteAnswer:
+    """The rows of an answer to an order write of so many tickets; what no row speaks of is in doubt.
+
+    Something that can't be read never proves a refusal, and a refusal of one ticket never proves that of another.
+    """
     taken: list[b.LegTaken] = []
     refused: list[b.LegRefused] = []
     questions: list[b.Question] = []
     doubts: list[str] = []
+    offers: list[b.Prompted] = []
+    whole = False  # a refusal of all that was asked for
     for row in rows:
         match row:
             case Acknowledged():
@@ -177,23 +187,26 @@ def write_answer(rows: Iterable[PlacementRow]) -> b.WriteAnswer:
             case RefusedRow():
                 parent = None if row.parent_id is None else str(row.parent_id)
                 refused.append(b.LegRefused(reason=row.reason, coid=row.coid, parent=parent))
+                whole = whole or not row.of_one_ticket
             case Question():
                 questions.append(question(row))
             case Prompt():
-                return prompt(row)
+                offers.append(prompt(row))
             case InDoubt():
                 doubts.append(row.reason)
-    if taken:
-        return b.Answered(taken=tuple(taken), refused=tuple(refused), questions=tuple(questions))
-    if questions:
-        if refused:
-            return b.Answered(refused=tuple(refused), questions=tuple(questions))
-        return b.Asked(questions=tuple(questions))
-    if refused and not doubts:
-        if len(refused) == 1 and refused[0].coid is None:
+    if not taken and not questions and not doubts:
+        if offers and not refused:
+            return offers[0]
+        if len(refused) == 1 and (whole or tickets == 1):
             return b.AllRefused(reason=refused[0].reason)
-        return b.Answered(refused=tuple(refused))
-    return b.Unclear(reason="; ".join(doubts) or "the answer is empty")
+    if questions and not (taken or refused or doubts or offers):
+        return b.Asked(questions=tuple(questions))
+    refused += [b.LegRefused(reason=offer.text) for offer in offers]  # its other answers are lost with the group
+    if doubts:
+        refused = [leg for leg in refused if leg.coid is not None]  # the others may be anybody's
+    if not (taken or refused or questions):
+        return b.Unclear(reason="; ".join(doubts) or "the answer is empty")
+    return b.Answered(taken=tuple(taken), refused=tuple(refused), questions=tuple(questions))
 
 
 def cancel_answer(answer: CancelAnswer) -> b.CancelAnswer:

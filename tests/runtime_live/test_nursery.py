@@ -84,6 +84,9 @@ class Market:
     async def subscribe(self, instruments: Sequence[Instrument]) -> None:
         assert instruments == [ACME]
 
+    async def subscribe_depth(self, instruments: Sequence[Instrument]) -> None:
+        raise AssertionError("nobody has a handler for books")
+
     async def news(self) -> Sequence[MarketEvent | Availability]:
         await trio.sleep(0.5)
         return [Quote(self.clock.now_ns(), 1, 9.99, 10.01, 100.0, 100.0)]

@@ -67,6 +67,9 @@ class DecidingCore:
                 self._calls += 1
                 row = self.host.run(chunk, row, chunk.size)
                 intents += self._wants()
+        if letter.books:
+            self.host.look(letter.books, now_ns)
+            intents += self._wants()
         return tuple(intents)
 
     def _wants(self) -> tuple[Intent, ...]:

@@ -13,6 +13,7 @@ import trio
 
 from engine.domain.brokerage import Availability
 from engine.domain.conflating import Conflator
+from engine.domain.depth import Depth
 from engine.domain.market import Bar, MarketEvent
 from engine.domain.messages import BarWish
 from engine.domain.sessions import Sessions
@@ -31,12 +32,14 @@ class FeedCore:
         self._bars = LiveFeed(wishes, sessions)
         self._waiting = Conflator()
         self._built: list[Bar] = []
+        self._books: dict[int, Depth] = {}
+        self._folded_books = 0
         self._free = True
 
     @property
     def folded(self) -> int:
         """How many rows were folded into others because the strategies were busy."""
-        return self._waiting.folded
+        return self._waiting.folded + self._folded_books
 
     def arrived(self, events: Sequence[MarketEvent], now_ns: int) -> tuple[Bar, ...]:
         """Take in rows; return the bars that have ended by now."""
@@ -50,17 +53,23 @@ class FeedCore:
             raise InvariantBroken("strategies have not taken bars for so long that no more can be kept for them")
         return tuple(built)
 
+    def deep(self, book: Depth) -> None:
+        """Take in a book: of each instrument the newest counts."""
+        self._folded_books += book.conid in self._books
+        self._books[book.conid] = book
+
     def done(self) -> None:
         """The strategies are free."""
         self._free = True
 
     def lot(self) -> Arrived | None:
         """What the strategies get now; None if they are busy or there is nothing."""
-        if not self._free or not (len(self._waiting) or self._built):
+        if not self._free or not (len(self._waiting) or self._built or self._books):
             return None
         self._free = False
         built, self._built = tuple(self._built), []
-        return Arrived(self._waiting.take(), built)
+        books, self._books = tuple(self._books.values()), {}
+        return Arrived(self._waiting.take(), built, books)
 
 
 class Feeding:
@@ -102,11 +111,13 @@ class Feeding:
                 elif isinstance(letter, Fresh):
                     events = self._rows(letter)
                 if not isinstance(letter, Ready):
-                    if events:
+                    noted = bool(events) or (isinstance(letter, Fresh) and _has_books(letter))
+                    if noted:
                         self._note("feed", now_ns, letter)
+                    if events:
                         self._record(events)
                     built = self.core.arrived(events, now_ns)
-                    if built and not events:
+                    if built and not noted:
                         self._note("feed", now_ns, Tick())
                     if events or built:
                         # What has no room here would never be taken: risk looks at each row for a microsecond.
@@ -120,9 +131,15 @@ class Feeding:
         for event in letter.events:
             if isinstance(event, Availability):
                 self._available(event)
+            elif isinstance(event, Depth):
+                self.core.deep(event)
             else:
                 rows.append(event)
         return tuple(rows)
+
+
+def _has_books(letter: Fresh) -> bool:
+    return any(isinstance(event, Depth) for event in letter.events)
 
 
 async def listen(data: MarketData, to_feed: trio.MemorySendChannel[FeedLetter]) -> None:

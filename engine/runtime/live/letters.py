@@ -19,6 +19,7 @@ from engine.domain.brokerage import (
     VenueOrder,
     WriteAnswer,
 )
+from engine.domain.depth import Depth
 from engine.domain.market import Bar, MarketEvent
 from engine.domain.messages import Intent, PositionNow, Update, Verdict
 from engine.domain.ticket import OrderTicket
@@ -170,10 +171,12 @@ class Wanted(Letter, frozen=True, tag=True):
 
 
 class Arrived(Letter, frozen=True, tag=True):
-    """Feed to strategies and risk: market data, oldest first, and the bars that have ended."""
+    """Feed to strategies and risk: market data, oldest first, and the bars that have ended; to strategies the newest
+    books, too."""
 
     events: tuple[MarketEvent, ...]
     built: tuple[Bar, ...] = ()
+    books: tuple[Depth, ...] = ()
 
 
 class Ready(Letter, frozen=True, tag=True):
@@ -183,7 +186,7 @@ class Ready(Letter, frozen=True, tag=True):
 class Fresh(Letter, frozen=True, tag=True):
     """Market data's adapter to feed."""
 
-    events: tuple[MarketEvent | Availability, ...]
+    events: tuple[MarketEvent | Availability | Depth, ...]
 
 
 class Asked(Letter, frozen=True, tag=True):

@@ -174,6 +174,9 @@ class Nursery:
                 nursery.start_soon(self._hear, to_orders.clone())
                 nursery.start_soon(self._tick, to_orders.clone(), to_strategies.clone(), to_feed.clone())
                 await edges.data.subscribe(self.instruments)
+                deep = cores.host.deep
+                if deep:
+                    await edges.data.subscribe_depth([one for one in self.instruments if one.conid in deep])
                 nursery.start_soon(listen, edges.data, to_feed.clone())
                 task_status.started()
 

@@ -132,6 +132,7 @@ def _refused(value: dict[str, object], order_id: int | None) -> RefusedRow | InD
         coid=values.identifier(value.get("local_order_id")),
         parent_id=values.integer(value.get("parent_order_id")),
         order_id=None if order_id == -1 else order_id,
+        of_one_ticket="order_id" in value or "order_status" in value,
     )
 
 

@@ -154,12 +154,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The venue said no to this ticket, or to all of them where the answer was one refusal."""
+    """The venue said no: to one ticket where the row is that of an order, else to all that was asked for."""
 
     reason: str
     coid: str | None = None
     parent_id: int | None = None
     order_id: int | None = None
+    of_one_ticket: bool = False
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):

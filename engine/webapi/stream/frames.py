@@ -69,21 +69,23 @@ class Pushed(Frame, frozen=True, kw_only=True):
 
 
 class Market(Frame, frozen=True, kw_only=True):
-    """`smd`: what changed of one conid."""
+    """`smd`: what changed of one line. `name` is the line as it was subscribed to: a conid, perhaps with its exchange,
+    or a combo's `conidex`."""
 
     row: SnapshotRow
+    name: str
 
 
 class Bars(Frame, frozen=True, kw_only=True):
-    """`smh`: the one answer of a history subscription. `server_id` ends it."""
+    """`smh`: the one answer of a history subscription, which `history.server_id` ends. `name` as subscribed to."""
 
-    conid: int
+    name: str
     history: History
-    server_id: str = ""
 
 
 class Orders(Frame, frozen=True, kw_only=True):
-    """`sor`: rows in order; several states of one order may be among them."""
+    """`sor`: rows in order; several states of one order may be among them. What is `unreadable` is news all the same:
+    the lists have to be read."""
 
     rows: tuple[OrderRow, ...]
     unreadable: int = 0
@@ -239,31 +241,31 @@ def _tic(topic: str, value: dict[str, object]) -> list[Said]:
 
 
 def _smd(topic: str, value: dict[str, object]) -> list[Said]:
-    del topic
     row = snapshot_row(value)
-    return [row if isinstance(row, Unreadable) else Market(row=row)]
+    if isinstance(row, Unreadable):
+        # Updates without a conid occur, and they are empty: there is nothing in them to be missed.
+        return [row] if any(tag.isdigit() for tag in value) else []
+    return [Market(row=row, name=topic.partition("+")[2] or row.conidex or str(row.conid))]
 
 
 def _smh(topic: str, value: dict[str, object]) -> list[Said]:
-    conid = values.integer(topic.partition("+")[2].partition("@")[0])
+    name = topic.partition("+")[2] or values.identifier(value.get("conid")) or ""
     history = history_of(value)
-    if conid is None:
+    if not name:
         return [Unreadable(reason="bars of no conid", excerpt=reading.excerpt(value))]
-    if isinstance(history, Unreadable):
-        return [history]
-    return [Bars(conid=conid, history=history, server_id=history.server_id)]
+    return [history if isinstance(history, Unreadable) else Bars(name=name, history=history)]
 
 
 def _sor(topic: str, value: dict[str, object]) -> list[Said]:
     del topic
-    rows = [order_row(item) for item in _list(value.get("args"))]
+    rows = [order_row(item) for item in _news(value)]
     good = tuple(row for row in rows if isinstance(row, OrderRow))
     return [Orders(rows=good, unreadable=len(rows) - len(good))]
 
 
 def _str(topic: str, value: dict[str, object]) -> list[Said]:
     del topic
-    rows = [execution(item) for item in _list(value.get("args"))]
+    rows = [execution(item) for item in _news(value)]
     good = tuple(row for row in rows if isinstance(row, Execution))
     return [Trades(rows=good, unreadable=len(rows) - len(good))]
 
@@ -330,7 +332,14 @@ def _blt(topic: str, value: dict[str, object]) -> list[Said]:
 
 
 def _error(topic: str, value: dict[str, object]) -> list[Said]:
-    return [Trouble(text=values.text(value.get("message")) or "no reason given", topic=topic)]
+    text = values.text(value.get("message")) or "no reason given"
+    return [Trouble(text=text, topic=topic, code=values.integer(value.get("code")))]
+
+
+def _news(value: dict[str, object]) -> list[object]:
+    """The rows of `args`. Something else in their place is kept, to be counted as what can't be read."""
+    args = value.get("args")
+    return _list(args) if args is None or isinstance(args, list | dict) else [args]
 
 
 def _list(value: object) -> list[object]:

@@ -1,8 +1,12 @@
 """Sparse frames into full quotes: the last word on every field of every conid, and how old it is.
 
-A frame carries what changed; what it leaves out stays. Trades are worked out from conflated frames (the last price, its
-size, the day's volume), so every one is marked as sampled. The first frame of a stream tells how things stand, not what
-has just been traded. A last price marked C is the previous close and no trade; one marked H means a trading halt.
+A frame carries what changed; what it leaves out stays. A row that the server made before one that is known (frames can
+overtake one another, and a snapshot's answer can be late) changes nothing that is known better.
+
+Trades are worked out from conflated frames, so every one is marked as sampled: its price is the last one, its size is
+what the day's exact volume has grown by, or the last trade's own where no exact volume is told. What only repeats is no
+trade. The first frame of a stream tells how things stand, not what has just been traded; a last price marked C is the
+previous close; one marked H means a trading halt.
 """
 
 from __future__ import annotations
@@ -30,19 +34,22 @@ from engine.webapi.facts.market import (
 # What a live quote needs of each conid; others may be wanted beside these.
 FIELDS: Final = (LAST, BID, ASK, BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME_EXACT, VOLUME, AVAILABILITY)
 _BOOK: Final = (BID, ASK, BID_SIZE, ASK_SIZE)
+_SIZE_OF: Final = {BID: BID_SIZE, ASK: ASK_SIZE}
 _NAN: Final = math.nan
 
 
 @define(eq=False)
 class _Line:
-    """What is known of one conid. `said_ns` by tag: when it was last told."""
+    """What is known of one conid. By tag: its number, when it was last told, and the server's time of what told it."""
 
     numbers: dict[str, float] = field(factory=dict)
     said_ns: dict[str, int] = field(factory=dict)
+    server_ns: dict[str, int] = field(factory=dict)
+    mark: str = ""  # of the last price
     halted: bool = False
     code: str = ""
     begun: bool = False
-    volume: float | None = None
+    ahead: float = 0.0  # size of trades that were told before the day's volume showed them
     last_ns: int = 0
 
 
@@ -62,47 +69,42 @@ class Quotes:
         if row.cold:
             return found
         line.last_ns = now_ns
-        for tag in row.fields:
-            line.said_ns[tag] = now_ns
-        changed = self._fold(line, row)
-        if LAST in row.fields and (row.marks.get(LAST) == "H") != line.halted:
-            line.halted = not line.halted
-            found.append(Status(now_ns, row.conid, Trading.HALTED if line.halted else Trading.OPEN))
-        trade = self._trade(line, row, now_ns)
-        if trade is not None:
-            found.append(trade)
-        if changed and any(tag in line.numbers for tag in (BID, ASK)):
-            bid, ask, bid_size, ask_size = (line.numbers.get(tag, _NAN) for tag in _BOOK)
-            found.append(Quote(now_ns, row.conid, bid, ask, bid_size, ask_size))
+        before = line.numbers.copy()
+        told = self._fold(line, row, now_ns)
+        if LAST in told:
+            line.mark = row.marks.get(LAST, "")
+            if (line.mark == "H") != line.halted:
+                line.halted = not line.halted
+                found.append(Status(now_ns, row.conid, Trading.HALTED if line.halted else Trading.OPEN))
+        if line.begun:
+            size = _traded(before, line, told)
+            if size is not None:
+                found.append(Trade(now_ns, row.conid, line.numbers[LAST], size, True))
+        # The first frame of a stream says that the quote still stands, be it the old one.
+        changed = any(before.get(tag) != line.numbers.get(tag) for tag in _BOOK)
+        if changed or (not line.begun and (BID in told or ASK in told)):
+            bid, ask = _price(line, BID), _price(line, ASK)
+            sizes = line.numbers.get(BID_SIZE, _NAN), line.numbers.get(ASK_SIZE, _NAN)
+            found.append(Quote(now_ns, row.conid, bid, ask, *sizes))
         line.begun = True
         return found
 
-    def _fold(self, line: _Line, row: SnapshotRow) -> bool:
-        """Take over the numbers; return whether the top of the book is another."""
-        changed = False
+    def _fold(self, line: _Line, row: SnapshotRow, now_ns: int) -> set[str]:
+        """Take over what is news; return the tags that the row told, leaving out what it told too late."""
+        told = set()
         for tag in row.fields:
+            if row.updated_ns is not None:
+                if row.updated_ns < line.server_ns.get(tag, 0):
+                    continue
+                line.server_ns[tag] = row.updated_ns
+            told.add(tag)
+            line.said_ns[tag] = now_ns
             value = row.numbers.get(tag)
-            if tag in (BID, ASK) and value is not None and value < 0 and value == -1:
-                value = None  # the sister interface's word for no quote; none is at exactly -1 without a size
             if value is None:
-                changed = changed or (tag in _BOOK and tag in line.numbers)
                 line.numbers.pop(tag, None)
-            elif line.numbers.get(tag) != value:
-                changed = changed or tag in _BOOK
+            else:
                 line.numbers[tag] = value
-        return changed
-
-    def _trade(self, line: _Line, row: SnapshotRow, now_ns: int) -> Trade | None:
-        """A trade, if the frame tells of one: a new day's volume, or a last price or size anew."""
-        volume = row.volume
-        grown = volume is not None and line.volume is not None and volume > line.volume
-        if volume is not None:
-            line.volume = volume
-        told = LAST in row.fields or LAST_SIZE in row.fields
-        price = line.numbers.get(LAST)
-        if not line.begun or price is None or row.marks.get(LAST) in ("C", "H") or not (told or grown):
-            return None
-        return Trade(now_ns, row.conid, price, line.numbers.get(LAST_SIZE, _NAN), True)
+        return told
 
     def age_ns(self, conid: int, tag: str, now_ns: int) -> int | None:
         """How long ago a field was last told; None if it never was."""
@@ -121,10 +123,42 @@ class Quotes:
         return None if line is None else line.numbers.get(tag)
 
     def restart(self, conid: int) -> None:
-        """The stream was opened anew: its first frame tells how things stand."""
+        """The stream is opened anew, perhaps on a server with another clock: a first frame tells how things stand."""
         line = self._lines.get(conid)
         if line is not None:
             line.begun = False
+            line.ahead = 0.0
+            line.server_ns.clear()
+
+
+def _traded(before: dict[str, float], line: _Line, told: set[str]) -> float | None:
+    """The size of what was traded; None if nothing was."""
+    if LAST not in line.numbers or line.mark in ("C", "H"):
+        return None
+    now = line.numbers
+    size = now.get(LAST_SIZE, _NAN)
+    changed = any(tag in told and before.get(tag) != now.get(tag) for tag in (LAST, LAST_SIZE))
+    if VOLUME_EXACT not in before:
+        more = VOLUME in told and VOLUME in before and now.get(VOLUME, 0.0) > before[VOLUME]
+        return size if changed or more else None
+    grown = now.get(VOLUME_EXACT, 0.0) - before[VOLUME_EXACT]
+    if grown > 0:
+        left = grown - line.ahead
+        line.ahead = max(0.0, -left)
+        return left if left > 0 else None
+    if not changed:
+        return None
+    if grown == 0:
+        line.ahead += 0.0 if math.isnan(size) else size
+    else:  # another day
+        line.ahead = 0.0
+    return size
+
+
+def _price(line: _Line, tag: str) -> float:
+    """A side's price. -1 without a size is the sister interface's word for no quote; combos can be worth -1."""
+    price = line.numbers.get(tag, _NAN)
+    return _NAN if price == -1 and not line.numbers.get(_SIZE_OF[tag]) else price
 
 
 def availability(conid: int, code: str, now_ns: int) -> Availability:

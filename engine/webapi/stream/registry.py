@@ -1,8 +1,10 @@
 """What is subscribed to, and whether it comes: messages to send, streams to renew, silence to act on. Pure.
 
 A quote stream ends without a word after ten minutes, so it is renewed before. A subscription is healthy only while data
-that should come comes; one that is silent is asked for again, and when that brings nothing a few times over it is told.
-All subscriptions die with their connection; `connected` gives the messages that bring them back.
+that should come comes: what is opened, or opened again, has to prove itself by a frame soon; one that goes silent is
+opened again; when that brings nothing a few times over it is told. A name that answers each time but has nothing new to
+say is a quiet one, and is left alone for longer each time. All subscriptions die with their connection; `connected`
+gives the messages that bring them back.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from engine.webapi.budgets import SECOND
 class StreamRules:
     """In seconds of the session's clock.
 
-    `renew_s`: how old a quote stream may get (IBKR ends it after 600). `proof_s`: how long a new one may stay without a
-    frame. `silent_s`: how long one may be silent while its market is open. `tries`: how often it is asked for again
-    before that is told. `tic_s`, `dead_s`: our sign of life, and how long the link may give none.
+    `renew_s`: how old a quote stream may get (IBKR ends it after 600). `proof_s`: how long one that was opened may stay
+    without a frame; each time it does, the next wait is longer by as much. `silent_s`: how long one may be silent while
+    its market is open. `tries`: how often it is opened again before that is told. `tic_s`, `dead_s`: our sign of life,
+    and how long the link may give none.
     """
 
     renew_s: float = 510.0
@@ -35,21 +38,22 @@ class StreamRules:
 
 @define(eq=False)
 class _Quote:
-    """One quote stream."""
+    """One quote stream. `frames`: since it was opened. `tries`: openings in a row that brought none. `quiet`: openings
+    in a row that brought no more than how things stand."""
 
     opened_ns: int
     last_ns: int
-    proved: bool = False
+    frames: int = 0
     tries: int = 0
-    told: bool = False
+    quiet: int = 0
 
 
 class Registry:
     """The subscriptions of one session.
 
     Args:
-        fields: The union of fields wanted of a conid.
-        is_open: Says whether a conid's market is open now, so that data should come.
+        fields: The union of fields wanted of a line.
+        is_open: Says whether a line's market is open now, so that data should come.
     """
 
     def __init__(
@@ -68,22 +72,22 @@ class Registry:
         self._connected = False
         self._tic_ns = 0
         self._heard_ns = 0
-        self.silent: dict[str, int] = {}  # conids that stay silent, and since when
+        self.silent: dict[str, int] = {}  # lines that stay silent, and since when
 
     # --- wishes -------------------------------------------------------------------------------------------------
 
-    def want_quotes(self, conids: Iterable[str], now_ns: int) -> list[str]:
-        """Want quotes of conids from now on; what is to be sent at once."""
-        new = [conid for conid in conids if conid not in self._wanted]
+    def want_quotes(self, names: Iterable[str], now_ns: int) -> list[str]:
+        """Want quotes of lines from now on; what is to be sent at once."""
+        new = [name for name in names if name not in self._wanted]
         self._wanted.update(dict.fromkeys(new))
-        return [self._open(conid, now_ns) for conid in new] if self._connected else []
+        return [self._open(name, now_ns) for name in new] if self._connected else []
 
-    def drop_quotes(self, conid: str) -> list[str]:
+    def drop_quotes(self, name: str) -> list[str]:
         """Want them no more."""
-        self._wanted.pop(conid, None)
-        self.silent.pop(conid, None)
-        known = self._quotes.pop(conid, None)
-        return [f"umd+{conid}+{{}}"] if known is not None and self._connected else []
+        self._wanted.pop(name, None)
+        self.silent.pop(name, None)
+        known = self._quotes.pop(name, None)
+        return [f"umd+{name}+{{}}"] if known is not None and self._connected else []
 
     def want(self, name: str, subscribe: str, unsubscribe: str) -> list[str]:
         """Want another topic from now on, by a name of our own."""
@@ -97,13 +101,18 @@ class Registry:
 
     # --- the link -----------------------------------------------------------------------------------------------
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to which subscriptions were sent."""
+        return self._connected
+
     def connected(self, now_ns: int) -> list[str]:
         """The socket is authorised: everything wanted, orders and executions first."""
         self._connected = True
         self._heard_ns = self._tic_ns = now_ns
         self._quotes.clear()
         return [subscribe for subscribe, _ in self._topics.values()] + [
-            self._open(conid, now_ns) for conid in self._wanted
+            self._open(name, now_ns) for name in self._wanted
         ]
 
     def lost(self) -> None:
@@ -115,15 +124,16 @@ class Registry:
         """Something came, whatever it was."""
         self._heard_ns = now_ns
 
-    def quoted(self, conid: str, now_ns: int) -> bool:
-        """Data of a conid came; True if that ends a silence that was told."""
-        stream = self._quotes.get(conid)
+    def quoted(self, name: str, now_ns: int) -> int | None:
+        """Data of a line came; since when it had been silent, if that was told."""
+        stream = self._quotes.get(name)
         if stream is not None:
             stream.last_ns = now_ns
-            stream.proved = True
+            stream.frames += 1
             stream.tries = 0
-            stream.told = False
-        return self.silent.pop(conid, None) is not None
+            if stream.frames > 1:  # the first one tells how things stand
+                stream.quiet = 0
+        return self.silent.pop(name, None)
 
     def dead(self, now_ns: int) -> bool:
         """Whether the link has been without any frame for too long."""
@@ -132,7 +142,7 @@ class Registry:
     # --- time ---------------------------------------------------------------------------------------------------
 
     def due(self, now_ns: int) -> list[str]:
-        """What is to be sent now: our sign of life, renewals, and what was silent asked for again."""
+        """What is to be sent now: our sign of life, renewals, and what was silent opened again."""
         if not self._connected:
             return []
         messages: list[str] = []
@@ -140,42 +150,53 @@ class Registry:
         if now_ns - self._tic_ns >= rules.tic_s * SECOND:
             self._tic_ns = now_ns
             messages.append("tic")
-        for conid in list(self._quotes):
-            stream = self._quotes[conid]
-            if now_ns - stream.opened_ns >= rules.renew_s * SECOND:
-                messages += self._again(conid, stream, now_ns)
-            elif self._is_silent(conid, stream, now_ns):
-                stream.tries += 1
-                if stream.tries > rules.tries and not stream.told:
-                    stream.told = True
-                    self.silent[conid] = stream.last_ns
-                messages += self._again(conid, stream, now_ns)
+        for name, stream in self._quotes.items():
+            if self._is_silent(name, stream, now_ns):
+                if stream.frames:
+                    stream.quiet += 1
+                else:
+                    stream.tries += 1
+                if stream.tries >= rules.tries:
+                    self.silent.setdefault(name, stream.last_ns)
+                messages += self._again(name, stream, now_ns)
+            elif now_ns - stream.opened_ns >= rules.renew_s * SECOND:
+                messages += self._again(name, stream, now_ns)
         return messages
 
-    def _is_silent(self, conid: str, stream: _Quote, now_ns: int) -> bool:
-        limit_s = self._rules.silent_s if stream.proved else self._rules.proof_s
-        # Asked for again it gets longer each time: a quiet name is no reason to use up the budget.
-        waited_ns = now_ns - max(stream.last_ns, stream.opened_ns)
-        return waited_ns >= limit_s * SECOND * (1 + stream.tries) and self._is_open(conid, now_ns)
+    def _is_silent(self, name: str, stream: _Quote, now_ns: int) -> bool:
+        rules = self._rules
+        limit_s = rules.silent_s * 2.0 ** min(stream.quiet, 10) if stream.frames else rules.proof_s * (1 + stream.tries)
+        limit_ns = round(min(limit_s, rules.renew_s) * SECOND)
+        since_ns = stream.last_ns if stream.frames else stream.opened_ns
+        if now_ns - since_ns < limit_ns:
+            return False
+        # Open for as long as that: at the bell nothing has failed to come yet.
+        return self._is_open(name, now_ns) and self._is_open(name, now_ns - limit_ns)
 
-    def _again(self, conid: str, stream: _Quote, now_ns: int) -> list[str]:
+    def _again(self, name: str, stream: _Quote, now_ns: int) -> list[str]:
         stream.opened_ns = now_ns
-        return [f"umd+{conid}+{{}}", self._message(conid)]
+        stream.frames = 0
+        return [f"umd+{name}+{{}}", self._message(name)]
 
-    def _open(self, conid: str, now_ns: int) -> str:
-        self._quotes[conid] = _Quote(opened_ns=now_ns, last_ns=now_ns)
-        return self._message(conid)
+    def _open(self, name: str, now_ns: int) -> str:
+        self._quotes[name] = _Quote(opened_ns=now_ns, last_ns=now_ns)
+        return self._message(name)
 
-    def _message(self, conid: str) -> str:
-        fields = json.dumps({"fields": list(self._fields(conid))}, separators=(",", ":"))
-        return f"smd+{conid}+{fields}"
+    def _message(self, name: str) -> str:
+        fields = json.dumps({"fields": list(self._fields(name))}, separators=(",", ":"))
+        return f"smd+{name}+{fields}"
+
+    # --- health -------------------------------------------------------------------------------------------------
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """Conids whose quotes are wanted, as written."""
+        """Lines whose quotes are wanted."""
         return tuple(self._wanted)
 
-    def proved(self, conid: str) -> bool:
-        """Whether the stream of a conid has brought anything on this connection."""
-        stream = self._quotes.get(conid)
-        return stream is not None and stream.proved
+    def unproved(self, now_ns: int) -> tuple[str, ...]:
+        """Lines whose market is open and that have brought nothing since they were opened."""
+        return tuple(
+            name
+            for name in self._wanted
+            if ((stream := self._quotes.get(name)) is None or not stream.frames) and self._is_open(name, now_ns)
+        )

@@ -15,13 +15,21 @@ from urllib.parse import urlencode, urlsplit
 
 import structlog
 import trio
-from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, connect_websocket_url
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    WebSocketConnection,
+    connect_websocket_url,
+)
+from wsproto.utilities import ProtocolError
 
 from engine.errors import VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.auth import Handshake
 from engine.webapi.budgets import SECOND
 from engine.webapi.clock import move_on_after
+from engine.webapi.facts.session import AuthStatus
 from engine.webapi.facts.wire import Unreadable
 from engine.webapi.rest import USER_AGENT
 from engine.webapi.sessionfacts import DataFlows, DataSilent, Heard, StreamLost
@@ -30,13 +38,27 @@ from engine.webapi.stream import frames
 from engine.webapi.stream.registry import Registry
 
 BUFFER_FRAMES: Final = 50_000  # seconds of a very busy stream
+BUFFER_BYTES: Final = 64 << 20
 FRAME_BYTES_MAX: Final = 8 << 20
 OPEN_LIMIT_S: Final = 15.0
 AUTHORISE_LIMIT_S: Final = 15.0
 PROOF_LIMIT_S: Final = 10.0
 FLOOR_S: Final = 5.0  # of the wall, however fast the session's clock runs
+SEND_LIMIT_S: Final = 10.0  # of the wall: a peer that takes no more than this is gone
+CLOSE_LIMIT_S: Final = 1.0
 LOOK_S: Final = 1.0
+SAY_AGAIN_S: Final = 0.5  # of the wall, between two tellings of the session id
 _NAME: Final = "GET /ws"
+_NEWS: Final = frozenset({"sor", "str"})  # without these two we don't know what becomes of orders
+# What the library and the layers below it raise when a connection breaks; ssl.SSLError is an OSError.
+_BREAKS: Final = (
+    HandshakeError,
+    ConnectionClosed,
+    ProtocolError,
+    OSError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+)
 
 log = structlog.get_logger()
 
@@ -71,10 +93,12 @@ class Socket:
         self._link: WebSocketConnection | None = None
         self._scope = trio.CancelScope()
         self._buffer: deque[tuple[int, str | bytes]] = deque()
+        self._bytes = 0
         self._filled = trio.Event()
         self._authorised = trio.Event()
-        self._session_text = ""
-        self._flows = False
+        self._unauthorised = False
+        self._heard_s = 0.0  # trio's clock
+        self._flows: bool | None = None  # as the session machine was last told
         self.frames = 0
         self.unreadable = 0
 
@@ -95,32 +119,24 @@ class Socket:
         """
         assert self._nursery is not None, "the socket does not run"
         await self.disconnect()
-        url = self._url + (f"?{urlencode(handshake.query)}" if handshake.query else "")
-        headers = [(name.encode(), value.encode()) for name, value in handshake.headers]
-        headers.append((b"User-Agent", USER_AGENT.encode()))
-        self._session_text = _session_of(handshake)
         self._authorised = trio.Event()
+        self._unauthorised = False
         self._buffer.clear()
-        self._scope = trio.CancelScope()
-        problem = f"no opening within {OPEN_LIMIT_S:g} s"
-        try:
-            async with move_on_after(self._clock, OPEN_LIMIT_S, floor_s=FLOOR_S):
-                self._link = await connect_websocket_url(
-                    self._nursery,
-                    url,
-                    self._tls,
-                    extra_headers=headers,
-                    message_queue_size=1_024,
-                    max_message_size=FRAME_BYTES_MAX,
-                    receive_buffer_size=65_536,
-                )
-        except (HandshakeError, OSError, ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            problem = f"the websocket can't be opened: {type(error).__name__}"
-        if self._link is None:
-            raise VenueUnreachable(_NAME, problem)
-        self._nursery.start_soon(self._read, self._link, self._scope)
+        self._bytes = 0
+        async with move_on_after(self._clock, OPEN_LIMIT_S, floor_s=FLOOR_S):
+            await self._nursery.start(self._hold, handshake)
+        if not self.is_open():
+            raise VenueUnreachable(_NAME, f"no opening within {OPEN_LIMIT_S:g} s")
+        said = _session_of(handshake)
         async with move_on_after(self._clock, AUTHORISE_LIMIT_S, floor_s=FLOOR_S):
-            await self._authorised.wait()
+            while self.is_open() and not self._authorised.is_set():
+                if self._unauthorised and said:
+                    self._unauthorised = False
+                    await self.send([said])
+                with trio.move_on_after(SAY_AGAIN_S):
+                    await self._authorised.wait()
+        if not self.is_open():
+            raise VenueUnreachable(_NAME, "the websocket was lost before it was authorised")
         if not self._authorised.is_set():
             await self.disconnect()
             raise VenueUnreachable(_NAME, f"not authorised within {AUTHORISE_LIMIT_S:g} s")
@@ -130,23 +146,31 @@ class Socket:
 
         Raises: VenueUnreachable.
         """
+        self._flows = None
         await self.send(self._registry.connected(self._clock.now_ns()))
-        self._flows = False
         async with move_on_after(self._clock, PROOF_LIMIT_S, floor_s=FLOOR_S):
-            while not all(self._registry.proved(conid) for conid in self._registry.wanted):
+            while self.is_open() and self._registry.unproved(self._clock.now_ns()):
                 await self._clock.sleep(LOOK_S / 4)
-        if self._link is None:
+        if not self.is_open():
             raise VenueUnreachable(_NAME, "the websocket was lost while it was subscribed")
-        self._data_health()
+
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._link is not None
+
+    def tell_again(self) -> None:
+        """Tell the session machine once more whether data flows: it listens only when it is up."""
+        self._flows = None
 
     async def disconnect(self) -> None:
         """Close it if it is open."""
         link, self._link = self._link, None
+        scope = self._scope
         self._registry.lost()
-        self._scope.cancel()
         if link is not None:
-            with trio.move_on_after(1.0, shield=True):
+            with trio.move_on_after(CLOSE_LIMIT_S, shield=True):
                 await link.aclose()
+        scope.cancel()
 
     async def send(self, messages: list[str]) -> None:
         """Send messages in order; without a link they go nowhere, and `connected` says them again.
@@ -157,32 +181,68 @@ class Socket:
         if link is None:
             return
         try:
-            for message in messages:
-                await link.send_message(message)
-        except ConnectionClosed as closed:
-            raise VenueUnreachable(_NAME, "the websocket was lost") from closed
+            with trio.move_on_after(SEND_LIMIT_S) as limit:
+                for message in messages:
+                    await link.send_message(message)
+        except (ConnectionClosed, ProtocolError):
+            raise VenueUnreachable(_NAME, "the websocket was lost") from None
+        if limit.cancelled_caught:
+            # What was cut in two can't be mended, and a peer that takes nothing is no peer.
+            await self._end(link, f"the websocket took nothing for {SEND_LIMIT_S:g} s")
+            raise VenueUnreachable(_NAME, "the websocket was lost")
 
     # --- tasks --------------------------------------------------------------------------------------------------
 
-    async def _read(self, link: WebSocketConnection, scope: trio.CancelScope) -> None:
-        """Nothing but reading."""
+    async def _hold(
+        self, handshake: Handshake, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """One connection from its opening to its end.
+
+        Raises: VenueUnreachable before it is open.
+        """
+        url = self._url + (f"?{urlencode(handshake.query)}" if handshake.query else "")
+        headers = [(name.encode(), value.encode()) for name, value in handshake.headers]
+        headers.append((b"User-Agent", USER_AGENT.encode()))
+        link: WebSocketConnection | None = None
         problem = "the websocket was closed"
-        with scope:
+        with trio.CancelScope() as scope:
             try:
-                while True:
-                    raw = await link.get_message()
-                    self._buffer.append((self._clock.now_ns(), raw))
-                    self._filled.set()
-                    if len(self._buffer) > BUFFER_FRAMES:
-                        problem = f"more than {BUFFER_FRAMES} frames wait to be read"
-                        break
-            except ConnectionClosed as closed:
-                reason = closed.reason
-                problem = f"the websocket was closed ({reason.code if reason else 'without a word'})"
-        if scope.cancelled_caught or self._link is not link:
-            return  # we closed it ourselves
-        await self.disconnect()
-        self._lost(problem)
+                async with trio.open_nursery() as nursery:
+                    link = await connect_websocket_url(
+                        nursery,
+                        url,
+                        self._tls,
+                        extra_headers=headers,
+                        message_queue_size=1_024,
+                        max_message_size=FRAME_BYTES_MAX,
+                        receive_buffer_size=65_536,
+                    )
+                    self._link, self._scope = link, scope
+                    self._heard_s = trio.current_time()
+                    task_status.started()
+                    problem = await self._read(link)
+                    nursery.cancel_scope.cancel()
+            except* _BREAKS as broken:
+                problem = _sentence(broken)
+        if link is None:
+            if not scope.cancel_called:
+                raise VenueUnreachable(_NAME, f"the websocket can't be opened: {problem}")
+        else:
+            await self._end(link, problem)
+
+    async def _read(self, link: WebSocketConnection) -> str:
+        """Nothing but reading; return why it has ended."""
+        try:
+            while True:
+                raw = await link.get_message()
+                self._buffer.append((self._clock.now_ns(), raw))
+                self._bytes += len(raw)
+                self._heard_s = trio.current_time()
+                self._filled.set()
+                if len(self._buffer) > BUFFER_FRAMES or self._bytes > BUFFER_BYTES:
+                    return f"{len(self._buffer)} frames wait to be read, more than may"
+        except ConnectionClosed as closed:
+            return _sentence(closed)
 
     async def _pass_on(self) -> None:
         while True:
@@ -190,6 +250,7 @@ class Socket:
             self._filled = trio.Event()
             while self._buffer:
                 at_ns, raw = self._buffer.popleft()
+                self._bytes -= len(raw)
                 self._registry.heard(at_ns)
                 for frame in frames.read(raw):
                     self._one(frame, at_ns)
@@ -198,63 +259,76 @@ class Socket:
                     await trio.lowlevel.checkpoint()
 
     def _one(self, frame: frames.Said, at_ns: int) -> None:
-        if isinstance(frame, frames.Pushed):
-            if frame.status.authenticated:
-                self._authorised.set()
-            self._tell(StatusPushed(status=frame.status))
-        elif isinstance(frame, frames.Waiting):
-            if self._nursery is not None and self._session_text:
-                self._nursery.start_soon(self._say_session)
-        elif isinstance(frame, Unreadable):
-            self.unreadable += 1
-            log.warning("frame_unreadable", reason=frame.reason)
-        elif isinstance(frame, frames.Market):
-            row = frame.row
-            for name in {row.conidex, str(row.conid)} - {""}:
-                self._registry.quoted(name, at_ns)
+        match frame:
+            case frames.Pushed(status=status):
+                if status.authenticated:
+                    self._authorised.set()
+                self._tell(StatusPushed(status=status))
+            case frames.Waiting():
+                self._unauthorised = True
+                if self._authorised.is_set():
+                    self._tell(StatusPushed(status=AuthStatus(authenticated=False)))
+            case frames.Trouble(topic=topic) if topic.partition("+")[0] in _NEWS:
+                if self._nursery is not None and self._link is not None:
+                    self._nursery.start_soon(self._end, self._link, f"{topic} is refused: {frame.text}")
+            case Unreadable():
+                self.unreadable += 1
+                if self.unreadable & (self.unreadable - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: a log has its bounds
+                    log.warning("frame_unreadable", reason=frame.reason, so_far=self.unreadable)
         self._on_frame(frame, at_ns)
-
-    async def _say_session(self) -> None:
-        try:
-            await self.send([self._session_text])
-        except VenueUnreachable:
-            return  # the reader tells
 
     async def _look(self) -> None:
         """Signs of life, renewals, and the end of a link that gives none."""
         while True:
             await self._clock.sleep(LOOK_S)
-            if self._link is None:
+            link = self._link
+            if link is None:
                 continue
             now_ns = self._clock.now_ns()
-            if self._registry.dead(now_ns) and not self._buffer:
-                await self.disconnect()
-                self._lost("no frame came for too long")
+            silent_s = trio.current_time() - self._heard_s
+            if self._registry.dead(now_ns) and silent_s > FLOOR_S and not self._buffer:
+                await self._end(link, "no frame came for too long")
                 continue
             try:
                 await self.send(self._registry.due(now_ns))
             except VenueUnreachable:
-                continue  # the reader tells
-            self._data_health()
+                continue  # whoever holds the connection tells
+            self._data_health(now_ns)
 
-    def _data_health(self) -> None:
+    def _data_health(self, now_ns: int) -> None:
         """Tell when what should come begins or ceases to come."""
         silent = self._registry.silent
-        flows = not silent and self._link is not None
-        if flows and not self._flows:
+        if silent:
+            if self._flows is not False:
+                self._flows = False
+                self._tell(DataSilent(problem=f"no data of {', '.join(sorted(silent))}"))
+        elif self._flows is not True and not self._registry.unproved(now_ns):
+            self._flows = True
             self._tell(DataFlows())
-        elif silent and self._flows:
-            self._tell(DataSilent(problem=f"no data of {', '.join(sorted(silent))}"))
-        self._flows = flows
 
-    def _lost(self, problem: str) -> None:
-        log.warning("websocket_lost", problem=problem)
-        self._flows = False
-        self._tell(StreamLost(problem=problem))
+    async def _end(self, link: WebSocketConnection, problem: str) -> None:
+        """End a connection and tell of it, unless it was ended already."""
+        if self._link is link:
+            await self.disconnect()
+            log.warning("websocket_lost", problem=problem)
+            self._tell(StreamLost(problem=problem))
 
     def age_s(self, now_ns: int) -> float:
         """How far behind the buffer is, in seconds of the session's clock."""
         return (now_ns - self._buffer[0][0]) / SECOND if self._buffer else 0.0
+
+
+def _sentence(error: BaseException) -> str:
+    """What a library's error means. Nothing of its own text is quoted: it may hold the URL, and with it a token."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case ConnectionRejected(status_code=status):
+            return f"it answers with HTTP status {status}"
+        case ConnectionClosed(reason=reason):
+            return f"the websocket was closed ({reason.code if reason else 'without a word'})"
+        case _:
+            return f"the connection broke ({type(error).__name__})"
 
 
 def _session_of(handshake: Handshake) -> str:
