@@ -1,0 +1,192 @@
+"""A daemon in the test's own process against a gateway in another, so that a test can look into both sides' books."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+import trio
+
+from engine.daemon import running
+from engine.daemon.config import RunSettings, load
+from engine.daemon.running import Daemon
+from engine.domain.messages import Cancel, Intent, Modify, Place
+from engine.domain.order import Order
+from engine.domain.ticket import OrderTicket
+from engine.operator.folder import StateFolder
+from engine.runtime.live.letters import Wanted
+from engine.webapi import tls
+from tests.served import PAPER, Served
+
+AAPL: Final = 265598
+IBM: Final = 8314
+PAIR: Final = 900_001  # a number of our own: the venue knows a combo by its legs
+PATIENCE_S: Final = 60.0
+_QUIET = """
+from engine.strategy.api import Strategy
+
+
+class Quiet(Strategy):
+    def on_start(self):
+        pass
+"""
+_CONFIG = """
+name = "beside"
+mode = "sim"
+[account]
+id = "{account}"
+[gateway]
+url = "{url}"
+ca = "{ca}"
+[[instrument]]
+conid = 265598
+symbol = "AAPL"
+[[instrument]]
+conid = 8314
+symbol = "IBM"
+[[strategy]]
+use = "./quiet.py:Quiet"
+name = "quiet"
+instruments = ["AAPL", "IBM"]
+[risk.account]
+order_quantity_max = 10_000
+order_notional_max = 10_000_000
+price_collar_pct = 50
+duplicate_window_s = 0
+quote_age_max_s = 100_000
+[recorder]
+market = false
+wire = false
+[stop]
+policy = "leave"
+[guard]
+on = false
+{more}
+"""
+COMBO = """
+[[instrument]]
+conid = 900001
+symbol = "AAPL-IBM"
+sec_type = "BAG"
+legs = [[265598, 1], [8314, -2]]
+"""
+
+
+def settings(folder: Path, gateway: Served, more: str = "") -> RunSettings:
+    """A daemon's configuration for this gateway, with a strategy that wants nothing."""
+    folder.mkdir(exist_ok=True)
+    (folder / "quiet.py").write_text(_QUIET)
+    path = folder / "run.toml"
+    path.write_text(_CONFIG.format(account=PAPER, url=gateway.url, ca=gateway.ca, more=more))
+    return load(path)
+
+
+@asynccontextmanager
+async def alongside(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, gateway: Served, more: str = ""
+) -> AsyncIterator[Daemon]:
+    """Run a daemon until the block ends; it trades when the block begins."""
+    made: list[Daemon] = []
+    whole = running.assemble
+
+    def assemble(*args: Any, **named: Any) -> Daemon:
+        made.append(whole(*args, **named))
+        return made[-1]
+
+    monkeypatch.setattr(running, "assemble", assemble)
+    trades = trio.Event()
+
+    def say(sentence: str) -> None:
+        if sentence.startswith("trading is"):
+            trades.set()
+
+    configured = settings(folder, gateway, more)
+    state = StateFolder(folder / "state")
+    state.make()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(running.run, configured, state, say=say))
+        with trio.fail_after(PATIENCE_S):
+            await trades.wait()
+        yield made[-1]
+        made[-1].stopping.set()
+
+
+def want(daemon: Daemon, *intents: Intent) -> None:
+    """Intents as a strategy's: they pass the gate."""
+    daemon.nursery.tell_risk(Wanted(tuple(intents), daemon.clock.now_ns()))
+
+
+def place(daemon: Daemon, *tickets: OrderTicket) -> None:
+    """Want these orders."""
+    want(daemon, Place(tickets))
+
+
+def cancel(daemon: Daemon, coid: str) -> None:
+    """Want it dead."""
+    want(daemon, Cancel(coid, "quiet"))
+
+
+def modify(daemon: Daemon, coid: str, **changes: Decimal) -> None:
+    """Want its ticket changed."""
+    want(daemon, Modify(coid, "quiet", changes))
+
+
+async def until(holds: Callable[[], object], limit_s: float = PATIENCE_S) -> None:
+    """Wait until something holds. A bound against a hang, no measure of speed."""
+    with trio.fail_after(limit_s):
+        while not holds():
+            await trio.sleep(0.02)
+
+
+async def until_order(daemon: Daemon, coid: str, holds: Callable[[Order], object]) -> Order:
+    """Wait until an order is known and something holds of it."""
+    await until(lambda: coid in daemon.book.book and holds(daemon.book.book[coid]))
+    return daemon.book.book[coid]
+
+
+def held(daemon: Daemon, conid: int) -> Decimal:
+    """What our books hold of an instrument, whoever owns it."""
+    return sum((h.quantity for (_, one), h in daemon.books.portfolio.holdings.items() if one == conid), Decimal(0))
+
+
+class Stranger:
+    """A second client on the same gateway session: what a person does in another window."""
+
+    def __init__(self, gateway: Served) -> None:
+        self._gateway = gateway
+        self._client = httpx.AsyncClient(
+            base_url=gateway.url, verify=tls.context(gateway.url, ca=gateway.ca), timeout=20
+        )
+
+    async def __aenter__(self) -> Stranger:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._client.aclose()
+
+    async def trade(self, conid: int, side: str, quantity: int, **more: Any) -> dict[str, Any]:
+        """Place an order, saying yes to whatever is asked; its last answer."""
+        order = {"conid": conid, "side": side, "quantity": quantity, "orderType": "MKT", "tif": "DAY", **more}
+        answer = await self._send(f"/iserver/account/{PAPER}/orders", {"orders": [order]})
+        while "id" in answer[0]:
+            answer = await self._send(f"/iserver/reply/{answer[0]['id']}", {"confirmed": True})
+        return dict(answer[0])
+
+    async def _send(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        while True:
+            said = await self._client.post(path, json=body)
+            if said.status_code != 429:
+                break
+            await trio.sleep(0.2)
+        found: list[dict[str, Any]] = said.raise_for_status().json()
+        return found
+
+    async def state(self) -> dict[str, Any]:
+        """What the exchange really holds."""
+        return dict((await self._client.get(f"{self._gateway.root}/sim/state")).raise_for_status().json())
