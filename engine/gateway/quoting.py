@@ -108,7 +108,7 @@ def quoter(contract: Contract, path: Path, seed: int) -> Quoter:
     tick = float(instrument.price_ticks[0].tick)
     match instrument.sec_type:
         case SecType.FUTURE:
-            ends = _expires_ns(contract.expiry)
+            ends = expires_ns(contract.expiry)
 
             def carried(prices: Floats, ts_ns: int) -> Floats:
                 return prices * (1.0 + 0.04 * max(0, ends - ts_ns) / _YEAR_NS)
@@ -130,7 +130,8 @@ def _as_it_is(prices: Floats, ts_ns: int) -> Floats:
     return prices
 
 
-def _expires_ns(expiry: str) -> int:
+def expires_ns(expiry: str) -> int:
+    """When a contract with this last day (`YYYYMMDD`) ends."""
     day = datetime.strptime(expiry, "%Y%m%d").replace(hour=_EXPIRY_HOUR, tzinfo=UTC)
     return int(day.timestamp()) * NS_PER_S
 
@@ -138,7 +139,7 @@ def _expires_ns(expiry: str) -> int:
 def _option(contract: Contract) -> Callable[[Floats, int], Floats]:
     strike = float(contract.strike)
     sign = 1.0 if contract.right == "C" else -1.0
-    ends = _expires_ns(contract.expiry)
+    ends = expires_ns(contract.expiry)
 
     def worth(prices: Floats, ts_ns: int) -> Floats:
         deviation = 0.25 * np.sqrt(max(0, ends - ts_ns) / _YEAR_NS) + 1e-9

@@ -12,6 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.domain.instrument import Instrument, SecType
+from engine.domain.moments import NS_PER_DAY
+from engine.gateway.greeks import Greeks, implied
+from engine.gateway.quoting import expires_ns
 from engine.gateway.records import Contract, Position, Top
 from engine.gateway.rows import contract_of, listing, size_text
 from engine.gateway.tops import mark
@@ -61,6 +64,16 @@ class _Seen:
     def gain(self) -> float | None:
         """Its profit that is not realised."""
         return None if self.value is None else self.value - float(self.position.cost)
+
+    @cached_property
+    def greeks(self) -> Greeks | None:
+        """What an option's price implies, over its underlying's."""
+        contract, hall = self.contract, self.hall
+        below = hall.exchange.top(contract.underlying) if contract.right else None
+        if below is None:
+            return None
+        years = (expires_ns(contract.expiry) - hall.exchange.now_ns) / (365 * NS_PER_DAY)
+        return implied(mark(self.top), mark(below), float(contract.strike), years, call=contract.right == "C")
 
 
 def _size(value: float) -> str | None:
@@ -129,6 +142,14 @@ def _day_gain(seen: _Seen) -> float | None:
     return None if change != change else change * float(seen.position.quantity * seen.instrument.multiplier)
 
 
+def _greek(name: str) -> Callable[[_Seen], str | None]:
+    return lambda seen: None if seen.greeks is None else f"{getattr(seen.greeks, name):.3f}"
+
+
+def _volatility(seen: _Seen) -> str | None:
+    return None if seen.greeks is None else f"{seen.greeks.volatility * 100:.1f}%"
+
+
 def _share(seen: _Seen) -> bool:
     return seen.instrument.sec_type is SecType.STOCK
 
@@ -176,6 +197,11 @@ _TAGS: Final[dict[str, Callable[[_Seen], Any]]] = {
     "7292": lambda seen: f"{seen.position.cost:,.2f}",
     "7295": lambda seen: seen.price(seen.top.open),
     "7296": lambda seen: seen.price(seen.top.prior_close if seen.top.open_market else seen.top.last),
+    "7308": _greek("delta"),
+    "7309": _greek("gamma"),
+    "7310": _greek("theta"),
+    "7311": _greek("vega"),
+    "7633": _volatility,
     "7635": lambda seen: seen.price(mark(seen.top)),
     "7636": lambda seen: "10,000,000" if _share(seen) else None,
     "7637": lambda seen: "0.25%" if _share(seen) else None,

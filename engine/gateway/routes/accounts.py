@@ -245,6 +245,21 @@ def dynamic(hall: Hall, call: Call) -> Answer:
     return refusal(401, "Unauthorized: this user has no dynamic accounts")
 
 
+def owners(hall: Hall, call: Call) -> Answer:
+    """GET /acesws/{accountId}/signatures-and-owners: the one person whom all accounts here belong to."""
+    account, name = call.params["accountId"], hall.session.username
+    if account not in hall.exchange.accounts:
+        return _unknown(call)
+    person = {"entityName": name, "entityType": "INDIVIDUAL", "firstName": name, "lastName": ""}
+    return Answer(
+        body={
+            "accountId": account,
+            "applicant": {"signatures": [name]},
+            "users": [{"entity": person, "hasRightCodeInd": True, "roleId": "OWNER", "userName": name}],
+        }
+    )
+
+
 _SUMMARY: Final = "/iserver/account/{accountId}/summary"
 
 
@@ -263,4 +278,5 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", f"{_SUMMARY}/market_value", market_value),
     _route("GET", "/iserver/account/search/{pattern}", search),
     _route("POST", "/iserver/dynaccount", dynamic),
+    Route(methods=("GET",), template="/acesws/{accountId}/signatures-and-owners", handler=owners, tier=Tier.OUTER),
 )

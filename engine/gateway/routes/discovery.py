@@ -196,6 +196,14 @@ def stocks(hall: Hall, call: Call) -> Answer:
     return Answer(body=body)
 
 
+def bond_filters(hall: Hall, call: Call) -> Answer:
+    """GET /iserver/secdef/bond-filters: what the bonds of an issuer can be told apart by; no market here has any."""
+    del hall
+    if call.first("symbol").upper() != "BOND" or not call.first("issuerId"):
+        return refusal(400, "Bad Request: symbol must be BOND, and issuerId is needed")
+    return Answer(body={"bondFilters": []})
+
+
 def _symbols(call: Call) -> list[str]:
     return [name.strip() for text in call.query.get("symbols", []) for name in text.split(",") if name.strip()]
 
@@ -278,6 +286,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("/iserver/secdef/search", search, methods=("GET", "POST")),
     _route("/iserver/secdef/strikes", strikes),
     _route("/iserver/secdef/info", info),
+    _route("/iserver/secdef/bond-filters", bond_filters),
     _route("/trsrv/stocks", stocks, Tier.OUTER),
     _route("/trsrv/futures", futures, Tier.OUTER),
     _route("/trsrv/all-conids", all_conids, Tier.OUTER),
