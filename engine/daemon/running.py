@@ -20,7 +20,7 @@ from engine.daemon.config import Mode, RunSettings, StopPolicy, is_direct
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.operating import be_guarded, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
-from engine.daemon.simulated import Place, clock_of, find_or_start
+from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start
 from engine.domain.brokerage import SessionNow
 from engine.domain.messages import Place as PlaceIntent
 from engine.domain.sessions import Sessions
@@ -60,7 +60,7 @@ async def find_venue(settings: RunSettings, folder: StateFolder) -> Venue:
         place = Place(url=gateway.url, ca=gateway.ca, pinned=gateway.pinned)
     if settings.mode is not Mode.SIM:
         return Venue(place=place, clock=WallClock(), rate=1.0)
-    told = await clock_of(place)
+    told = await clock_of(place, patience_s=BUSY_S)
     if told is None:
         raise InputError("no simulated gateway answers there, and the mode is sim", place=place.url)
     return Venue(place=place, clock=RatedClock(told.now_ns, told.rate), rate=told.rate)

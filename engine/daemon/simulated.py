@@ -20,6 +20,9 @@ from engine.webapi import tls
 
 START_LIMIT_S: Final = 60.0
 ASK_LIMIT_S: Final = 5.0
+ALIVE_LIMIT_S: Final = 15.0
+BUSY_S: Final = 3.0  # how long one that answered a moment ago may keep quiet
+AGAIN_S: Final = 0.1
 
 
 @frozen(kw_only=True)
@@ -45,7 +48,9 @@ async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
     Raises: InputError if it can't be started.
     """
     known = _known(folder)
-    if known is not None and await clock_of(known) is not None:
+    # One that runs and says nothing just now is busy with itself: a second one could not have its folder anyway.
+    patience_s = ALIVE_LIMIT_S if folder.process("gateway") is not None else 0.0
+    if known is not None and await clock_of(known, patience_s=patience_s) is not None:
         return known
     gateway = settings.gateway
     command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--state-dir", str(gateway_folder(folder))]
@@ -86,8 +91,15 @@ async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
     return place
 
 
-async def clock_of(place: Place) -> Told | None:
-    """Ask a gateway for its clock; None if nobody answers, or it is no simulated one."""
+async def clock_of(place: Place, *, patience_s: float = 0.0) -> Told | None:
+    """Ask a gateway for its clock, again and again for so long; None if nobody answers, or it is no simulated one."""
+    until = trio.current_time() + patience_s
+    while (told := await _ask_clock(place)) is None and trio.current_time() < until:
+        await trio.sleep(AGAIN_S)
+    return told
+
+
+async def _ask_clock(place: Place) -> Told | None:
     root = place.url.split("/v1/", 1)[0]
     try:
         context = tls.context(place.url, ca=place.ca, pinned=place.pinned) if root.startswith("https") else False
