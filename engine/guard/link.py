@@ -129,38 +129,41 @@ class GuardLink:
         raise GuardLost(f"no guard came within {_COMES_S:g} s; {self._folder.guard_log} says why")
 
     async def _greet(self, lines: Lines) -> Lines:
-        with trio.CancelScope(deadline=trio.current_time() + _ACTS_S, shield=True):
-            await lines.send(line(Hello(VERSION, self._mandate())))
-            try:
+        taken = False
+        try:
+            with trio.CancelScope(deadline=trio.current_time() + _ACTS_S, shield=True):
+                await lines.send(line(Hello(VERSION, self._mandate())))
                 first = await lines.receive()
                 said = None if first is None else from_guard.decode(first)
-            except (msgspec.DecodeError, LineTooLong) as error:
-                raise GuardLost(f"the guard is not understood: {error}") from error
-            if isinstance(said, Taken):
-                self._lines, self._guard, self._unheard = lines, said.guard, 0
-                return lines
-            await lines.aclose()
-            if isinstance(said, NotTaken):
-                raise GuardLost(f"the guard does not take us: {said.problem}")
-        raise GuardLost("the guard went away before it took us")
+                if isinstance(said, NotTaken):
+                    raise GuardLost(f"the guard does not take us: {said.problem}")
+                if isinstance(said, Taken):
+                    self._lines, self._guard, self._unheard, taken = lines, said.guard, 0, True
+                    return lines
+            raise GuardLost("the guard went away before it took us")
+        except (msgspec.DecodeError, LineTooLong) as error:
+            raise GuardLost(f"the guard is not understood: {error}") from error
+        finally:
+            if not taken:
+                await _hang_up(lines)
 
     async def _stay(self, lines: Lines) -> None:
         """Give signs and answer, until the guard is gone or has gone deaf."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._signs, lines, nursery.cancel_scope)
-            try:
-                async for said in lines:
-                    heard = from_guard.decode(said)
-                    if isinstance(heard, Heard):
-                        self._unheard = 0
-                    elif isinstance(heard, Wanted):
-                        nursery.start_soon(self._reply, lines, heard)
-            except (msgspec.DecodeError, LineTooLong) as error:
-                log.warning("guard_not_understood", problem=str(error))
-            nursery.cancel_scope.cancel()
-        with trio.move_on_after(1) as ending:
-            ending.shield = True
-            await lines.aclose()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._signs, lines, nursery.cancel_scope)
+                try:
+                    async for said in lines:
+                        heard = from_guard.decode(said)
+                        if isinstance(heard, Heard):
+                            self._unheard = 0
+                        elif isinstance(heard, Wanted):
+                            nursery.start_soon(self._reply, lines, heard)
+                except (msgspec.DecodeError, LineTooLong) as error:
+                    log.warning("guard_not_understood", problem=str(error))
+                nursery.cancel_scope.cancel()
+        finally:
+            await _hang_up(lines)
 
     async def _signs(self, lines: Lines, staying: trio.CancelScope) -> None:
         while True:
@@ -188,3 +191,9 @@ class GuardLink:
             log.exception("request_failed", verb=wanted.verb)
             reply = write_problem(refused(f"a fault of our own: {type(error).__name__}: {error}"))
         await lines.send(line(Replied(wanted.number, msgspec.Raw(reply.rstrip()))))
+
+
+async def _hang_up(lines: Lines) -> None:
+    with trio.move_on_after(1) as ending:
+        ending.shield = True
+        await lines.aclose()

@@ -70,7 +70,7 @@ async def main(state: str, venue: str, sleep_s: float, limit_s: float) -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(link.run)
         print("guarded", flush=True)
-        await trio.sleep(limit_s)  # some signs
+        await trio.sleep(0.3)  # some signs
         if sleep_s:
             ctypes.PyDLL(None).usleep(round(sleep_s * 1e6))  # PyDLL keeps the GIL: no thread of ours runs meanwhile
             buy(venue)
