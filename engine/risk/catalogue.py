@@ -68,7 +68,7 @@ TABLE: Final[tuple[Row, ...]] = (
     _row("R1", _G, "order quantity", "units of one order", limits=("order_quantity_max",),
          checks=(checks.order_quantity,), codes=("QUANTITY",)),
     _row("R2", _G, "order notional", "money of one order in base currency; an unknown rate refuses",
-         limits=("order_notional_max",), checks=(checks.order_notional,), codes=("NOTIONAL", "NO_RATE", "NO_PRICE")),
+         limits=("order_notional_max",), checks=(checks.order_notional,), codes=("NOTIONAL", "NO_RATE")),
     _row("R3", _G, "price collar", "how much worse than the market a limit may be; wider in ticks and after the open",
          limits=("price_collar_pct", "price_collar_ticks", "price_collar_open_pct", "price_collar_open_s"),
          checks=(checks.price_collar,), codes=("COLLAR",)),

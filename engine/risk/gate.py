@@ -31,6 +31,7 @@ from engine.domain.messages import (
     Place,
     PositionNow,
     Refusal,
+    Resend,
     Update,
     Verdict,
 )
@@ -116,6 +117,8 @@ class Gate:
             return self._judge_place(intent, view, now_ns)
         if intent.__class__ is Modify:
             return self._judge_modify(intent, view, now_ns)
+        if intent.__class__ is Resend:
+            return self._judge_resend(intent, view, now_ns)
         assert isinstance(intent, Cancel)
         reserved = self._open.get(intent.coid)
         if self.account.counting:
@@ -333,6 +336,23 @@ class Gate:
         account.sent(ticket.strategy, worst_money(ticket, exposure, market), market.now_ns, new=True)
         account.note(ticket, market.now_ns)
         account.reserve(ticket.conid, worst_price(ticket, market))
+
+    def _judge_resend(self, intent: Resend, view: Callable[[], MarketView], now_ns: int) -> Verdict:
+        """Judge a ticket that never arrived as if it were new; it goes on counting, whatever the verdict."""
+        ticket = intent.ticket
+        reserved = self._open.get(ticket.coid)
+        if reserved is None or reserved.cancelling:
+            sentence = f"order {ticket.coid} is not wanted any more"
+            return Denied(intent, Refusal("NOT_OPEN", "an open order", ticket.coid, sentence))
+        exposure = reserved.exposure
+        self._release(reserved)
+        refusal = _first(NEW_ORDER, ticket, exposure, market_now(exposure.instrument, view(), now_ns))
+        self._reserve(ticket, exposure)
+        if refusal is not None:
+            return Denied(intent, refusal)
+        for tally, _, _ in exposure.rate_levels:
+            tally.sent_ns.append(now_ns)
+        return Approved(intent)
 
     def _take_back(self, passed: Sequence[Reserved], denied: Denied, now_ns: int) -> Denied:
         """A group is refused as a whole: what its earlier tickets had reserved is free again."""
