@@ -27,7 +27,7 @@ ASKED = Question(
     message_ids=("o163",),
     suppressed=False,
 )
-NOT_TAKEN = RefusedRow(reason="Order couldn't be submitted: Parent order ID=x isn't recognized.")
+NOT_TAKEN = RefusedRow(reason="Order couldn't be submitted: Parent order ID=x isn't recognized.", of_one_ticket=True)
 OFFERED = Prompt(
     order_id=123456789,
     request_id="22170",
@@ -80,7 +80,7 @@ def test_a_child_names_its_parent_and_its_group() -> None:
 @pytest.mark.parametrize("status", ["Failed", "rejected", "Rejected"])
 def test_a_dead_status_is_a_refusal_even_with_an_id(status: str) -> None:
     (row,) = rows([{"order_id": "7", "order_status": status, "text": "no"}])
-    assert row == RefusedRow(reason="no", order_id=7)
+    assert row == RefusedRow(reason="no", order_id=7, of_one_ticket=True)
 
 
 def test_a_question_without_ids_can_be_read() -> None:

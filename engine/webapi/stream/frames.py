@@ -194,7 +194,7 @@ def _read(value: dict[str, object]) -> list[Said]:
     if "error" in value and value.get("error") is not None:
         code = values.integer(value.get("code"))
         return [Trouble(text=values.text(value["error"]) or "no reason given", topic=topic, code=code)]
-    reader = _TOPICS.get(name)
+    reader = TOPICS.get(name)
     if reader is not None:
         return reader(topic, value)
     message = values.text(value.get("message"))
@@ -349,7 +349,7 @@ def _list(value: object) -> list[object]:
     return [value] if isinstance(value, dict) and value else []
 
 
-_TOPICS: Final[Mapping[str, Callable[[str, dict[str, object]], list[Said]]]] = {
+TOPICS: Final[Mapping[str, Callable[[str, dict[str, object]], list[Said]]]] = {
     "system": _system,
     "act": _act,
     "sts": _sts,
