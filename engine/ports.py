@@ -14,6 +14,7 @@ from engine.domain.brokerage import (
     ExecutionsKnown,
     NotYetKnown,
     OrdersKnown,
+    Preview,
     Prompted,
     VenueOrder,
     VenuePosition,
@@ -51,6 +52,9 @@ class Broker(Protocol):
 
     async def place(self, tickets: Sequence[OrderTicket]) -> WriteAnswer:
         """Send one order, a bracket (entry first) or an OCA group."""
+
+    async def preview(self, tickets: Sequence[OrderTicket]) -> Preview:
+        """Ask what one order or a bracket (entry first) would do; nothing is sent to the market."""
 
     async def reply(self, reply_id: str, *, confirmed: bool) -> WriteAnswer:
         """Answer a question."""

@@ -31,6 +31,7 @@ from engine.orders.canceller import CancelSettings
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.doubt import DoubtSettings
 from engine.orders.live import LiveOrders
+from engine.orders.writer import PreviewSettings
 from engine.ports import Clock
 from engine.risk.gate import Gate
 from engine.runtime.live.letters import CancelNow, TradingNow
@@ -167,7 +168,8 @@ def _desk_settings(settings: RunSettings) -> DeskSettings:
     orders = settings.orders
     return DeskSettings(
         cancel=CancelSettings(waits_s=orders.cancel_waits_s),
-        doubt=DoubtSettings(settle_s=orders.settle_s, operator_after_s=orders.operator_after_s),
+        doubt=DoubtSettings(settle_s=orders.settle_s, operator_after_s=orders.operator_after_s, resend=orders.resend),
+        previews=PreviewSettings(above=orders.preview_above),
         census=orders.missing_stop,
     )
 

@@ -126,7 +126,9 @@ class ReconcileSettings:
 class OrdersSettings:
     """`[orders]`, seconds of the venue's clock.
 
-    `missing_stop` says what is done about a bracket without its stop: cancel-entry, flatten or alert.
+    `missing_stop` says what is done about a bracket without its stop: cancel-entry, flatten or alert. An order worth
+    more than `preview_above`, in base currency, is previewed by the venue before it leaves. With `resend` a single
+    order whose answer was lost, and which is proved absent, goes out once more under its id.
     """
 
     settle_s: float = 45.0
@@ -134,6 +136,8 @@ class OrdersSettings:
     cancel_waits_s: float = 2.0
     missing_stop: CensusPolicy = CensusPolicy.CANCEL_ENTRY
     children_named: bool = True
+    preview_above: Decimal | None = None
+    resend: bool = False
     reconcile: ReconcileSettings = field(factory=ReconcileSettings)
 
 
@@ -328,6 +332,9 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
     ):
         if not least <= value <= 86_400:
             bad(key, f"must be from {least:g} to 86,400, not {value:g}")
+    above = found.orders.preview_above
+    if above is not None and above < 0:
+        bad("orders.preview_above", f"must be an amount of money, not {above}")
     account = found.base.account.id
     if found.mode is not Mode.LIVE and gateway.url is None and not re.fullmatch(r"DU\d+", account):
         bad("account.id", f"must begin with DU in mode {found.mode}, not {account!r}")

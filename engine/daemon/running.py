@@ -112,6 +112,8 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         suppressed=settings.suppress.ids,
         direct=is_direct(settings),
         rate=venue.rate,
+        # A simulated gateway lies on this machine, and its clock makes much of every moment.
+        transit_s=0.1 if settings.mode is Mode.SIM else 0.5,
         children_named=settings.orders.children_named,
         rules=Rules(policy=Policy(settings.session.competing)),
     )
@@ -158,13 +160,15 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
                 portfolio=daemon.books.portfolio,
                 wishes=wishes,
                 sessions=calendars,
-                conditions=partial(conditions, daemon.gate),
+                conditions=partial(conditions, daemon.gate, small_below=settings.orders.preview_above),
                 flatten=partial(_flatten, daemon),
             ),
             tuple(instruments.values()),
         )
         known = daemon.books.orders
-        daemon.desk.recovered(known.in_flight(clock.now_ns()), daemon.books.charged, clock.now_ns(), legs=known.legs)
+        daemon.desk.recovered(
+            known.in_flight(clock.now_ns()), daemon.books.charged, clock.now_ns(), legs=known.legs, resent=known.resent
+        )
         await tasks.start(daemon.nursery.run)
         daemon.nursery.tell_start(Booked(tuple(daemon.books.updates()), tuple(daemon.books.positions())))
         daemon.reconciler = Reconciler(

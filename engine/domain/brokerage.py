@@ -73,6 +73,20 @@ class Unclear(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Preview(Struct, frozen=True, kw_only=True):
+    """What tickets would do, had they been sent. `error` is why the venue would refuse them, "" if it would not.
+
+    Figures are in the account's base currency, None where the venue does not tell them.
+    """
+
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    commission: Decimal | None = None
+    equity_after: Decimal | None = None
+    initial_after: Decimal | None = None
+    maintenance_after: Decimal | None = None
+
+
 WriteAnswer = Answered | Asked | AllRefused | Prompted | Unclear
 
 

@@ -40,7 +40,13 @@ class Cancel(Struct, frozen=True, gc=False):
     strategy: str
 
 
-Intent = Place | Modify | Cancel
+class Resend(Struct, frozen=True, gc=False):
+    """Send a ticket once more under its own id: it was sent, and proved never to have arrived."""
+
+    ticket: OrderTicket
+
+
+Intent = Place | Modify | Cancel | Resend
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -78,6 +84,13 @@ class PlaceRequest(Struct, frozen=True, gc=False):
     tickets: tuple[OrderTicket, ...]
 
 
+class ResendRequest(Struct, frozen=True, gc=False):
+    """Write this ticket once more, under the id it had; where that is not `approved`, give it up."""
+
+    ticket: OrderTicket
+    approved: bool
+
+
 class ModifyRequest(Struct, frozen=True, gc=False):
     """Replace a working order by this full ticket."""
 
@@ -90,7 +103,7 @@ class CancelRequest(Struct, frozen=True, gc=False):
     coid: str
 
 
-Request = PlaceRequest | ModifyRequest | CancelRequest
+Request = PlaceRequest | ModifyRequest | CancelRequest | ResendRequest
 
 
 class Update(Struct, frozen=True, gc=False):
@@ -170,6 +183,8 @@ __all__ = [
     "PositionNow",
     "Refusal",
     "Request",
+    "Resend",
+    "ResendRequest",
     "SetTimer",
     "TimerDue",
     "TimerWish",

@@ -108,6 +108,7 @@ NEXT: Final[Mapping[tuple[State, type[OrderEvent]], State]] = {
     (_S.SENT, CancelAsked): _S.PENDING_CANCEL,
     (_S.SENT, AnswerMissing): _S.IN_DOUBT,
     # Nobody knows whether it lives: any news proves that it reached the venue.
+    (_S.IN_DOUBT, Sent): _S.SENT,  # proved absent, and sent once more
     (_S.IN_DOUBT, Pending): _S.PENDING_SUBMIT,
     (_S.IN_DOUBT, Accepted): _S.WORKING,
     (_S.IN_DOUBT, Modified): _S.WORKING,

@@ -12,7 +12,20 @@ from engine.domain.ticket import OrderTicket
 
 
 class SendPlace(Struct, frozen=True, tag=True):
-    """Write these tickets, once; answer with `Desk.answered(number, ...)`."""
+    """Write these tickets, once; answer with `Desk.answered(number, ...)`. `again`: they were proved absent before."""
+
+    number: int
+    tickets: tuple[OrderTicket, ...]
+    again: bool = False
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What must be new for ever: the ids, and for a second time the ids marked as such. A third fails."""
+        return tuple(f"{ticket.coid}#2" if self.again else ticket.coid for ticket in self.tickets)
+
+
+class SendPreview(Struct, frozen=True, tag=True):
+    """Ask what these tickets would do; answer with `Desk.previewed(number, ...)`."""
 
     number: int
     tickets: tuple[OrderTicket, ...]
@@ -112,6 +125,7 @@ class Alert(Struct, frozen=True, tag=True):
 
 Action = (
     SendPlace
+    | SendPreview
     | SendModify
     | SendReply
     | SendCancel

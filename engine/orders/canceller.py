@@ -87,7 +87,7 @@ class Canceller:
                 continue
             if now_ns < wanted.again_ns:
                 continue
-            current = writer.round
+            current = None if writer.round is None or writer.round.unsent else writer.round
             order_id = self._identity.id_of.get(coid)
             if not wanted.urgent and writer.decline("a cancellation waits", now_ns):
                 continue

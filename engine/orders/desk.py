@@ -17,13 +17,14 @@ from engine.domain.brokerage import (
     ExecutionsKnown,
     NotYetKnown,
     OrdersKnown,
+    Preview,
     VenueExecution,
     VenueOrder,
     WriteAnswer,
 )
-from engine.domain.facts import Answer, Filled, ProvedAbsent
+from engine.domain.facts import Answer, Filled
 from engine.domain.instrument import Instrument
-from engine.domain.messages import CancelRequest, Request, Update
+from engine.domain.messages import CancelRequest, Request, Resend, ResendRequest, Update
 from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.order import CLOSED, State
 from engine.orders.actions import Action, JudgeAgain, ReadExecutions, ReadOrders
@@ -36,7 +37,7 @@ from engine.orders.identity import Identity
 from engine.orders.live import LiveOrders
 from engine.orders.replies import ReplyPolicy
 from engine.orders.slate import Slate
-from engine.orders.writer import Unsent, Writer
+from engine.orders.writer import PreviewSettings, Unsent, Writer
 
 
 @frozen(kw_only=True)
@@ -46,6 +47,7 @@ class DeskSettings:
     cancel: CancelSettings = field(factory=CancelSettings)
     doubt: DoubtSettings = field(factory=DoubtSettings)
     follow: FollowSettings = field(factory=FollowSettings)
+    previews: PreviewSettings = field(factory=PreviewSettings)
     census: CensusPolicy = CensusPolicy.CANCEL_ENTRY
 
 
@@ -69,6 +71,8 @@ class Desk:
         self.doubts = Doubts(settings.doubt)
         self._combos = Combos(instruments)
         self.follower = Follower(book, self.identity, self.doubts, self._combos, settings.follow)
+        self.resent: set[str] = set()  # orders that have been sent, or asked to be sent, a second time
+        self._resends = settings.doubt.resend
         self._slate = Slate(book)
         self._slate.follow_up = self._after
         self._census = Census(settings.census)
@@ -81,6 +85,7 @@ class Desk:
             self._census,
             policy,
             name_s=settings.follow.echo_s,
+            previews=settings.previews,
             cancels_wait=lambda: bool(self._canceller.wanted),
         )
 
@@ -94,8 +99,9 @@ class Desk:
 
     @property
     def busy(self) -> bool:
-        """Whether a round is under way."""
-        return self._writer.round is not None
+        """Whether a round is under way of which something has left."""
+        current = self._writer.round
+        return current is not None and not current.unsent
 
     def next_ns(self) -> int:
         """When `tick` is wanted next; the end of time if nothing waits."""
@@ -109,12 +115,15 @@ class Desk:
         now_ns: int,
         *,
         legs: Iterable[Filled] = (),
+        resent: Iterable[str] = (),
     ) -> None:
         """Begin with what a journal knew: what was under way is in doubt, fees are not charged again.
 
         Args:
             legs: Executions of combos, oldest first.
+            resent: Orders that were sent twice already.
         """
+        self.resent.update(resent)
         self.follower.charged.update(charged)
         self._combos.recovered((self.book.book[fill.coid].ticket, fill) for fill in legs)
         self._slate.say(in_flight)
@@ -131,6 +140,10 @@ class Desk:
         for request in requests:
             if isinstance(request, CancelRequest):
                 self._canceller.want(request.coid, now_ns, urgent=False)
+            elif isinstance(request, ResendRequest) and (
+                not request.approved or request.ticket.coid in self._canceller.wanted
+            ):
+                self._writer.give_up(request.ticket.coid, now_ns)
             else:
                 self._writer.push(request)
         self._go_on(now_ns)
@@ -165,6 +178,11 @@ class Desk:
     def answered(self, number: int, answer: WriteAnswer | Unsent, now_ns: int) -> None:
         """The round's write or reply has come to this; `Unclear` stands for silence too."""
         self._writer.answered(number, answer, now_ns)
+        self._go_on(now_ns)
+
+    def previewed(self, number: int, preview: Preview | None, now_ns: int) -> None:
+        """What the venue says a round's tickets would do; None where it could not be asked."""
+        self._writer.previewed(number, preview, now_ns)
         self._go_on(now_ns)
 
     def cancel_answered(self, coid: str, answer: CancelAnswer, now_ns: int) -> None:
@@ -224,15 +242,34 @@ class Desk:
         facts, actions = read
         self._slate.actions += actions
         self._slate.say(facts)
-        absent = self.doubts.proved_absent(now_ns)
-        for coid in absent:
-            self._slate.alert("LOST", "an order whose answer was lost never reached the venue", coid)
-        self._slate.say(ProvedAbsent(coid=coid, ts_ns=now_ns) for coid in absent)
+        for coid in self.doubts.proved_absent():
+            if self._may_resend(coid):
+                self.resent.add(coid)
+                self._slate.note(now_ns, "absent", coid, "proved absent: asked to be sent once more")
+                self._slate.actions.append(JudgeAgain(Resend(self.book.book[coid].ticket)))
+            else:
+                self._writer.give_up(coid, now_ns)
         for coid in self.follower.adopted:
             self._kill(coid, now_ns)
         self.follower.adopted.clear()
         self._canceller.haunt(sorted(self.follower.zombies), now_ns)
         self._go_on(now_ns)
+
+    def _may_resend(self, coid: str) -> bool:
+        """Once, if the config says so: a single new order that nobody wants cancelled."""
+        order = self.book.book[coid]
+        ticket = order.ticket
+        return (
+            self._resends
+            and self._writer.up
+            and coid not in self.resent
+            and coid not in self._canceller.wanted
+            and order.state is State.IN_DOUBT
+            and order.wanted is None
+            and ticket.parent is None
+            and ticket.oca_group is None
+            and all(other.ticket.parent != coid for other in self.book.book.values())
+        )
 
     def _after(self, now_ns: int) -> None:
         """What follows from new states: doubts that have ended, wishes whose turn has come, brackets without a stop."""

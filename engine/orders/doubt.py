@@ -20,12 +20,14 @@ class DoubtSettings:
     """`[orders.doubt]`, in seconds of the venue's clock.
 
     `settle_s`: a write that has not shown up so long after it left never arrived. `ask_every_s`: how often the lists
-    are read meanwhile (the venue allows one each five seconds). `operator_after_s`: when a person is asked.
+    are read meanwhile (the venue allows one each five seconds). `operator_after_s`: when a person is asked. `resend`: a
+    single order that was proved absent goes out once more under its id, if the gate lets it.
     """
 
     settle_s: float = 45.0
     ask_every_s: float = 6.0
     operator_after_s: float = 300.0
+    resend: bool = False
 
 
 @define(eq=False)
@@ -38,6 +40,7 @@ class Case:
     ask_ns: int
     absent_from_orders: bool = False
     absent_from_executions: bool = False
+    present: bool = False  # the venue has said that it knows the id: absence can't be proved
     operator_told: bool = False
 
 
@@ -51,14 +54,15 @@ class Doubts:
         self.cases: dict[str, Case] = {}
         self.watched: dict[str, int] = {}  # coid -> when it was proved absent
 
-    def begin(self, coid: str, now_ns: int, *, modify: bool = False) -> None:
+    def begin(self, coid: str, now_ns: int, *, modify: bool = False, present: bool = False) -> None:
         """Begin a case, or begin it anew after fresh silence."""
         known = self.cases.get(coid)
         if known is not None:
             known.since_ns = now_ns
+            known.present = known.present or present
             known.absent_from_orders = known.absent_from_executions = False
         else:
-            self.cases[coid] = Case(coid=coid, since_ns=now_ns, modify=modify, ask_ns=now_ns)
+            self.cases[coid] = Case(coid=coid, since_ns=now_ns, modify=modify, ask_ns=now_ns, present=present)
 
     def found(self, coid: str) -> bool:
         """The order was seen; return True if that ends a case."""
@@ -67,6 +71,10 @@ class Doubts:
     def late(self, coid: str) -> bool:
         """True, once, for an order that had been proved absent and turns up."""
         return self.watched.pop(coid, None) is not None
+
+    def watch(self, coid: str, now_ns: int) -> None:
+        """It is given up as lost: should it turn up all the same, somebody must hear of it."""
+        self.watched[coid] = now_ns
 
     def new_day(self) -> None:
         """The venue's day is over: nothing of it can turn up any more."""
@@ -114,14 +122,13 @@ class Doubts:
         """Whether a reading is late enough to show whatever was on its way."""
         return as_of_ns >= case.since_ns + self._settle_ns
 
-    def proved_absent(self, now_ns: int) -> list[str]:
-        """Close and return the cases whose order never arrived; they are watched from now on."""
+    def proved_absent(self) -> list[str]:
+        """Close and return the cases whose order never arrived."""
         gone = [
             case.coid
             for case in self.cases.values()
-            if case.absent_from_orders and case.absent_from_executions and not case.modify
+            if case.absent_from_orders and case.absent_from_executions and not case.modify and not case.present
         ]
         for coid in gone:
             del self.cases[coid]
-            self.watched[coid] = now_ns
         return gone

@@ -14,10 +14,13 @@ from engine.domain.messages import (
     Place,
     PlaceRequest,
     Request,
+    Resend,
+    ResendRequest,
     Update,
     Verdict,
 )
 from engine.domain.order import CLOSED, Order, State
+from engine.domain.ticket import OrderTicket
 from engine.errors import InvariantBroken
 from engine.orders.manager import OrderManager
 
@@ -52,7 +55,11 @@ class LiveOrders(OrderManager):
     def act(self, verdicts: Iterable[Verdict], now_ns: int) -> tuple[list[Request], list[Update]]:
         """Carry out what was approved; a modification that has to wait is put aside and comes back through the gate."""
         now: list[Verdict] = []
+        again: list[Request] = []
         for verdict in verdicts:
+            if isinstance(verdict.intent, Resend):
+                again += self._resend(verdict, verdict.intent.ticket, now_ns)
+                continue
             if isinstance(verdict, Approved) and isinstance(verdict.intent, Modify):
                 wish = verdict.intent
                 order = self._book.get(wish.coid)
@@ -64,7 +71,15 @@ class LiveOrders(OrderManager):
                     self.facts.append((now_ns, "wish", wish.coid, wish))
                     continue
             now.append(verdict)
-        return super().act(now, now_ns)
+        requests, updates = super().act(now, now_ns)
+        return [*requests, *again], updates
+
+    def _resend(self, verdict: Verdict, ticket: OrderTicket, now_ns: int) -> list[Request]:
+        """A ticket that was proved absent may go out again, or may not: then the desk gives it up."""
+        approved = isinstance(verdict, Approved)
+        said = "approved" if isinstance(verdict, Approved) else verdict.refusal
+        self.facts.append((now_ns, "resend", ticket.coid, said))
+        return [ResendRequest(ticket, approved)]
 
     def take_wish(self, coid: str) -> Modify | None:
         """The modification that has waited for this order, if it may be asked for now."""

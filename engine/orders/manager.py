@@ -111,7 +111,7 @@ class OrderManager:
                     self.facts.append((now_ns, "shrunk", intent.tickets[0].coid, verdict.because))
             elif isinstance(intent, Cancel):
                 self._cancel(intent, now_ns, requests)
-            else:
+            elif isinstance(intent, Modify):
                 self._modify(intent, now_ns, requests, updates)
         return requests, updates
 

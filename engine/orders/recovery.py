@@ -6,6 +6,7 @@ and was not answered is in doubt.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -36,8 +37,14 @@ class Recovered:
 
     orders: dict[str, Order] = field(factory=dict)
     executions: set[str] = field(factory=set)
+    sent: Counter[str] = field(factory=Counter)  # how often each ticket left as a new order
     legs: list[Filled] = field(factory=list)
     odd: list[str] = field(factory=list)
+
+    @property
+    def resent(self) -> list[str]:
+        """Orders that were sent more than once."""
+        return [coid for coid, times in self.sent.items() if times > 1]
 
     def in_flight(self, now_ns: int) -> list[Answer]:
         """What must be said of orders that were under way when the journal ended."""
@@ -73,6 +80,7 @@ def recover(rows: Iterable[StoredFact]) -> Recovered:
 def _written(found: Recovered, what: tuple[OrderTicket, ...] | OrderTicket, ts_ns: int) -> None:
     if isinstance(what, tuple):  # a new order or group; a single ticket is a modification, told by its own row
         for ticket in what:
+            found.sent[ticket.coid] += 1
             _step(found, Sent(coid=ticket.coid, ts_ns=ts_ns))
 
 

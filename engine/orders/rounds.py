@@ -13,6 +13,8 @@ from engine.domain.ticket import OrderTicket
 class Stage(Enum):
     """What the round waits for."""
 
+    SIZE = "our own word on whether it is so large that it is previewed"
+    PREVIEW = "the venue's preview"
     WRITE = "the answer to the ticket"
     RISK = "our own checks, before a question is ruled on"
     PERSON = "an operator's yes or no"
@@ -31,6 +33,7 @@ class Round:
     tickets: tuple[OrderTicket, ...]
     order_id: str | None  # of the order that is modified
     stage: Stage = Stage.WRITE
+    again: bool = False  # the ticket was proved absent before, and goes out a second time
     open: dict[str, OrderTicket] = field(init=False)
     questions: list[Question] = field(factory=list)
     replies: int = 0
@@ -41,6 +44,11 @@ class Round:
 
     def __attrs_post_init__(self) -> None:
         self.open = {ticket.coid: ticket for ticket in self.tickets}
+
+    @property
+    def unsent(self) -> bool:
+        """Nothing of it has left us yet, so that nothing need wait for it."""
+        return self.stage in (Stage.SIZE, Stage.PREVIEW)
 
     @property
     def modifies(self) -> bool:

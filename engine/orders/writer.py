@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from attrs import frozen
 
-from engine.domain.brokerage import AllRefused, Answered, Prompted, Question, Unclear, VenueOrder, WriteAnswer
+from engine.domain.brokerage import AllRefused, Answered, Preview, Prompted, Question, Unclear, VenueOrder, WriteAnswer
 from engine.domain.facts import (
     Accepted,
     Answer,
@@ -20,11 +21,13 @@ from engine.domain.facts import (
     Modified,
     ModifyRefused,
     Pending,
+    ProvedAbsent,
     Refused,
 )
-from engine.domain.messages import ModifyRequest, PlaceRequest
+from engine.domain.messages import ModifyRequest, PlaceRequest, ResendRequest
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import CLOSED, State
+from engine.domain.ticket import OrderTicket
 from engine.orders.actions import (
     AskOperator,
     AskRisk,
@@ -33,6 +36,7 @@ from engine.orders.actions import (
     ReadOrders,
     SendModify,
     SendPlace,
+    SendPreview,
     SendReply,
 )
 from engine.orders.census import Census
@@ -45,6 +49,15 @@ from engine.orders.rounds import Round, Stage
 from engine.orders.slate import Slate
 
 
+@frozen(kw_only=True)
+class PreviewSettings:
+    """`[orders]`: orders worth more than `above`, in base currency, are previewed before they leave (None: never), and
+    how many seconds of the venue's clock that may take."""
+
+    above: Decimal | None = None
+    limit_s: float = 10.0
+
+
 @frozen
 class Unsent:
     """Nothing of a request left us."""
@@ -53,6 +66,7 @@ class Unsent:
 UNSENT: Final = Unsent()
 _OPEN_QUESTION: Final = frozenset({Stage.PERSON, Stage.RISK})
 _RISK_LIMIT_NS: Final = NS_PER_S  # our own answer takes microseconds; what takes a second does not come
+_KNOWN_ID: Final = "already registered"  # how the venue refuses an id that it has seen: the first one did arrive
 
 
 class Writer:
@@ -68,6 +82,7 @@ class Writer:
         policy: ReplyPolicy,
         *,
         name_s: float,
+        previews: PreviewSettings,
         cancels_wait: Callable[[], bool],
     ) -> None:
         self.round: Round | None = None
@@ -80,13 +95,14 @@ class Writer:
         self._census = census
         self._policy = policy
         self._name_ns = round(name_s * NS_PER_S)
+        self._previews = previews
         self._cancels_wait = cancels_wait
-        self._queue: deque[PlaceRequest | ModifyRequest] = deque()
+        self._queue: deque[PlaceRequest | ModifyRequest | ResendRequest] = deque()
         self._reading: dict[str, ModifyRequest] = {}  # modifications that wait for the venue's copy, by order id
         self._unnamed: dict[str, int] = {}  # taken, but under which id is not known; in doubt from then on
         self._number = 0
 
-    def push(self, request: PlaceRequest | ModifyRequest) -> None:
+    def push(self, request: PlaceRequest | ModifyRequest | ResendRequest) -> None:
         """An approved request waits for its turn."""
         self._queue.append(request)
 
@@ -96,6 +112,8 @@ class Writer:
             request = self._queue.popleft()
             if isinstance(request, PlaceRequest):
                 self._start_place(request, now_ns)
+            elif isinstance(request, ResendRequest):
+                self._start_again(request.ticket, now_ns)
             else:
                 self._start_modify(request, now_ns)
 
@@ -105,6 +123,10 @@ class Writer:
         if current is not None and current.stage in _OPEN_QUESTION and now_ns >= current.deadline_ns:
             who = "operator" if current.stage is Stage.PERSON else "risk checker"
             self._reply(current, False, f"no {who} answered in time", now_ns)
+        elif current is not None and current.stage is Stage.SIZE and now_ns >= current.deadline_ns:
+            self._preview(current, now_ns)
+        elif current is not None and current.stage is Stage.PREVIEW and now_ns >= current.deadline_ns:
+            self.previewed(current.number, None, now_ns)
         for coid in [coid for coid, at in self._unnamed.items() if now_ns >= at or coid in self._identity.id_of]:
             del self._unnamed[coid]
             if coid not in self._identity.id_of and self._slate.book.book[coid].state is State.SENT:
@@ -113,7 +135,7 @@ class Writer:
     def times(self) -> list[int]:
         """When `tick` is wanted."""
         times = list(self._unnamed.values())
-        if self.round is not None and self.round.stage in _OPEN_QUESTION:
+        if self.round is not None and (self.round.stage in _OPEN_QUESTION or self.round.unsent):
             times.append(self.round.deadline_ns)
         return times
 
@@ -154,6 +176,8 @@ class Writer:
             self._unsent(current, now_ns)
         elif isinstance(answer, Unclear):
             self._in_doubt(current, answer.reason, now_ns)
+        elif isinstance(answer, AllRefused) and current.again and _KNOWN_ID in answer.reason:
+            self._there_already(current, answer.reason, now_ns)
         elif isinstance(answer, AllRefused):
             self._all_refused(current, answer.reason, now_ns)
         elif isinstance(answer, Prompted):
@@ -172,6 +196,47 @@ class Writer:
 
     def _start_place(self, request: PlaceRequest, now_ns: int) -> None:
         tickets = request.tickets
+        if not self._wanted(tickets, now_ns):
+            return
+        self._number += 1
+        self.round = Round(self._number, tickets, None)
+        if self._previews.above is None:
+            self._send(self.round, now_ns)
+        else:
+            self.round.stage = Stage.SIZE
+            self.round.deadline_ns = now_ns + _RISK_LIMIT_NS
+            self._slate.actions.append(AskRisk(self._number, tickets))
+
+    def _start_again(self, ticket: OrderTicket, now_ns: int) -> None:
+        """Send a ticket that was proved absent once more, unless it is not wanted any more."""
+        coid = ticket.coid
+        if self._slate.book.book[coid].state is not State.IN_DOUBT or coid in self._doubts.cases:
+            return  # it has turned up, or is asked about anew
+        if not self.up:
+            self.give_up(coid, now_ns)
+            return
+        self._number += 1
+        self.round = Round(self._number, (ticket,), None, again=True)
+        self._send(self.round, now_ns)
+
+    def give_up(self, coid: str, now_ns: int) -> None:
+        """An order that was proved absent is lost; should it turn up all the same, it is cancelled."""
+        if self._slate.book.book[coid].state in (State.IN_DOUBT, State.PENDING_CANCEL):
+            self._slate.alert("LOST", "an order whose answer was lost never reached the venue", coid)
+            self._doubts.watch(coid, now_ns)
+            self._slate.say([ProvedAbsent(coid=coid, ts_ns=now_ns)])
+
+    def _send(self, current: Round, now_ns: int) -> None:
+        """The tickets of a round leave."""
+        tickets = current.tickets
+        current.stage = Stage.WRITE
+        self._census.sent(tickets)
+        self._slate.updates += self._slate.book.sent([ticket.coid for ticket in tickets], now_ns)
+        self._slate.note(now_ns, "write", tickets[0].coid, tickets)
+        self._slate.actions.append(SendPlace(current.number, tickets, current.again))
+
+    def _wanted(self, tickets: Sequence[OrderTicket], now_ns: int) -> bool:
+        """Whether a group can leave; if not, what is left of it is told so."""
         states = [self._slate.book.book[ticket.coid].state for ticket in tickets]
         if any(state is not State.CREATED for state in states):  # a group goes whole or not at all
             self._slate.say(
@@ -179,17 +244,12 @@ class Writer:
                 for ticket, state in zip(tickets, states, strict=True)
                 if state is State.CREATED
             )
-            return
+            return False
         if not self.up:
             reason = "the session with the venue is down"
             self._slate.say(Refused(coid=t.coid, ts_ns=now_ns, code="DISCONNECTED", reason=reason) for t in tickets)
-            return
-        self._number += 1
-        self.round = Round(self._number, tickets, None)
-        self._census.sent(tickets)
-        self._slate.updates += self._slate.book.sent([ticket.coid for ticket in tickets], now_ns)
-        self._slate.note(now_ns, "write", tickets[0].coid, tickets)
-        self._slate.actions.append(SendPlace(self._number, tickets))
+            return False
+        return True
 
     def _start_modify(self, request: ModifyRequest, now_ns: int) -> None:
         ticket = request.ticket
@@ -221,6 +281,40 @@ class Writer:
     def _fresh(self, copy: VenueOrder) -> bool:
         """Whether the stream has stood since the copy was told, so that any change would have been told too."""
         return self.stream_since_ns is not None and copy.seen_ns >= self.stream_since_ns
+
+    # --- previews --------------------------------------------------------------------------------------------------
+
+    def _preview(self, current: Round, now_ns: int) -> None:
+        current.stage = Stage.PREVIEW
+        current.deadline_ns = now_ns + round(self._previews.limit_s * NS_PER_S)
+        self._slate.actions.append(SendPreview(current.number, current.tickets))
+
+    def previewed(self, number: int, preview: Preview | None, now_ns: int) -> None:
+        """What the venue says that the tickets would do; None where it can't be known, and then they don't leave."""
+        current = self.round
+        if current is None or current.number != number or current.stage is not Stage.PREVIEW:
+            return
+        self._slate.note(now_ns, "preview", current.tickets[0].coid, preview)
+        problem = "what it would do could not be asked" if preview is None else preview.error
+        if problem:
+            self.round = None
+            self._slate.say(
+                Refused(coid=ticket.coid, ts_ns=now_ns, code="PREVIEW", reason=problem)
+                for ticket in current.tickets
+                if self._slate.book.book[ticket.coid].state is State.CREATED
+            )
+            self._slate.follow_up(now_ns)
+        else:
+            self._leave(current, now_ns)
+
+    def _leave(self, current: Round, now_ns: int) -> None:
+        """Nothing speaks against a round that has waited: it leaves, unless it is not wanted any more."""
+        self.round = None
+        if self._wanted(current.tickets, now_ns):
+            self.round = current
+            self._send(current, now_ns)
+
+    # --- answers, row by row ------------------------------------------------------------------------------------------
 
     def _rows(self, current: Round, answer: Answered, now_ns: int) -> None:
         facts: list[Answer] = []
@@ -272,6 +366,13 @@ class Writer:
         self._slate.say(facts)
         self._end(current, now_ns)
 
+    def _there_already(self, current: Round, reason: str, now_ns: int) -> None:
+        """The second sending is refused because the first did arrive: it is there, and a list will show it."""
+        self._slate.note(now_ns, "doubt", current.tickets[0].coid, reason)
+        self.round = None
+        self._doubt(list(current.open), reason, now_ns, present=True)
+        self._slate.follow_up(now_ns)
+
     def _unsent(self, current: Round, now_ns: int) -> None:
         if current.stage is Stage.WRITE:
             facts: list[Answer] = []
@@ -304,10 +405,12 @@ class Writer:
             self._doubt(list(current.open), why, now_ns, modify=current.modifies)
         self._slate.follow_up(now_ns)
 
-    def _doubt(self, coids: Sequence[str], why: str, now_ns: int, *, modify: bool = False) -> None:
+    def _doubt(
+        self, coids: Sequence[str], why: str, now_ns: int, *, modify: bool = False, present: bool = False
+    ) -> None:
         self._slate.alert("IN_DOUBT", why, coids[0])
         for coid in coids:
-            self._doubts.begin(coid, now_ns, modify=modify)
+            self._doubts.begin(coid, now_ns, modify=modify, present=present)
         if modify:
             self._follower.lost_modifies.update(coids)
         self._slate.say(AnswerMissing(coid=coid, ts_ns=now_ns) for coid in coids)
@@ -336,6 +439,12 @@ class Writer:
     def judged(self, number: int, holds: Mapping[str, bool], now_ns: int) -> None:
         """Risk says what holds for every ticket of the round (`questions.CONDITIONS`); the question is ruled on."""
         current = self.round
+        if current is not None and current.number == number and current.stage is Stage.SIZE:
+            if holds.get("small", False):
+                self._leave(current, now_ns)
+            else:
+                self._preview(current, now_ns)
+            return
         if current is None or current.number != number or current.stage is not Stage.RISK:
             return
         question = current.questions[0]
@@ -365,7 +474,7 @@ class Writer:
     def break_off(self, now_ns: int) -> None:
         """Something goes out in between: an open question is void, and its order may or may not live."""
         current = self.round
-        if current is None:
+        if current is None or current.unsent:
             return
         current.broken = True
         if current.stage in _OPEN_QUESTION:

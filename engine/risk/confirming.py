@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from engine.domain.ticket import OrderTicket, OrderType
@@ -24,10 +25,36 @@ _CHECKED: Final = {
 }
 
 
-def conditions(gate: Gate, tickets: Sequence[OrderTicket], view: MarketView, now_ns: int) -> Mapping[str, bool]:
-    """What holds for every one of these tickets; a name that is missing does not."""
+def conditions(
+    gate: Gate,
+    tickets: Sequence[OrderTicket],
+    view: MarketView,
+    now_ns: int,
+    *,
+    small_below: Decimal | None = None,
+) -> Mapping[str, bool]:
+    """What holds for every one of these tickets; a name that is missing does not.
+
+    Args:
+        small_below: "small" holds if none of the tickets is worth more than this in base currency, as far as that is
+            known.
+    """
     each = [_of(gate, ticket, view, now_ns) for ticket in tickets]
-    return {name: all(one[name] for one in each) for name in each[0]} if each else {}
+    found = {name: all(one[name] for one in each) for name in each[0]} if each else {}
+    if small_below is not None:
+        worths = [_worth(gate, ticket, view, now_ns) for ticket in tickets]
+        found["small"] = all(worth is not None and worth <= small_below for worth in worths)
+    return found
+
+
+def _worth(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> Decimal | None:
+    """A ticket's money in base currency at the worse of its own price and the market's; None where one is missing."""
+    exposure = gate.exposure(ticket.strategy, ticket.conid)
+    market = market_now(exposure.instrument, view, now_ns)
+    if market.price is None or exposure.rate is None:
+        return None
+    price = max(abs(Decimal(repr(market.price))), abs(ticket.limit_price or Decimal(0)))
+    return ticket.quantity * price * exposure.instrument.multiplier * exposure.rate
 
 
 def _of(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> dict[str, bool]:

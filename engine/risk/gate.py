@@ -313,6 +313,14 @@ class Gate:
         if self.account.latch(owner, held):
             self.latched.append((owner, held))
 
+    def open_of(self, owner: str) -> list[tuple[str, str]]:
+        """Coid and strategy of open orders that no cancel was sent for; an empty owner is the account."""
+        return [
+            (coid, entry.ticket.strategy)
+            for coid, entry in self._open.items()
+            if not entry.cancelling and owner in ("", entry.ticket.strategy)
+        ]
+
     def reload(self, settings: RiskSettings) -> None:
         """Judge by other limits from now on; what is reserved stays reserved."""
         self._settings = settings

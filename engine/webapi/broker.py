@@ -111,6 +111,14 @@ class WebBroker:
         self._bind(answer)
         return answer
 
+    async def preview(self, tickets: Sequence[OrderTicket]) -> b.Preview:
+        """Ask what one order or a bracket (entry first) would do; nothing is sent to the market."""
+        wires = [self._wire(ticket) for ticket in tickets]
+        try:
+            return venue.preview(await self._reads.what_if(self.account, wires))
+        except VenueRefused as refused:
+            return b.Preview(error=refused.problem)
+
     async def reply(self, reply_id: str, *, confirmed: bool) -> b.WriteAnswer:
         """Answer a question."""
         try:

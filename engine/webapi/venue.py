@@ -20,6 +20,7 @@ from engine.webapi.facts.orders import (
     Prompt,
     Question,
     RefusedRow,
+    WhatIf,
     side,
 )
 from engine.webapi.facts.portfolio import PortfolioPosition
@@ -158,6 +159,19 @@ def prompt(row: Prompt) -> b.Prompted:
         text=row.text,
         options=row.options,
         message_id=row.message_id,
+    )
+
+
+def preview(told: WhatIf) -> b.Preview:
+    """A preview."""
+    cost, equity, initial, maintenance = told.amount, told.equity, told.initial, told.maintenance
+    return b.Preview(
+        error=told.error,
+        warnings=told.warnings or ((told.warning,) if told.warning else ()),
+        commission=None if cost is None or cost.commission is None else cost.commission.amount,
+        equity_after=None if equity is None or equity.after is None else equity.after.amount,
+        initial_after=None if initial is None or initial.after is None else initial.after.amount,
+        maintenance_after=None if maintenance is None or maintenance.after is None else maintenance.after.amount,
     )
 
 

@@ -65,7 +65,7 @@ TABLE = {
     # Sent Pend Acc Ref | MAsk Mod MRef | CAsk CRef Canc | Missing Absent | Filled (a part)
     State.CREATED: "S..R" + "..." + "..X" + ".." + ".",
     State.SENT: ".pWR" + "..." + "c.X" + "D." + "W",
-    State.IN_DOUBT: ".pWR" + ".WW" + "DDX" + "DL" + "W",
+    State.IN_DOUBT: "SpWR" + ".WW" + "DDX" + "DL" + "W",
     State.PENDING_SUBMIT: ".pWR" + "m.." + "cpX" + "D." + "W",
     State.WORKING: ".WWR" + "mWW" + "cWX" + "D." + "W",
     State.PENDING_MODIFY: ".mmR" + ".WW" + "cmX" + "D." + "m",

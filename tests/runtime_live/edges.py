@@ -17,6 +17,7 @@ from engine.domain.brokerage import (
     ExecutionsKnown,
     NotYetKnown,
     OrdersKnown,
+    Preview,
     Prompted,
     VenueOrder,
     VenuePosition,
@@ -76,6 +77,9 @@ class LossyBroker:
         assert self.open_round
         lost = await self._lose("place")
         return await self._write("place", self.venue.place(tickets, self.clock.now_ns()), lost)
+
+    async def preview(self, tickets: Sequence[OrderTicket]) -> Preview:
+        return Preview()
 
     async def reply(self, reply_id: str, *, confirmed: bool) -> WriteAnswer:
         assert self.open_round

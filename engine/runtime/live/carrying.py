@@ -10,9 +10,9 @@ from typing import Final
 
 import trio
 
-from engine.domain.brokerage import CancelTurnedDown, NotYetKnown, Unclear, WriteAnswer
+from engine.domain.brokerage import CancelTurnedDown, NotYetKnown, Preview, Unclear, WriteAnswer
 from engine.errors import AnswerLost, VenueError, VenueRefused, VenueUnreachable
-from engine.orders.actions import SendCancel, SendModify, SendPlace, SendReply
+from engine.orders.actions import SendCancel, SendModify, SendPlace, SendPreview, SendReply
 from engine.ports import Broker, Clock
 from engine.runtime.live.letters import (
     CancelAnswered,
@@ -20,6 +20,7 @@ from engine.runtime.live.letters import (
     OrderRead,
     OrdersLetter,
     OrdersRead,
+    Previewed,
     WriteAnswered,
 )
 
@@ -57,6 +58,10 @@ class Carrier:
         if action.coid not in self._cancels:
             self._cancels.add(action.coid)
             self._start(self._cancel, action)
+
+    def preview(self, action: SendPreview) -> None:
+        """Ask what tickets would do."""
+        self._start(self._preview, action)
 
     def read_orders(self) -> None:
         """Read the list of orders soon."""
@@ -125,6 +130,15 @@ class Carrier:
         finally:
             self._cancels.discard(action.coid)
         await self._inbox.send(CancelAnswered(action.coid, answer))
+
+    async def _preview(self, action: SendPreview) -> None:
+        try:
+            told = await self._broker.preview(action.tickets)
+        except VenueRefused as error:
+            told = Preview(error=error.problem)
+        except VenueError:
+            told = None
+        await self._inbox.send(Previewed(action.number, told))
 
     async def _read_orders(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import trio
 
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
-from engine.domain.messages import Cancel, Denied, Intent, Place, Refusal, Verdict
+from engine.domain.messages import Cancel, Denied, Intent, Place, Refusal, Resend, Verdict
 from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.ports import Clock
@@ -142,8 +142,8 @@ class Judging:
         if now.state != ON and not isinstance(intent, Cancel) and not (now.state == REDUCING and self._reduces(intent)):
             sentence = f"trading is {now.state}: {now.reason}" if now.reason else f"trading is {now.state}"
             return Denied(intent, Refusal("TRADING", ON, now.state, sentence))
-        if self._halted and isinstance(intent, Place):
-            for ticket in intent.tickets:
+        if self._halted and isinstance(intent, Place | Resend):
+            for ticket in intent.tickets if isinstance(intent, Place) else (intent.ticket,):
                 reason = self._halted.get(ticket.conid)
                 if reason is not None:
                     return Denied(intent, Refusal("INSTRUMENT", "not halted", "halted", reason))

@@ -14,6 +14,7 @@ from engine.domain.brokerage import (
     Notice,
     NotYetKnown,
     OrdersKnown,
+    Preview,
     SessionNow,
     VenueExecution,
     VenueOrder,
@@ -48,6 +49,13 @@ class WriteAnswered(Letter, frozen=True, tag=True):
 
     number: int
     answer: WriteAnswer | None
+
+
+class Previewed(Letter, frozen=True, tag=True):
+    """Carrier to orders: what tickets would do; None where that could not be asked."""
+
+    number: int
+    preview: Preview | None
 
 
 class CancelAnswered(Letter, frozen=True, tag=True):
@@ -122,6 +130,7 @@ OrdersLetter = (
     Judged
     | RiskSays
     | WriteAnswered
+    | Previewed
     | CancelAnswered
     | OrdersRead
     | ExecutionsRead

@@ -23,6 +23,7 @@ from engine.orders.actions import (
     SendCancel,
     SendModify,
     SendPlace,
+    SendPreview,
     SendReply,
 )
 from engine.orders.desk import Desk
@@ -43,6 +44,7 @@ from engine.runtime.live.letters import (
     OrdersLetter,
     OrdersRead,
     PortfolioLetter,
+    Previewed,
     RiskSays,
     RowsHeard,
     SessionHeard,
@@ -132,6 +134,8 @@ class Ordering:
                 desk.judged(number, holds, now_ns)
             case WriteAnswered(number=number, answer=answer):
                 desk.answered(number, UNSENT if answer is None else answer, now_ns)
+            case Previewed(number=number, preview=preview):
+                desk.previewed(number, preview, now_ns)
             case CancelAnswered(coid=coid, answer=answer):
                 desk.cancel_answered(coid, answer, now_ns)
             case OrdersRead(view=view):
@@ -185,7 +189,7 @@ class Ordering:
 
     async def _store(self, rows: Sequence[tuple[int, str, str, Any]], actions: Sequence[Action]) -> bool:
         """Store what was decided; False if the order writes among the actions must not leave."""
-        coids = [ticket.coid for action in actions if isinstance(action, SendPlace) for ticket in action.tickets]
+        coids = [mark for action in actions if isinstance(action, SendPlace) for mark in action.marks]
         essential = not any(isinstance(action, SendPlace | SendModify) for action in actions)
         try:
             await self._ledger.store(rows, coids=coids, essential=essential)
@@ -212,6 +216,8 @@ class Ordering:
                         carrier.end_round()
                     self._in_section = True
                     carrier.write(action)
+                case SendPreview():
+                    carrier.preview(action)
                 case SendReply():
                     carrier.write(action)
                 case SendCancel():
