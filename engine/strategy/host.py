@@ -146,7 +146,8 @@ class StrategyHost:
                 continue
             mark = len(wants)
             try:
-                if seat.on_fill is not None and update.event.__class__ is Filled:
+                # A leg alone completes no unit of a combo: it moves positions, and its order has not filled by it.
+                if seat.on_fill is not None and update.event.__class__ is Filled and update.event.quantity:
                     seat.on_fill(update.event)
                 if seat.on_order is not None:
                     mark = len(wants)
