@@ -35,7 +35,6 @@ from engine.webapi.stream.socket import Socket
 from engine.webapi.supervisor import Ledger, Supervisor
 
 DIRECT_PER_S: Final = 50
-TRANSIT_S: Final = 0.5  # of the wall: how long a request may be on its way to the venue's counter
 PRIME_TRIES: Final = 6
 MEND_S: Final = 2.0
 MEND_AGAIN_S: Final = 60.0  # a stream that can't be mended is not to eat up the budget
@@ -47,13 +46,15 @@ log = structlog.get_logger()
 class LinkOptions:
     """What a session is told. `direct`: api.ibkr.com, with its larger budget; else through a gateway.
 
-    `rate` is how fast the venue's clock runs against the wall (1 but for a simulated gateway).
+    `transit_s` is how long, on the wall, a request may be on its way to the venue's counter; each counts for so much
+    longer against its budget. `rate` is how fast the venue's clock runs against the wall: 1 but for a simulated one.
     """
 
     account: str
     suppressed: tuple[str, ...] = ()
     direct: bool = False
     rate: float = 1.0
+    transit_s: float = 0.5
     children_named: bool = True
     operator: str | None = None
     account_pages: bool = True  # summary, ledger and profit over the stream
@@ -139,7 +140,7 @@ async def open_link(
     """
     async with Rest(base_url, clock, verify=tls, signer=login) as rest, trio.open_nursery() as nursery:
         per_s = DIRECT_PER_S if options.direct else GATEWAY_PER_S
-        scheduler = Scheduler(rest, clock, Budgets(per_s, transit_ns=round(TRANSIT_S * SECOND * options.rate)))
+        scheduler = Scheduler(rest, clock, Budgets(per_s, transit_ns=round(options.transit_s * SECOND * options.rate)))
         endpoints = MarketEndpoints(scheduler, clock)
         registry = Registry(options.stream, fields=endpoints.fields.of, is_open=is_open)
         registry.want("orders", "sor+{}", "uor+{}")

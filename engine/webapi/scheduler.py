@@ -15,7 +15,7 @@ import trio
 from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.budgets import SECOND, Budgets
-from engine.webapi.calls import Call, Caller, Reply, Urgency
+from engine.webapi.calls import Call, Caller, Kind, Reply, Urgency
 from engine.webapi.queueing import Queue
 from engine.webapi.rest import SessionUnusable, lost
 from engine.webapi.waiting import Entry, Waiter, Waits
@@ -163,7 +163,8 @@ class Scheduler:
         call = entry.call
         waited_s = ((entry.sent_ns or 0) - entry.asked_ns) / SECOND
         if waited_s >= LONG_WAIT_S:
-            log.warning("call_waited", call=call.name, urgency=entry.urgency.name.lower(), waited_s=round(waited_s, 3))
+            told = log.warning if call.kind is Kind.ORDER_WRITE else log.info  # a read that waits is no trouble
+            told("call_waited", call=call.name, urgency=entry.urgency.name.lower(), waited_s=round(waited_s, 3))
         outcome: Outcome = lost(call.name, call.kind, "the session ended before its answer", None)
         try:
             send = self._sends.pop(entry.seq, None)
