@@ -354,7 +354,10 @@ class Gate:
             return Denied(intent, Refusal("NOT_OPEN", "an open order", ticket.coid, sentence))
         exposure = reserved.exposure
         self._release(reserved)
-        refusal = _first(NEW_ORDER, ticket, exposure, market_now(exposure.instrument, view(), now_ns))
+        market = market_now(exposure.instrument, view(), now_ns)
+        refusal = self._refusal(ticket, exposure, market, frozenset())
+        if refusal is None and self.account.counting:
+            self._count_sent(ticket, exposure, market)
         self._reserve(ticket, exposure)
         if refusal is not None:
             return Denied(intent, refusal)
