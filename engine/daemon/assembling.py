@@ -12,10 +12,12 @@ from attrs import define, field, frozen
 
 from engine.calendars import sessions
 from engine.daemon.config import RunSettings
+from engine.daemon.days import day_began_ns
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.people import People
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.recovering import Books, read_books
+from engine.daemon.rotating import rotate
 from engine.daemon.simulated import Place
 from engine.domain.moments import NS_PER_DAY
 from engine.domain.sessions import Sessions
@@ -121,10 +123,13 @@ class Daemon:
 
 def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon:
     base = settings.base
+    account = base.account
+    rates = {account.base_currency: Decimal(1), **account.fx_rates}
+    archive = rotate(folder.journal, settings.by_conid, rates, day_began_ns=day_began_ns(clock.now_ns()))
+    if archive is not None:
+        log.info("journal_rotated", archive=archive.name)
     journal = DurableJournal(folder.journal)
     try:
-        account = base.account
-        rates = {account.base_currency: Decimal(1), **account.fx_rates}
         for instrument in settings.instruments.values():
             if instrument.currency not in rates:
                 problem = f"{instrument.currency} is traded, and its price in {account.base_currency} is not given"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import trio
 
 from engine.daemon.access import NAME as GUARDS_WAY
 from engine.daemon.access import access_of
 from engine.daemon.assembling import Daemon, Venue, calendar_of
+from engine.daemon.days import day_began_ns
 from engine.domain.moments import iso
 from engine.guard.link import GuardLink
 from engine.guard.mandate import Mandate
@@ -54,7 +53,7 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
             "strategies": {name: seat.off or "on" for name, seat in daemon.host.seats.items()},
         },
         suppression=Suppression(daemon.link.broker, settings.suppress.ids, daemon.link.chores.suppress_from_now),
-        day_began_ns=lambda: _day_began_ns(daemon),
+        day_began_ns=lambda: day_began_ns(daemon.clock.now_ns()),
         stopping=daemon.stopping,
     )
 
@@ -67,12 +66,6 @@ def _layers(daemon: Daemon) -> list[dict[str, Any]]:
         for one in health.layers
     ]
     return session + [row for row in daemon.layers.rows() if row["layer"] not in SESSION]
-
-
-def _day_began_ns(daemon: Daemon) -> int:
-    """When the venue's day began: midnight in New York."""
-    now = datetime.fromtimestamp(daemon.clock.now_ns() / 1e9, ZoneInfo("America/New_York"))
-    return round(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()) * 1_000_000_000
 
 
 async def be_guarded(daemon: Daemon, venue: Venue, tasks: trio.Nursery) -> None:

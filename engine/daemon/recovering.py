@@ -14,12 +14,13 @@ from engine.domain.facts import Accepted, Filled
 from engine.domain.instrument import Instrument
 from engine.domain.messages import PositionNow, Update
 from engine.domain.order import Order
-from engine.journal.durable import DurableJournal
+from engine.journal.durable import DurableJournal, StoredRow
 from engine.orders.actions import FeeKnown
 from engine.orders.recovery import KINDS, Recovered, recover
 from engine.portfolio.books import Portfolio
 from engine.runtime.live.letters import TakenOver
 
+OPENING: Final = ("holding", "numbers", "charged", "fees")
 OUTSIDE: Final = "outside"  # who owns what came into the account by no order of ours
 _ANSWER_FILLED: Final = msgspec.json.Decoder(Filled)
 _FEE: Final = msgspec.json.Decoder(FeeKnown)
@@ -74,7 +75,7 @@ def read_books(
     orders = recover((row.ts_ns, row.kind, row.name, row.body) for row in journal.rows(kinds=KINDS))
     books = Books(orders=orders, portfolio=Portfolio(instruments, {}, rates), fresh=journal.last_seq == 0)
     seen: set[str] = set()
-    for row in journal.rows(kinds=("answer", "fee", "taken_over", "cash", "state")):
+    for row in journal.rows(kinds=("answer", "fee", "taken_over", "cash", "state", *OPENING)):
         match row.kind:
             case "answer":
                 if '"type":"Filled"' in row.body:
@@ -92,12 +93,33 @@ def read_books(
                 told = msgspec.json.decode(row.body)
                 for currency, amount in told.items():
                     books.portfolio.cash[currency] = books.portfolio.cash.get(currency, Decimal(0)) + Decimal(amount)
-            case _:
+            case "state":
                 books.saved[row.name] = msgspec.json.decode(row.body)
+            case _:
+                _opening(books, row)
     books.portfolio.entries.clear()
     books.portfolio.steps.clear()
-    books.numbers = _numbers(orders.orders.values())
+    for strategy, (number, group) in _numbers(orders.orders.values()).items():
+        before = books.numbers.get(strategy, (0, 0))
+        books.numbers[strategy] = max(number, before[0]), max(group, before[1])
     return books
+
+
+def _opening(books: Books, row: StoredRow) -> None:
+    """What an earlier journal ended with, and this one begins with (`rotating`)."""
+    told = msgspec.json.decode(row.body)
+    if row.kind == "holding":
+        conid = int(told["conid"])
+        if conid in books.portfolio.instruments:
+            books.portfolio.take_over(row.name, conid, Decimal(told["quantity"]), Decimal(told["cost"]))
+            books.portfolio.holdings[row.name, conid].realised = Decimal(told["realised"])
+    elif row.kind == "numbers":
+        books.numbers.update({strategy: (int(number), int(group)) for strategy, (number, group) in told.items()})
+    elif row.kind == "charged":
+        books.charged.update(told)
+    else:
+        for line, amount in told.items():
+            books.portfolio.fees[line] = books.portfolio.fees.get(line, Decimal(0)) + Decimal(amount)
 
 
 def _fill(books: Books, fill: Filled, seen: set[str]) -> None:

@@ -51,6 +51,15 @@ class StoredRow(msgspec.Struct, frozen=True):
     body: str
 
 
+class RawRow(msgspec.Struct, frozen=True):
+    """One row with its body as JSON that is copied as it is."""
+
+    ts_ns: int
+    kind: str
+    name: str
+    what: msgspec.Raw
+
+
 class DurableJournal:
     """An open journal. One thread writes it. `low` is set once the reserve has been given up."""
 
@@ -189,6 +198,15 @@ class DurableJournal:
         query = f"SELECT seq, ts_ns, kind, name, body FROM facts WHERE {' AND '.join(where)} ORDER BY seq"
         for row in self._database.execute(query, arguments):
             yield StoredRow(*row)
+
+    def raw_rows(self, *, kinds: Sequence[str]) -> Iterator[RawRow]:
+        """Rows of some kinds as they may be written again."""
+        for row in self.rows(kinds=kinds):
+            yield RawRow(row.ts_ns, row.kind, row.name, msgspec.Raw(row.body.encode()))
+
+    def sent_coids(self) -> list[str]:
+        """Every client order id that was ever sent."""
+        return [str(row[0]) for row in self._database.execute("SELECT coid FROM coids ORDER BY seq, coid")]
 
     def verify(self) -> list[str]:
         """Read the whole journal; return what is wrong, in sentences."""

@@ -21,11 +21,12 @@ from engine.errors import IllegalTransition
 
 StoredFact = tuple[int, str, str, str]  # time, kind, name, body as JSON
 # The kinds of rows that tell what became of orders; everything else in a journal is for people.
-KINDS: Final = ("approved", "denied", "write", "answer", "modify", "cancel")
+KINDS: Final = ("approved", "denied", "write", "answer", "modify", "cancel", "order")
 
 _PLACE: Final = msgspec.json.Decoder(Place)
 _ANSWER: Final = msgspec.json.Decoder(Answer)
 _DENIED: Final = msgspec.json.Decoder(tuple[msgspec.Raw, Refusal])
+_ORDER: Final = msgspec.json.Decoder(Order)
 _TICKET: Final = msgspec.json.Decoder(OrderTicket)
 _WRITE: Final = msgspec.json.Decoder(tuple[OrderTicket, ...] | OrderTicket)
 
@@ -74,6 +75,9 @@ def recover(rows: Iterable[StoredFact]) -> Recovered:
             _step(found, ModifyAsked(coid=name, ts_ns=ts_ns), wanted=_TICKET.decode(body))
         elif kind == "cancel":
             _step(found, CancelAsked(coid=name, ts_ns=ts_ns))
+        elif kind == "order":  # a whole order that an earlier journal ended with
+            order = found.orders[name] = _ORDER.decode(body)
+            found.executions.update(order.fills)
     return found
 
 
