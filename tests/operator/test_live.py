@@ -1,0 +1,286 @@
+"""The operator's desk of a daemon that trades: what it shows, and that a halt is a halt."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from engine.domain.brokerage import Question
+from engine.domain.messages import Place
+from engine.domain.order import CLOSED, State
+from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.errors import VenueUnreachable
+from engine.operator.desk import carry_out
+from engine.operator.protocol import NotDone, request
+from engine.orders.actions import AskOperator
+from engine.runtime.live.deciding import Deciding
+from engine.runtime.live.letters import Wanted
+from engine.settings import Limits
+from tests.operator.house import house
+
+LONG = 60.0
+
+
+def ticket(coid: str, side: Side = Side.BUY, quantity: int = 3) -> OrderTicket:
+    return OrderTicket(
+        coid=coid,
+        strategy="busy",
+        account="DU1",
+        conid=1,
+        side=side,
+        order_type=OrderType.LIMIT,
+        quantity=Decimal(quantity),
+        limit_price=Decimal(10),
+    )
+
+
+async def test_halt_cancels_what_is_open_and_lets_nothing_follow(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        for number in range(8):
+            here.nursery.tell_risk(Wanted((Place((ticket(f"rest-{number:06d}", quantity=number + 1),)),), 0))
+        await trio.sleep(3)
+        said = await here.desk.halt("enough")
+        assert (said["trading"], said["done"]) == ("halted", True)
+        assert said["cancelling"] >= 3
+        await trio.sleep(4 * LONG)
+        assert here.open() == []
+        assert not any(live.open for live in here.venue.orders.values())
+        written = len(here.venue.writes)
+        await trio.sleep(LONG)  # the strategy goes on wanting
+        assert len(here.venue.writes) == written
+        last = list(here.book.book.values())[-1]
+        assert (last.state, last.code) == (State.REFUSED, "TRADING")
+        assert "enough" in last.reason
+        assert here.rows("operator", "latch") == [("operator", "operator"), ("latch", "operator")]
+        status = await here.desk.status()
+        assert (status["trading"], status["reasons"]) == ("halted", ["enough"])
+        assert status["orders"]["open"] == 0
+
+
+async def test_resume_trades_on(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    async with house(tmp_path) as here:
+        await trio.sleep(10)
+        await here.desk.halt("")
+        await trio.sleep(LONG)
+        written = len(here.venue.writes)
+        assert (await here.desk.resume())["lifted"] is True
+        await trio.sleep(LONG)
+        assert len(here.venue.writes) > written
+        assert (await here.desk.resume())["lifted"] is False  # nothing is halted: done all the same
+
+
+async def test_what_risk_had_approved_before_the_halt_dies_too(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        await trio.sleep(5)
+        coids = [f"late-{n:06d}" for n in range(20)]
+        for number, coid in enumerate(coids):
+            here.nursery.tell_risk(Wanted((Place((ticket(coid, quantity=number + 1),)),), 0))
+        await here.desk.halt("now")  # they are in risk's inbox before the halt is
+        await trio.sleep(4 * LONG)  # one whose round the halt broke off is in doubt, and asked for, for a while
+        assert {here.book.book[coid].state for coid in coids} <= CLOSED
+        assert here.open() == []
+
+
+async def test_halt_works_while_the_strategies_take_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def hangs(self: Deciding, inbox: object) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Deciding, "run", hangs)
+    async with house(tmp_path) as here:
+        await trio.sleep(5)
+        for number in range(5):
+            here.nursery.tell_risk(Wanted((Place((ticket(f"busy-{number:06d}", quantity=number + 1),)),), 0))
+        await trio.sleep(5)
+        assert here.open()
+        await here.desk.halt("it hangs")
+        await trio.sleep(4 * LONG)
+        assert here.open() == []
+
+
+async def test_a_journal_that_hangs_holds_up_no_halt_and_no_cancel(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    hanging = False
+    async with house(tmp_path, hold=lambda: hanging) as here:
+        while not here.open():
+            await trio.sleep(0.5)
+        hanging = True
+        with trio.fail_after(4):
+            assert (await here.desk.halt("the disk hangs"))["trading"] == "halted"
+        with trio.fail_after(3):
+            await here.desk.cancel_all()
+        with pytest.raises(NotDone, match="resume: the journal did not take it within 2 s"):
+            await here.desk.resume()
+        await trio.sleep(4 * LONG)
+        assert here.open() == []
+
+
+async def test_flatten_closes_and_only_lets_through_what_reduces(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        while not here.portfolio.account.get(1):
+            await trio.sleep(1)
+        said = await here.desk.flatten()
+        assert said["trading"] == "reducing"
+        with trio.fail_after(1_000):
+            while not here.desk.flat():
+                await trio.sleep(1)
+        await trio.sleep(LONG)
+        assert here.portfolio.account[1] == 0
+        closing = [order for order in here.book.book.values() if order.ticket.tag == "flatten"]
+        assert closing
+        assert here.trading.state == "reducing"
+        assert [alert.code for _, alert in here.people.alerts if alert.code == "NOT_FLAT"] == []
+        await here.desk.resume()
+        await trio.sleep(LONG)
+        assert here.book.book[max(here.book.book)].is_open or here.venue.writes
+
+
+async def test_flatten_works_while_halted_and_stays_halted(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        while not here.portfolio.account.get(1):
+            await trio.sleep(1)
+        await here.desk.halt("enough")
+        await trio.sleep(LONG)
+        if not here.portfolio.account[1]:
+            pytest.skip("the seed's last fill closed the position")
+        assert (await here.desk.flatten())["trading"] == "halted"
+        with trio.fail_after(1_000):
+            while not here.desk.flat():
+                await trio.sleep(1)
+        assert here.trading.state == "halted"
+        assert all(order.ticket.tag == "flatten" for order in here.book.book.values() if order.created_ns > 1_200e9)
+
+
+async def test_a_position_larger_than_an_order_may_be_is_closed_in_slices(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    limits = Limits(
+        duplicate_window_s=Decimal(0),
+        position_max=Decimal(10_000),
+        open_orders_max=500,
+        order_quantity_max=Decimal(9),
+        order_notional_max=Decimal(50),  # at 10 a unit, nine tenths of it are 4 units
+    )
+    async with house(tmp_path, limits=limits) as here:
+        while abs(here.portfolio.account.get(1, Decimal(0))) < 6:
+            await trio.sleep(1)
+        await here.desk.flatten()
+        with trio.fail_after(1_000):
+            while not here.desk.flat():
+                await trio.sleep(1)
+        sizes = [order.ticket.quantity for order in here.book.book.values() if order.ticket.tag == "flatten"]
+        assert max(sizes) <= 4
+        assert len(sizes) >= 2
+
+
+async def test_cancel_all_ends_held_tickets_as_refused_and_trading_goes_on(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        await trio.sleep(5)
+        coids = [f"many-{n:06d}" for n in range(30)]
+        for number, coid in enumerate(coids):
+            here.nursery.tell_risk(Wanted((Place((ticket(coid, quantity=number + 1),)),), 0))
+        await trio.sleep(0.2)
+        held = [coid for coid in coids if coid in here.book.book and here.book.book[coid].state is State.CREATED]
+        assert held  # one round at a time
+        before = len(here.venue.writes)
+        await here.desk.cancel_all()
+        await trio.sleep(LONG)
+        assert {here.book.book[coid].state for coid in held} == {State.REFUSED}
+        assert here.trading.state == "on"
+        assert len(here.venue.writes) > before
+
+
+async def test_positions_and_profit_are_exact(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    async with house(tmp_path) as here:
+        await trio.sleep(LONG)
+        await here.desk.halt("")
+        await trio.sleep(4 * LONG)
+        rows = await here.desk.positions()
+        held = sum((live.filled * live.ticket.side.sign for live in here.venue.orders.values()), Decimal(0))
+        assert sum((Decimal(row["quantity"]) for row in rows), Decimal(0)) == held
+        assert all(Decimal(row["avg_cost"]) == 10 for row in rows)  # the model venue fills at 10
+        document = await here.desk.pnl()
+        assert Decimal(document["account"]["realised"]) == 0  # bought and sold at 10
+        assert document["account"]["complete"] is True
+        orders = await here.desk.orders(only_open=False)
+        assert {row["coid"] for row in orders} == set(here.book.book)
+        assert await here.desk.orders(only_open=True) == []
+        assert {"coid", "order_id", "conid", "side", "quantity", "filled", "status", "strategy"} <= set(orders[0])
+
+
+async def test_a_question_that_is_not_open_can_t_be_answered(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        with pytest.raises(NotDone, match="question 7 is not open"):
+            await here.desk.answer(7, True)
+        question = Question(reply_id="r", message_ids=("o1",), texts=("sure?",))
+        until = here.desk.clock.now_ns() + 5_000_000_000
+        here.people.asked.append(AskOperator(7, question, ("busy-000001",), until))
+        status = await here.desk.status()
+        assert [one["question"] for one in status["questions"]] == [7]
+        assert (await here.desk.answer(7, True))["answer"] == "yes"
+        await trio.sleep(6)
+        with pytest.raises(NotDone, match="question 7 is not open"):
+            await here.desk.answer(7, False)
+
+
+async def test_the_suppression_list_is_shown_changed_whole_and_reset(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        assert (await here.desk.suppress(None, reset=False))["ids"] == ["o163"]
+        assert here.lists.said == []
+        said = await here.desk.suppress(["o354", "o403", "o354"], reset=False)
+        assert said["ids"] == said["session"] == ["o354", "o403"]
+        assert len(said["warnings"]) == 1  # nothing of ours asks what o403 asks
+        assert here.lists.said == [None, ["o354", "o403"]]
+        assert here.kept == [("o354", "o403")]
+        await here.desk.suppress(None, reset=True)
+        assert here.lists.said[2:] == [None]
+        for ids, sentence in ((["o1"] * 52 + [f"o{n}" for n in range(60)], "51 ids"), (["o-1"], "looks like o163")):
+            with pytest.raises(NotDone, match=sentence):
+                await here.desk.suppress(ids, reset=False)
+        here.lists.error = VenueUnreachable("POST /iserver/questions/suppress", "nobody listens")
+        with pytest.raises(NotDone, match="the session did not take the list"):
+            await here.desk.suppress(["o163"], reset=False)
+        assert (await here.desk.suppress(None, reset=False))["session"] is None
+
+
+async def test_each_verb_finds_its_method(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    async with house(tmp_path, on=False) as here:
+        for verb, args in (
+            ("status", {}),
+            ("orders", {"open": True}),
+            ("positions", {}),
+            ("pnl", {}),
+            ("cancel-all", {}),
+            ("flatten", {}),
+            ("halt", {"why": "x"}),
+            ("resume", {}),
+            ("suppress", {}),
+        ):
+            assert await carry_out(here.desk, request(verb, args)) is not None
+        with pytest.raises(NotDone, match="not open"):
+            await carry_out(here.desk, request("answer", {"question": 1, "yes": True}))
+        assert (await carry_out(here.desk, request("status", {})))["trading"] == "starting"
+        await carry_out(here.desk, request("stop", {}))
+        assert here.desk.stopping.is_set()
+        verbs = [row.body for row in here.journal.rows(kinds=("operator",))]
+        assert ['"verb":"stop"' in body for body in verbs][-1]
