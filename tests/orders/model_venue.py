@@ -51,6 +51,7 @@ class ModelVenue:
         self.orders: dict[str, Live] = {}
         self.writes: list[str] = []  # coids of tickets that arrived, each time
         self.news: list[VenueOrder | VenueExecution] = []
+        self.registered: set[str] = set()  # ids of orders that were taken
         self.questions: dict[str, tuple[OrderTicket, ...]] = {}
         self.number = 100
         self.cold = 1
@@ -60,6 +61,9 @@ class ModelVenue:
     def place(self, tickets: Sequence[OrderTicket], now_ns: int) -> WriteAnswer:
         self.questions.clear()  # another request voids an open question
         self.writes += [ticket.coid for ticket in tickets]
+        known = next((ticket.coid for ticket in tickets if ticket.coid in self.registered), None)
+        if known is not None:
+            return AllRefused(reason=f"Order couldn't be submitted: Local order ID={known} is already registered.")
         if self.chance.random() < 0.1:
             return AllRefused(reason="no funds")
         if self.chance.random() < 0.35:
@@ -92,6 +96,8 @@ class ModelVenue:
     def _take(self, tickets: Sequence[OrderTicket], now_ns: int) -> Answered:
         legs = []
         for ticket in tickets:
+            assert ticket.coid not in self.registered, "one order lives twice"
+            self.registered.add(ticket.coid)
             self.number += 1
             parent = next((o.order_id for o in self.orders.values() if o.ticket.coid == ticket.parent), None)
             live = Live(f"{self.number}", ticket, parent, "PreSubmitted" if ticket.parent else "Submitted")

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.brokerage import Unclear, VenueOrder, WriteAnswer
-from engine.domain.messages import Approved, Cancel, Denied, Modify, Place, Refusal, Verdict
+from engine.domain.brokerage import Preview, Unclear, VenueOrder, WriteAnswer
+from engine.domain.messages import Approved, Cancel, Denied, Modify, Place, Refusal, Resend, Verdict
 from engine.domain.order import CLOSED, State
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.orders.actions import (
@@ -33,13 +33,15 @@ from engine.orders.actions import (
     SendCancel,
     SendModify,
     SendPlace,
+    SendPreview,
     SendReply,
 )
 from engine.orders.desk import Desk, DeskSettings
+from engine.orders.doubt import DoubtSettings
 from engine.orders.live import LiveOrders
 from engine.orders.questions import CONDITIONS
 from engine.orders.replies import read_policy
-from engine.orders.writer import UNSENT
+from engine.orders.writer import UNSENT, PreviewSettings
 from tests.orders.model_venue import ModelVenue
 
 S = 1_000_000_000
@@ -48,17 +50,19 @@ S = 1_000_000_000
 class World:
     """A desk, its venue and a line between them that loses things."""
 
-    def __init__(self, seed: int, *, loss: float) -> None:
+    def __init__(self, seed: int, *, loss: float, settings: DeskSettings | None = None) -> None:
         self.chance = Random(seed)
         self.venue = ModelVenue(self.chance)
         self.book = LiveOrders()
-        self.desk = Desk(self.book, read_policy({"o999": "ask"}), DeskSettings())
+        self.desk = Desk(self.book, read_policy({"o999": "ask"}), settings or DeskSettings())
+        self.left: Counter[tuple[str, bool]] = Counter()  # tickets that left us, by id and whether a second time
         self.loss = loss
         self.now = 1_000 * S
         self.coids: list[str] = []
         self.placed = 0
         self.flattened = 0
         self.late: list[tuple[int, Callable[[], object]]] = []  # requests that arrive long after we gave them up
+        self.again: list[Resend] = []  # second sendings that the gate is asked about
         self.alerts: Counter[str] = Counter()
 
     def act(self) -> None:
@@ -75,7 +79,12 @@ class World:
         lost = self.chance.random() < self.loss
         match action:
             case SendPlace(number=number, tickets=tickets):
+                self.left.update((ticket.coid, action.again) for ticket in tickets)
                 self._write(number, lambda: venue.place(tickets, now), lost)
+            case SendPreview(number=number):
+                told = self.chance.choice((Preview(), Preview(), Preview(), Preview(error="no margin"), None))
+                if not lost:  # else nobody ever answers
+                    desk.previewed(number, told, now)
             case SendModify(number=number, order_id=order_id, ticket=ticket):
                 self._write(number, lambda: venue.modify(order_id, ticket, now), lost)
             case SendReply(number=number, reply_id=reply_id, confirmed=confirmed):
@@ -97,6 +106,8 @@ class World:
             case AskOperator(number=number):
                 if self.chance.random() < 0.5:
                     desk.answer_question(number, self.chance.random() < 0.5, now)
+            case JudgeAgain(intent=Resend() as intent):
+                self.again.append(intent)
             case JudgeAgain(intent=intent):
                 self.submit(Approved(intent))
             case Flatten():
@@ -154,6 +165,15 @@ class World:
         for _, send in due:
             send()
 
+    def judge_again(self) -> None:
+        """The gate answers on second sendings, and the world has moved on meanwhile."""
+        asked, self.again = self.again, []
+        for intent in asked:
+            if self.chance.random() < 0.2:
+                self.submit(Denied(intent, Refusal("STALE", "60", "90", "the quote is old")))
+            else:
+                self.submit(Approved(intent))
+
     def stream(self, *, all_of_it: bool = False) -> None:
         """Carry some of the venue's news."""
         news, self.venue.news = self.venue.news, []
@@ -187,6 +207,8 @@ class World:
         if what == 6:
             self.desk.session(True, self.now)
         self.arrive()
+        self.judge_again()
+        self.act()
         self.stream()
         self.now += self.chance.randint(0, 4) * S
         self.desk.tick(self.now)
@@ -199,6 +221,8 @@ class World:
         for _ in range(60):
             self.now += 5 * S
             self.arrive()
+            self.judge_again()
+            self.act()
             self.desk.orders_read(self.venue.read_orders(self.now), self.now)
             self.desk.executions_read(self.venue.read_executions(self.now), self.now)
             self.stream(all_of_it=True)
@@ -206,9 +230,11 @@ class World:
             self.act()
 
 
-def check(world: World) -> None:
-    twice = [coid for coid, count in Counter(world.venue.writes).items() if count > 1]
+def check(world: World, *, resends: bool = False) -> None:
+    twice = [coid for coid, count in Counter(world.venue.writes).items() if count > 1 + resends]
     assert not twice, f"sent twice: {twice}"
+    assert all(count == 1 for count in world.left.values()), world.left.most_common(1)
+    assert resends or not any(again for _, again in world.left)
     there = {live.ticket.coid: live for live in world.venue.orders.values()}
     for coid in world.coids:
         order = world.book.book[coid]
@@ -251,6 +277,35 @@ def test_a_calm_day_raises_no_doubt() -> None:
     assert not world.alerts["LOST"]
     states = Counter(order.state for order in world.book.book.values())
     assert states[State.FILLED] > 10  # the day was no empty one
+
+
+CAREFUL = DeskSettings(doubt=DoubtSettings(resend=True), previews=PreviewSettings(above=Decimal(0)))
+
+
+@given(seed=st.integers(0, 2**32), steps=st.lists(st.integers(0, 6), min_size=1, max_size=60))
+def test_with_previews_and_second_sendings_the_books_agree_as_well(seed: int, steps: list[int]) -> None:
+    world = World(seed, loss=0.2, settings=CAREFUL)
+    world.desk.session(True, world.now)
+    for what in steps:
+        world.step(what)
+    world.settle()
+    check(world, resends=True)
+
+
+def test_storms_do_meet_second_sendings_and_losses() -> None:
+    again, lost = 0, 0
+    for seed in range(12):
+        world = World(seed, loss=0.3, settings=CAREFUL)
+        world.desk.session(True, world.now)
+        steps = Random(seed)
+        for _ in range(300):
+            world.step(steps.randint(0, 6))
+        world.settle()
+        check(world, resends=True)
+        again += sum(again for _, again in world.left)
+        lost += sum(order.state is State.LOST for order in world.book.book.values())
+    assert again > 20
+    assert lost > 20
 
 
 @pytest.mark.parametrize("seed", range(20))
