@@ -167,7 +167,12 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         )
         known = daemon.books.orders
         daemon.desk.recovered(
-            known.in_flight(clock.now_ns()), daemon.books.charged, clock.now_ns(), legs=known.legs, resent=known.resent
+            known.in_flight(clock.now_ns()),
+            daemon.books.charged,
+            clock.now_ns(),
+            legs=known.legs,
+            resent=known.resent,
+            given_up=known.given_up,
         )
         await tasks.start(daemon.nursery.run)
         daemon.nursery.tell_start(Booked(tuple(daemon.books.updates()), tuple(daemon.books.positions())))

@@ -25,7 +25,7 @@ from engine.domain.brokerage import (
 from engine.domain.facts import Answer, Filled
 from engine.domain.instrument import Instrument
 from engine.domain.messages import CancelRequest, Request, Resend, ResendRequest, Update
-from engine.domain.moments import END_OF_TIME_NS
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY
 from engine.domain.order import CLOSED, State
 from engine.orders.actions import Action, JudgeAgain, ReadExecutions, ReadOrders
 from engine.orders.canceller import Canceller, CancelSettings
@@ -116,22 +116,31 @@ class Desk:
         *,
         legs: Iterable[Filled] = (),
         resent: Iterable[str] = (),
+        given_up: Iterable[str] = (),
     ) -> None:
         """Begin with what a journal knew: what was under way is in doubt, fees are not charged again.
 
         Args:
             legs: Executions of combos, oldest first.
             resent: Orders that were sent twice already.
+            given_up: Orders of which a modification was without an answer, and may yet arrive.
         """
         self.resent.update(resent)
         self.follower.charged.update(charged)
         self._combos.recovered((self.book.book[fill.coid].ticket, fill) for fill in legs)
         self._slate.say(in_flight)
+        self.follower.lost_modifies.update(given_up)
         for coid, order in self.book.book.items():
+            if order.is_open and order.wanted is not None:
+                self.follower.lost_modifies.add(coid)
+            if order.state is State.LOST and order.updated_ns > now_ns - NS_PER_DAY:
+                self.doubts.watched[coid] = order.updated_ns
             if order.state is State.IN_DOUBT:
                 self.doubts.begin(coid, now_ns, modify=order.wanted is not None)
             elif order.state is State.PENDING_CANCEL:
                 self._canceller.want(coid, now_ns, urgent=False)
+                if order.wanted is not None or not order.venue_id:  # its ticket's fate was not known either
+                    self.doubts.begin(coid, now_ns, modify=order.wanted is not None)
 
     # --- what is wanted -----------------------------------------------------------------------------------------
 

@@ -13,7 +13,17 @@ from typing import Final
 import msgspec
 from attrs import define, field
 
-from engine.domain.facts import Answer, AnswerMissing, CancelAsked, Cancelled, Filled, ModifyAsked, Refused, Sent
+from engine.domain.facts import (
+    Answer,
+    AnswerMissing,
+    CancelAsked,
+    Cancelled,
+    Filled,
+    ModifyAsked,
+    ModifyRefused,
+    Refused,
+    Sent,
+)
 from engine.domain.messages import Place, Refusal
 from engine.domain.order import CLOSED, Order, State, advance
 from engine.domain.ticket import OrderTicket
@@ -33,13 +43,18 @@ _WRITE: Final = msgspec.json.Decoder(tuple[OrderTicket, ...] | OrderTicket)
 
 @define(eq=False)
 class Recovered:
-    """What a journal knew. `legs` are executions of combos, oldest first; `odd` are rows that fit no order's life, with
-    a sentence."""
+    """What a journal knew.
+
+    `legs` are executions of combos, oldest first; `written` are orders whose last modification left us, `given_up`
+    those of which one was without an answer and may yet arrive; `odd` are rows that fit no order's life, in a sentence.
+    """
 
     orders: dict[str, Order] = field(factory=dict)
     executions: set[str] = field(factory=set)
     sent: Counter[str] = field(factory=Counter)  # how often each ticket left as a new order
     legs: list[Filled] = field(factory=list)
+    written: set[str] = field(factory=set)
+    given_up: set[str] = field(factory=set)
     odd: list[str] = field(factory=list)
 
     @property
@@ -53,6 +68,9 @@ class Recovered:
         for coid, order in self.orders.items():
             if order.state is State.CREATED:
                 said.append(Cancelled(coid=coid, ts_ns=now_ns, reason="the engine stopped before it was sent"))
+            elif order.wanted is not None and order.is_open and coid not in self.written:
+                reason = "the engine stopped before it was sent"
+                said.append(ModifyRefused(coid=coid, ts_ns=now_ns, code="NOT_DONE", reason=reason))
             elif order.state in (State.SENT, State.PENDING_MODIFY):
                 said.append(AnswerMissing(coid=coid, ts_ns=now_ns))
         return said
@@ -72,6 +90,7 @@ def recover(rows: Iterable[StoredFact]) -> Recovered:
         elif kind == "answer":
             _answered(found, _ANSWER.decode(body))
         elif kind == "modify":
+            found.written.discard(name)
             _step(found, ModifyAsked(coid=name, ts_ns=ts_ns), wanted=_TICKET.decode(body))
         elif kind == "cancel":
             _step(found, CancelAsked(coid=name, ts_ns=ts_ns))
@@ -86,6 +105,8 @@ def _written(found: Recovered, what: tuple[OrderTicket, ...] | OrderTicket, ts_n
         for ticket in what:
             found.sent[ticket.coid] += 1
             _step(found, Sent(coid=ticket.coid, ts_ns=ts_ns))
+    else:
+        found.written.add(what.coid)
 
 
 def _denied(found: Recovered, body: str, ts_ns: int) -> None:
@@ -117,6 +138,8 @@ def _step(
         return
     if isinstance(event, CancelAsked) and order.state in CLOSED:
         return
+    if isinstance(event, AnswerMissing) and order.wanted is not None:
+        found.given_up.add(event.coid)
     try:
         found.orders[event.coid] = advance(order, event, wanted=wanted)
     except IllegalTransition as error:

@@ -45,6 +45,7 @@ from engine.orders.writer import UNSENT, PreviewSettings
 from tests.orders.model_venue import ModelVenue
 
 S = 1_000_000_000
+WISHES = {2: "cancel", 3: "modify", 4: "fill", 5: "kill"}
 
 
 class World:
@@ -185,22 +186,28 @@ class World:
             else:
                 self.desk.executions([one], self.now)
 
+    def wish(self, what: str) -> None:
+        """Something happens to an order, or is to happen."""
+        if what == "fill":
+            self.venue.fill(self.now)
+        elif not self.coids:
+            return
+        elif what == "kill":
+            self.desk.cancel_now([self.chance.choice(self.coids)], self.now)
+        elif what == "cancel":
+            self.submit(Approved(Cancel(self.chance.choice(self.coids), "s")))
+        else:
+            coid = self.chance.choice(self.coids)
+            if self.book.book[coid].state not in CLOSED:
+                self.submit(Approved(Modify(coid, "s", {"quantity": Decimal(self.chance.randint(1, 12))})))
+
     def step(self, what: int) -> None:
         if what == 0:
             self.place(bracket=False)
         elif what == 1:
             self.place(bracket=True)
-        elif what == 2 and self.coids:
-            self.submit(Approved(Cancel(self.chance.choice(self.coids), "s")))
-        elif what == 3 and self.coids:
-            coid = self.chance.choice(self.coids)
-            order = self.book.book[coid]
-            if order.state not in CLOSED:
-                self.submit(Approved(Modify(coid, "s", {"quantity": Decimal(self.chance.randint(1, 12))})))
-        elif what == 4:
-            self.venue.fill(self.now)
-        elif what == 5 and self.coids:
-            self.desk.cancel_now([self.chance.choice(self.coids)], self.now)
+        elif what in WISHES:
+            self.wish(WISHES[what])
         elif what == 6:
             self.desk.session(False, self.now)
         self.act()
