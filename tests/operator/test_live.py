@@ -42,9 +42,10 @@ async def test_halt_cancels_what_is_open_and_lets_nothing_follow(
     tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with house(tmp_path) as here:
+        await trio.sleep(5)  # a price has to be known
         for number in range(8):
             here.nursery.tell_risk(Wanted((Place((ticket(f"rest-{number:06d}", quantity=number + 1),)),), 0))
-        await trio.sleep(3)
+        await trio.sleep(1)
         said = await here.desk.halt("enough")
         assert (said["trading"], said["done"]) == ("halted", True)
         assert said["cancelling"] >= 3
