@@ -220,14 +220,15 @@ def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = Non
     Raises: IllegalTransition, and changes nothing, if it can't be; ValueError for a `ModifyAsked` without `wanted`.
     """
     kind = event.__class__
-    state = _NEXT_AFTER[kind].get(order.state)
+    states, leave = _LIFE[kind]
+    state = states.get(order.state)
     if state is None:
         raise IllegalTransition(coid=order.ticket.coid, status=order.state, event=kind.__name__)
-    if kind is ModifyAsked:
-        if wanted is None:
-            raise ValueError(f"order {order.ticket.coid}: a modification needs the full ticket that is wanted")
-        return replace(order, state=state, wanted=wanted, updated_ns=event.ts_ns)
-    return _WHAT[kind](order, event, state)
+    if leave is not None:
+        return leave(order, event, state)
+    if wanted is None:
+        raise ValueError(f"order {order.ticket.coid}: a modification needs the full ticket that is wanted")
+    return replace(order, state=state, wanted=wanted, updated_ns=event.ts_ns)
 
 
 # --- what an event leaves in an order, its state found already ------------------------------------------------------
@@ -328,7 +329,8 @@ def _with_fill(order: Order, fill: Filled, state: State) -> Order:
 
 
 # What each event leaves. By class and not by `match`: a pattern of a struct costs 0.1 us, and an answer passes many.
-_WHAT: Final[Mapping[type[OrderEvent], Callable[[Order, Any, State], Order]]] = {
+_Leaves = Callable[[Order, Any, State], Order]
+_WHAT: Final[Mapping[type[OrderEvent], _Leaves]] = {
     Sent: _noted,
     CancelAsked: _noted,
     AnswerMissing: _noted,
@@ -342,7 +344,9 @@ _WHAT: Final[Mapping[type[OrderEvent], Callable[[Order, Any, State], Order]]] = 
     CancelRefused: _not_cancelled,
     Filled: _with_fill,
 }
-# The table once more, by event: one look-up without a tuple for each answer.
-_NEXT_AFTER: Final[Mapping[type[OrderEvent], Mapping[State, State]]] = {
-    kind: {state: after for (state, event), after in NEXT.items() if event is kind} for kind in (*_WHAT, ModifyAsked)
+# All there is to know of an event: the table once more, state by state, and what it leaves (`ModifyAsked`: the wanted
+# ticket). Two look-ups without a tuple for each answer.
+_LIFE: Final[Mapping[type[OrderEvent], tuple[Mapping[State, State], _Leaves | None]]] = {
+    kind: ({state: after for (state, event), after in NEXT.items() if event is kind}, _WHAT.get(kind))
+    for kind in (*_WHAT, ModifyAsked)
 }

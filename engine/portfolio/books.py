@@ -8,11 +8,12 @@ At every moment, by currency and exactly: cash + cost of positions = deposits + 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from attrs import define, field
+from msgspec import Struct
 
 from engine.domain.actions import Action, Booked, SplitNow
 from engine.domain.facts import Filled
@@ -55,8 +56,7 @@ class Holdings:
         return profit
 
 
-@define(eq=False)
-class FillEntry:
+class FillEntry(Struct, eq=False, gc=False):
     """One execution as booked: profit realised, and the account after it, for marking and for the result."""
 
     fill: Filled
@@ -65,8 +65,7 @@ class FillEntry:
     ts_ns: int
 
 
-@define(eq=False)
-class Step:
+class Step(Struct, eq=False, gc=False):
     """A strategy's books right after a fill: its position in one instrument and its cash flow so far, base currency."""
 
     ts_ns: int
@@ -172,6 +171,7 @@ class Portfolio:
         flow = self._flows.get(strategy, _ZERO) - fees_base
         realised = _ZERO
         now: list[tuple[int, Holdings]] = []
+        cash, account = self.cash, self.account
         for conid, units, price in _legs(fill):
             instrument = self.instruments[conid]
             money = units * price
@@ -183,8 +183,8 @@ class Portfolio:
             profit = holdings.trade(units, money)
             currency = instrument.currency
             rate = self.rates[currency]
-            self.cash[currency] = self.cash.get(currency, _ZERO) - money
-            self.account[conid] = self.account.get(conid, _ZERO) + units
+            cash[currency] = cash.get(currency, _ZERO) - money
+            account[conid] = account.get(conid, _ZERO) + units
             realised += profit * rate
             flow -= money * rate
             now.append((conid, holdings))
@@ -196,10 +196,8 @@ class Portfolio:
         self.entries.append(FillEntry(fill, strategy, realised, fill.ts_ns))
 
 
-def _legs(fill: Filled) -> Iterator[tuple[int, Decimal, Decimal]]:
+def _legs(fill: Filled) -> Sequence[tuple[int, Decimal, Decimal]]:
     """What really changed hands: (conid, signed units, price)."""
     if fill.legs:
-        for leg in fill.legs:
-            yield leg.conid, leg.quantity, leg.price
-    else:
-        yield fill.conid, fill.quantity if fill.side == "BUY" else -fill.quantity, fill.price
+        return [(leg.conid, leg.quantity, leg.price) for leg in fill.legs]
+    return ((fill.conid, fill.quantity if fill.side == "BUY" else -fill.quantity, fill.price),)

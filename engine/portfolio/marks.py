@@ -14,7 +14,7 @@ import numpy as np
 from attrs import define, field
 from numpy.typing import NDArray
 
-from engine.domain.columns import Chunk, Columns, Floats, Ints
+from engine.domain.columns import Chunk, Columns, Floats, Ints, distinct
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
 from engine.domain.moments import NS_PER_MINUTE
@@ -148,7 +148,7 @@ class EquityMarks:
         # A fill of the very last nanosecond waits: the next chunk may go on with rows of the same one.
         fills = np.array([ts for ts in self._fill_ns if last or ts < end_ns], np.int64)
         self._fill_ns = [ts for ts in self._fill_ns if not last and ts >= end_ns]
-        points: Ints = np.unique(np.concatenate([closes, fills]))
+        points: Ints = distinct(np.concatenate([closes, fills]))
         return points
 
     def _mark(self, points: Ints, prices: Mapping[int, tuple[Floats, Floats]]) -> None:

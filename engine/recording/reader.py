@@ -47,11 +47,10 @@ class _Before:
         stop, step = len(conids), 256
         while stop and missing:  # from the end, since each instrument's newest row mostly stands there
             start = max(0, stop - step)
-            found, back = np.unique(conids[start:stop][::-1], return_index=True)
-            for conid, place in zip(found.tolist(), back.tolist(), strict=True):
-                if conid in missing:
-                    last[conid] = columns.event(stop - 1 - place)
-                    missing.discard(conid)
+            newest = dict(zip(conids[start:stop].tolist(), range(start, stop), strict=True))
+            for conid in missing & newest.keys():
+                last[conid] = columns.event(newest[conid])
+            missing -= newest.keys()
             stop, step = start, step * 4
 
 

@@ -96,6 +96,7 @@ class Context:
         self._wants = wants
         self._view = view
         self._number, self._groups = numbered
+        self._prefix = f"{strategy}-"
         self.holdings: dict[int, Holding] = {}
         self.open_orders: dict[str, Order] = {}
         self.account_quantity: dict[int, Decimal] = {}
@@ -280,15 +281,27 @@ class Context:
         oca_group: str | None,
     ) -> OrderTicket:
         instrument = self._by_name[name] if name in self._by_name else self.instrument(name)
-        if order_type is not None:
-            kind = OrderType(order_type)
-        elif limit is not None and stop is None and trail is None:
-            kind = _LIMIT
-        else:
-            kind = kind_of(limit, stop, trail, offset)
+        if order_type is None and stop is None and trail is None and offset is None and not trail_percent:
+            self._number += 1  # market and limit orders: most there are, and the least to say
+            return OrderTicket(
+                coid=self._prefix + str(self._number).zfill(6),
+                strategy=self.strategy,
+                account=self.account,
+                conid=instrument.conid,
+                side=side,
+                order_type=_MARKET if limit is None else _LIMIT,
+                quantity=quantity if quantity.__class__ is Decimal else decimal_of(quantity),
+                tif=TIFS.get(tif) or Tif(tif),
+                limit_price=None if limit is None else price_of(instrument, limit),
+                outside_rth=outside_rth,
+                parent=parent,
+                oca_group=oca_group,
+                tag=tag,
+            )
+        kind = OrderType(order_type) if order_type is not None else kind_of(limit, stop, trail, offset)
         self._number += 1
         return OrderTicket(
-            coid=f"{self.strategy}-{self._number:06d}",
+            coid=self._prefix + str(self._number).zfill(6),
             strategy=self.strategy,
             account=self.account,
             conid=instrument.conid,

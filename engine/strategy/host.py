@@ -40,6 +40,7 @@ class StrategyHost:
         self._in_window = False
         self._view = ChunkView(self._chunk)
         self._columnar: tuple[Seat, ...] = ()
+        self._listening = False
         self._alone = False  # one strategy, with a whole-window handler and no other of market data
         self._row = 0
 
@@ -75,6 +76,7 @@ class StrategyHost:
         """Give a strategy a seat; order of adding is order of calling."""
         self.seats[seat.name] = seat
         self._columnar = tuple(s for s in self.seats.values() if s.columnar is not None)
+        self._listening = self._listening or seat.listens
         self._alone = len(self.seats) == 1 and seat.columnar is not None and not seat.handlers
 
     def start(self, now_ns: int) -> list[BarWish]:
@@ -91,7 +93,7 @@ class StrategyHost:
     @property
     def listening(self) -> bool:
         """True if any strategy has a handler that news of an order could wake."""
-        return any(seat.listens for seat in self.seats.values())
+        return self._listening
 
     def deaf(self, heard: Mapping[str, int]) -> dict[str, str]:
         """The strategies that handle market data, but none of the kinds there was, with a sentence.
@@ -123,35 +125,35 @@ class StrategyHost:
         for position in positions:
             for seat in seats.values():
                 seat.ctx.hear_position(position)
-        listened = False
         for update in updates:
             order = update.order
             ticket = order.ticket
-            seat = seats[ticket.strategy]
-            listened = listened or seat.listens
+            open_orders = seats[ticket.strategy].ctx.open_orders
             if order.state in CLOSED:
-                seat.ctx.open_orders.pop(ticket.coid, None)
+                open_orders.pop(ticket.coid, None)
             else:
-                seat.ctx.open_orders[ticket.coid] = order
-        if listened:
+                open_orders[ticket.coid] = order
+        if updates and self._listening:
             self._tell(updates)
 
     def _tell(self, updates: Sequence[Update]) -> None:
         """Call the handlers that updates are for."""
         wants = self.wants
+        seats = self.seats
         for update in updates:
             order = update.order
-            seat = self.seats[order.ticket.strategy]
-            if not seat.listens or seat.off is not None:
+            seat = seats[order.ticket.strategy]
+            if seat.off is not None:
                 continue
             mark = len(wants)
+            on_fill, on_order = seat.on_fill, seat.on_order
             try:
                 # A leg alone completes no unit of a combo: it moves positions, and its order has not filled by it.
-                if seat.on_fill is not None and update.event.__class__ is Filled and update.event.quantity:
-                    seat.on_fill(update.event)
-                if seat.on_order is not None:
+                if on_fill is not None and update.event.__class__ is Filled and update.event.quantity:
+                    on_fill(update.event)
+                if on_order is not None:
                     mark = len(wants)
-                    seat.on_order(order)
+                    on_order(order)
             except RAISED as error:
                 self._switch_off(seat, error, mark)
 

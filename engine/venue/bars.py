@@ -13,8 +13,9 @@ from attrs import define
 
 from engine.domain.market import Bar
 from engine.venue import auctions, stops
+from engine.venue.finding import first_at_least, first_at_most
 from engine.venue.rules import BarPrice
-from engine.venue.tape import Bars, first_at_least, first_at_most
+from engine.venue.tape import Bars
 from engine.venue.working import LIMIT, MARKET, MIDPRICE, OPENING, STOP, TRAIL, WORKING, WorkingOrder
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine.domain.columns import Chunk, Floats, Ints
+from engine.domain.columns import Chunk, Floats, Ints, distinct
 from engine.domain.facts import LegExecution
 from engine.venue import ticks
 from engine.venue.book import Book
@@ -177,7 +177,7 @@ class ComboBook(Book):
             if quotes is not None:
                 start, end = quotes.first(first), quotes.first(stop)
                 parts.append(np.arange(start, end) if quotes.at is None else quotes.at[start:end])
-        return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+        return distinct(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
     def _search_block(self, rows: Ints) -> int:
         """The first of some rows at which an order fills, -1 if none does; a size too small is asked for row by row."""

@@ -25,7 +25,7 @@ COUNTS: Final = (
     "expired_past_data",
     "auctions_past_data",
 )
-# Children may name an entry that has filled already, as long as it is among so many.
+# Children may name an entry that has filled already, as long as it is among the last so many (at least).
 _FILLED_MAX: Final = 1024
 
 
@@ -141,8 +141,9 @@ class Floor:
     def keep_filled(self, order: WorkingOrder) -> None:
         """Remember an order that is over and has traded: a bracket's child may still name it."""
         self.filled[order.ticket.coid] = order
-        if len(self.filled) > _FILLED_MAX:
-            del self.filled[next(iter(self.filled))]
+        if len(self.filled) >= 2 * _FILLED_MAX:  # in lots: the first key of a dict lies behind all that were deleted
+            for coid in list(self.filled)[:_FILLED_MAX]:
+                del self.filled[coid]
 
     def ambiguous(self) -> None:
         """A bar could be read in two ways; the worse one was taken."""

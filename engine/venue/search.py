@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.venue import auctions, midprice, queue, stops
-from engine.venue.tape import first_at_least, first_at_most
+from engine.venue.finding import first_at_least, first_at_most
 from engine.venue.working import MIDPRICE, OPENING, STOP, TRAIL, WorkingOrder
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy as np
 
 from engine.domain.columns import Floats
 from engine.domain.ticket import OrderType, TrailUnit
-from engine.venue.tape import Rows, first_at_least, first_at_most
+from engine.venue.finding import first_at_least, first_at_most
+from engine.venue.tape import Rows
 from engine.venue.working import LIMIT, MARKET, TRAIL, WorkingOrder
 
 if TYPE_CHECKING:

@@ -13,85 +13,9 @@ from numpy.typing import NDArray
 
 from engine.domain.columns import Chunk, Columns, Floats, Ints
 from engine.domain.market import Bar, Kind, Quote, Trade, Trading
+from engine.venue.finding import Lows, first_at_least, first_at_most
 
-_FIRST_BLOCK = 128  # the next answer is mostly near; a numpy call costs the same for 16 as for 128 rows
-_GROWTH = 8
-_BLOCK = 16
 _SEARCHES_BY_COLUMN = 8  # that many searches of a chunk cost as much as cutting it into blocks
-
-
-def first_at_most(values: Floats, level: float, start: int, stop: int) -> int:
-    """First index in [start, stop) whose value is <= level; `stop` if there is none. NaN never is."""
-    size = _FIRST_BLOCK
-    while start < stop:
-        end = start + size
-        if end > stop:
-            end = stop
-        # Finding a byte is three times as fast as argmax, and says "none" by itself.
-        found = (values[start:end] <= level).tobytes().find(1)
-        if found >= 0:
-            return start + found
-        start = end
-        size *= _GROWTH
-    return stop
-
-
-def first_at_least(values: Floats, level: float, start: int, stop: int) -> int:
-    """First index in [start, stop) whose value is >= level; `stop` if there is none. NaN never is."""
-    size = _FIRST_BLOCK
-    while start < stop:
-        end = start + size
-        if end > stop:
-            end = stop
-        found = (values[start:end] >= level).tobytes().find(1)
-        if found >= 0:
-            return start + found
-        start = end
-        size *= _GROWTH
-    return stop
-
-
-class Lows:
-    """A column of a chunk in blocks, in which the first value that is low enough is found without asking numpy.
-
-    For near values a call into numpy costs as much as looking at fifty of them, and a busy book is searched again
-    every few rows.
-    """
-
-    __slots__ = ("_blocks", "_values")
-
-    def __init__(self, values: Floats) -> None:
-        known = np.where(np.isnan(values), np.inf, values)
-        self._values: list[float] = known.tolist()
-        self._blocks: list[float] = np.minimum.reduceat(known, np.arange(0, len(known), _BLOCK)).tolist()
-
-    def first_at_most(self, level: float, start: int, stop: int) -> int:
-        """First index in [start, stop) whose value is <= level; `stop` if there is none. NaN never is."""
-        values = self._values
-        block = start // _BLOCK + 1
-        end = block * _BLOCK
-        if end >= stop:
-            end = stop
-        if start < end and min(values[start:end]) <= level:
-            return _first_low(values, level, start, end)
-        last = stop // _BLOCK
-        if block < last:
-            blocks = self._blocks
-            if min(blocks[block:last]) <= level:
-                start = _first_low(blocks, level, block, last) * _BLOCK
-                return _first_low(values, level, start, stop)
-            end = last * _BLOCK
-        if end < stop and min(values[end:stop]) <= level:
-            return _first_low(values, level, end, stop)
-        return stop
-
-
-def _first_low(values: list[float], level: float, start: int, stop: int) -> int:
-    for value in values[start:stop]:
-        if value <= level:
-            return start
-        start += 1
-    return stop
 
 
 @define(eq=False)
@@ -114,40 +38,86 @@ class Rows:
 
 @define(eq=False)
 class Quotes(Rows):
-    """Quotes of one instrument."""
+    """Quotes of one instrument: its places in the chunk's columns (None: all of them), cut out when they are needed."""
 
-    bid: Floats
-    ask: Floats
-    bid_size: Floats
-    ask_size: Floats
+    columns: Columns
+    mine: Ints | None
+    asks: memoryview | None = field(
+        default=None, init=False
+    )  # as buffers, of which one element costs half of an array's
+    bids: memoryview | None = field(default=None, init=False)
+    _cuts: dict[str, Floats] = field(factory=dict, init=False)
+    _low_asks: Lows | None = field(default=None, init=False)
+    _low_bids: Lows | None = field(default=None, init=False)
+    _searches: int = field(default=0, init=False)
 
-    bids: memoryview = field(init=False)  # the same as buffers, of which one element costs half of an array's
-    asks: memoryview = field(init=False)
-    low_asks: Lows | None = field(default=None, init=False)
-    low_bids: Lows | None = field(default=None, init=False)
-    searches: int = field(default=0, init=False)
+    @property
+    def bid(self) -> Floats:
+        """Bids, oldest first."""
+        return self._column("bid")
 
-    def __attrs_post_init__(self) -> None:
-        self.bids = memoryview(self.bid)  # type: ignore[arg-type]  # arrays are buffers
-        self.asks = memoryview(self.ask)  # type: ignore[arg-type]
+    @property
+    def ask(self) -> Floats:
+        """Asks."""
+        return self._column("ask")
+
+    @property
+    def bid_size(self) -> Floats:
+        """Sizes at the bid."""
+        return self._column("bid_size")
+
+    @property
+    def ask_size(self) -> Floats:
+        """Sizes at the ask."""
+        return self._column("ask_size")
+
+    def _column(self, name: str) -> Floats:
+        found = self._cuts.get(name)
+        if found is None:
+            whole = self.columns[name]
+            found = self._cuts[name] = whole if self.mine is None else whole[self.mine]
+        return found
+
+    def touch(self, index: int) -> tuple[float, float, float, float]:
+        """Bid, ask and their sizes of one quote."""
+        at = index if self.mine is None else int(self.mine[index])
+        columns = self.columns
+        return (
+            columns.at_index("bid", at),
+            columns.at_index("ask", at),
+            columns.at_index("bid_size", at),
+            columns.at_index("ask_size", at),
+        )
+
+    def beyond(self, index: int, lo: float, hi: float, *, buy: bool) -> bool:
+        """Say whether the touch of one quote is worse than a limit; `lo` and `hi` are a hair below and above that."""
+        if buy:
+            asks = self.asks
+            if asks is None:
+                asks = self.asks = memoryview(self.ask)  # type: ignore[arg-type]  # arrays are buffers
+            return bool(asks[index] > hi)
+        bids = self.bids
+        if bids is None:
+            bids = self.bids = memoryview(self.bid)  # type: ignore[arg-type]
+        return bool(bids[index] < lo)
 
     def first_ask_at_most(self, level: float, start: int, stop: int) -> int:
         """First index in [start, stop) whose ask is <= level; `stop` if there is none."""
-        if self.low_asks is None:
-            if self.searches < _SEARCHES_BY_COLUMN:
-                self.searches += 1
+        if self._low_asks is None:
+            if self._searches < _SEARCHES_BY_COLUMN:
+                self._searches += 1
                 return first_at_most(self.ask, level, start, stop)
-            self.low_asks = Lows(self.ask)
-        return self.low_asks.first_at_most(level, start, stop)
+            self._low_asks = Lows(self.ask)
+        return self._low_asks.first_at_most(level, start, stop)
 
     def first_bid_at_least(self, level: float, start: int, stop: int) -> int:
         """First index in [start, stop) whose bid is >= level; `stop` if there is none."""
-        if self.low_bids is None:
-            if self.searches < _SEARCHES_BY_COLUMN:
-                self.searches += 1
+        if self._low_bids is None:
+            if self._searches < _SEARCHES_BY_COLUMN:
+                self._searches += 1
                 return first_at_least(self.bid, level, start, stop)
-            self.low_bids = Lows(-self.bid)
-        return self.low_bids.first_at_most(-level, start, stop)
+            self._low_bids = Lows(-self.bid)
+        return self._low_bids.first_at_most(-level, start, stop)
 
 
 @define(eq=False)
@@ -236,12 +206,7 @@ class Tape:
         if quotes is not None:
             index = quotes.first(row) - 1
             if index >= 0:
-                return (
-                    quotes.bid.item(index),
-                    quotes.ask.item(index),
-                    quotes.bid_size.item(index),
-                    quotes.ask_size.item(index),
-                )
+                return quotes.touch(index)
         before = self.quote_before
         return None if before is None else (before.bid, before.ask, before.bid_size, before.ask_size)
 
@@ -256,7 +221,7 @@ class Tape:
         index = (row if quotes.at is None and row < quotes.length else quotes.first(row)) - 1
         if index < 0:
             return False
-        return quotes.asks[index] > hi if buy else quotes.bids[index] < lo
+        return quotes.beyond(index, lo, hi, buy=buy)
 
     def last_trade(self, row: int) -> float | None:
         """Price of the last trade before a row."""
@@ -302,10 +267,9 @@ def tape_of(chunk: Chunk, conid: int) -> Tape:
     columns = chunk.kinds.get(Kind.QUOTES)
     if columns is not None:
         mine, at = _cut(columns, conid)
-        bid = _take(columns, "bid", mine)
-        if len(bid):
-            names = ("ask", "bid_size", "ask_size")
-            tape.quotes = Quotes(at, len(bid), bid, *(_take(columns, name, mine) for name in names))
+        length = len(columns) if mine is None else len(mine)
+        if length:
+            tape.quotes = Quotes(at, length, columns, mine)
     columns = chunk.kinds.get(Kind.TRADES)
     if columns is not None:
         mine, at = _cut(columns, conid)
@@ -357,6 +321,9 @@ def _rows_from(rows: R | None, row: int) -> R | None:
     if not first:
         return rows
     at = np.arange(first, rows.length) if rows.at is None else rows.at[first:]
+    if isinstance(rows, Quotes):
+        mine = np.arange(first, rows.length) if rows.mine is None else rows.mine[first:]
+        return evolve(rows, at=at, length=rows.length - first, mine=mine)
     columns = {
         one.name: getattr(rows, one.name)[first:] for one in fields(type(rows)) if one.init and one.name not in _PLACES
     }

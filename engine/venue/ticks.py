@@ -134,8 +134,8 @@ def on_quote(book: Book, index: int, row: int, now_ns: int) -> None:
     """A new quote: stops look at it, market orders take it, resting limits that it crosses are filled."""
     quotes = book.tape.quotes
     assert quotes is not None
-    bid, ask = quotes.bid.item(index), quotes.ask.item(index)
-    touch = (bid, ask, quotes.bid_size.item(index), quotes.ask_size.item(index))
+    touch = quotes.touch(index)
+    bid, ask = touch[:2]
     book.floor.row = row + 1
     for order in tuple(book.others):
         if order.stand is not WORKING:

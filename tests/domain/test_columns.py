@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.columns import Chunk, Columns, merge
+from engine.domain.columns import Chunk, Columns, distinct, merge
 from engine.domain.market import COLUMNS, ROW, Bar, Kind, MarketEvent, Quote, Status, Trade
 from engine.domain.view import ChunkView
 
@@ -165,3 +165,8 @@ def test_nothing_at_all_is_an_empty_chunk() -> None:
 def test_the_middle_of_a_quote_needs_both_sides() -> None:
     assert Quote(0, 1, 1.0, 2.0, 1.0, 1.0).mid == 1.5
     assert np.isnan(Quote(0, 1, NAN, 2.0, 1.0, 1.0).mid)
+
+
+@given(st.lists(st.integers(-(2**40), 2**40) | st.integers(0, 9), max_size=30))
+def test_distinct_values_are_those_that_occur_in_order(values: list[int]) -> None:
+    assert distinct(np.array(values, np.int64)).tolist() == sorted(set(values))
