@@ -29,7 +29,9 @@ from engine.feed.bars import with_bars
 from engine.orders.manager import JournalRow, OrderManager
 from engine.portfolio.books import Portfolio
 from engine.portfolio.marks import EquityMarks
+from engine.risk.catalogue import Row
 from engine.risk.gate import Gate
+from engine.risk.losses import LossWatch
 from engine.runtime.hang import HangGuard, unwrapped
 from engine.runtime.lap import Lap
 from engine.runtime.market import Market, Venue
@@ -84,6 +86,7 @@ class Backtest:
         warm_up_until_ns: No order is approved before.
         widths: Says how many rows the next window may have; None leaves it to the ring.
         actions: Splits and dividends of the instruments within the span, by time.
+        plugins: Risk checks of a user's own.
     """
 
     settings: Settings
@@ -98,10 +101,12 @@ class Backtest:
     progress: Progress | None = None
     widths: Callable[[], int] | None = None
     actions: tuple[Action, ...] = ()
+    plugins: tuple[Row, ...] = ()
     host: StrategyHost = field(factory=StrategyHost, init=False)
     orders: OrderManager = field(factory=OrderManager, init=False)
     portfolio: Portfolio = field(init=False)
     gate: Gate = field(init=False)
+    _watch: LossWatch | None = field(default=None, init=False)
     _marks: EquityMarks = field(init=False)
     _by_kind: dict[str, int] = field(factory=dict, init=False)
     _prices: dict[int, ThinSeries] = field(factory=dict, init=False)
@@ -136,7 +141,17 @@ class Backtest:
             sessions=self.sessions,
             rates=rates,
             warm_up_until_ns=self.warm_up_until_ns,
+            plugins=self.plugins,
         )
+        if LossWatch.wanted(self.settings.risk):
+            self._watch = LossWatch(
+                self.settings.risk,
+                self.gate,
+                values=self.gate.account.values,
+                rates={currency: float(rate) for currency, rate in rates.items()},
+                deposit=float(self._deposit),
+                now_ns=self.span_ns[0],
+            )
         for job in self.jobs:
             ctx = Context(
                 strategy=job.name,
@@ -176,7 +191,8 @@ class Backtest:
             widths=self.widths,
             actions=self.actions,
         )
-        market.merges = not self.host.listening
+        # A watch follows the account fill by fill, so nothing is told together.
+        market.merges = not self.host.listening and self._watch is None
         first = market.open()
         if first is None:
             raise ConfigError("the recording has no rows in the span and for the instruments asked for")
@@ -187,6 +203,7 @@ class Backtest:
             host=self.host,
             gate=self.gate,
             store=self._store,
+            watch=self._watch,
         )
         lap.chunk = first
         ring.sort_wants(lap)

@@ -12,10 +12,12 @@ from typing import Final
 
 import trio
 
-from engine.domain.messages import DropTimer, PositionNow, SetTimer
+from engine.domain.messages import Cancel, DropTimer, PositionNow, SetTimer
 from engine.orders.manager import OrderManager
 from engine.portfolio.books import Portfolio
+from engine.risk.account import Level
 from engine.risk.gate import Gate
+from engine.risk.losses import LossWatch
 from engine.runtime.lap import Lap
 from engine.runtime.market import Market
 from engine.strategy.host import StrategyHost
@@ -29,6 +31,7 @@ class Ring:
 
     Args:
         store: Takes what strategies noted and the order manager's facts so far; called before new facts are made.
+        watch: Latches on losses; they end windows. None where no limit asks for them.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Ring:
         host: StrategyHost,
         gate: Gate,
         store: Callable[[], None],
+        watch: LossWatch | None = None,
     ) -> None:
         self.market = market
         self.orders = orders
@@ -47,6 +51,7 @@ class Ring:
         self.host = host
         self.gate = gate
         self._store = store
+        self._watch = watch
 
     # --- one step an actor --------------------------------------------------------------------------------------
 
@@ -75,6 +80,13 @@ class Ring:
             lap.positions = lap.positions + self.portfolio.adjust(lap.actions)
             self.orders.facts += [(one.ts_ns, "booked", one.strategy, one) for one in booked[known:]]
             lap.actions = []
+            if self._watch is not None:
+                for one in booked[known:]:
+                    if one.kind == "dividend":
+                        self._watch.paid(one.strategy, float(one.cash * self.portfolio.rates[one.currency]))
+        if self._watch is not None and (lap.updates or lap.positions):
+            chunk, row = lap.chunk, lap.start
+            self._watch.hear(lap.updates, lap.positions, lambda conid: chunk.price(conid, row), lap.now_ns)
 
     def decide(self, lap: Lap) -> None:
         """Strategies: updates first, then timers, then rows, until somebody wants something."""
@@ -85,11 +97,27 @@ class Ring:
         if lap.timers:
             host.wake(lap.timers, lap.now_ns)
             lap.timers = []
+        watch = self._watch
         if lap.stop > lap.start and not wants:
+            if watch is not None:
+                lap.stop = watch.cut(lap.chunk, lap.start, lap.stop)
             lap.taken = host.run(lap.chunk, lap.start, lap.stop)
             lap.now_ns = host.reached_ns
+            if watch is not None and lap.taken > lap.start:
+                watch.took(lap.chunk, lap.start, lap.taken)
+        if self.gate.latched:
+            self._cut_off(lap)
         if wants:
             self.sort_wants(lap)
+
+    def _cut_off(self, lap: Lap) -> None:
+        """Latches were set: they are facts, and what is open of whoever is halted is cancelled."""
+        self._store()
+        for owner, held in self.gate.latched:
+            self.orders.facts.append((held.ts_ns, "latched", owner or "account", held))
+            if held.level is Level.HALTED:
+                lap.intents += [Cancel(coid, strategy) for coid, strategy in self.gate.open_of(owner)]
+        self.gate.latched.clear()
 
     def sort_wants(self, lap: Lap) -> None:
         """Put what the strategies want into the lap: orders for risk, timers for the market."""

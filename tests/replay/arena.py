@@ -135,6 +135,8 @@ class Arena:
 
     sessions: Sessions = ALWAYS
     limits: Limits = LOOSE
+    own_limits: Mapping[str, Limits] = field(factory=dict)  # by strategy
+    latch_until: str = "person"
     venue: VenueSettings = AT_ONCE
     pipeline: Pipeline = Pipeline.FUSED
     window: int = 8192
@@ -159,7 +161,7 @@ class Arena:
             source=Path("test.toml"),
             recording=RecordingSettings(path=Path()),
             strategies=(),
-            risk=RiskSettings(account=self.limits),
+            risk=RiskSettings(account=self.limits, strategy=dict(self.own_limits), latch_until=self.latch_until),
             venue=self.venue,
             replay=ReplaySettings(pipeline=self.pipeline, window=self.window, hang_limit_s=self.hang_limit_s),
         )

@@ -17,7 +17,7 @@ from engine.domain.order import Order, State
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk.account import Held, Level
-from engine.risk.catalogue import TABLE, Kind, Row, row_of_code
+from engine.risk.catalogue import TABLE, Kind, row_of_code
 from engine.risk.gate import Gate
 from engine.risk.outside import Borrow, Contract, Outside, Summary
 from engine.settings import Limits, RiskSettings
@@ -269,7 +269,8 @@ def test_a_strategy_that_fires_too_often_may_only_get_out_until_a_person_resumes
 
 def test_the_days_sums() -> None:
     for limit, last in (("orders_per_day_max", 2), ("messages_per_day_max", 2), ("notional_per_day_max", D(2000))):
-        gate = make(**{limit: last})
+        given: dict[str, Any] = {limit: last}
+        gate = make(**given)
         assert [ask(gate, new(10)), ask(gate, new(10)), ask(gate, new(1))] == ["ok", "ok", "DAY"], limit
         midnight = (T0 // NS_PER_DAY + 1) * NS_PER_DAY
         assert ask(gate, new(1), at_ns=midnight - 1) == "DAY"
@@ -461,7 +462,7 @@ def test_day_trades_are_kept_back(left: int, code: str) -> None:
 def test_what_can_be_paid(limit: str, fact: str, code: str) -> None:
     base: dict[str, Any] = {"ts_ns": T0, "net_liquidation": D(1), "excess_liquidity": D(10**9)}
     for money, said in ((D(1500), "ok"), (D("1499.99"), code), (None, code)):
-        gate = make(venue(summary=Summary(**base, **{fact: money})), **{**QUIET, limit: True})
+        gate = make(venue(summary=Summary(**{**base, fact: money})), **{**QUIET, limit: True})
         at_ns = T0 + 1
         first = ask(gate, new(5), at_ns=at_ns)
         assert first == ("ok" if money is not None else code)

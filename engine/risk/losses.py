@@ -1,0 +1,332 @@
+"""Latches on what was lost: R15 daily loss, R16 drawdown, R17 loss streak, and R42, which makes them wait.
+
+The worth of the account and of each strategy is followed row by row: deposit + realised - fees + dividends + what
+positions are worth above their cost, at the price that orders are judged by. A replay asks `cut` where in a window the
+first latch would fall, so that a window ends there; `took` then follows the rows that were consumed. Live, `mark` does
+both for one moment. Losses exactly at their limit are within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from attrs import define, field
+
+from engine.domain.columns import Chunk, Floats
+from engine.domain.facts import Filled
+from engine.domain.market import Kind
+from engine.domain.messages import PositionNow, Update
+from engine.domain.moments import NS_PER_DAY, NS_PER_S
+from engine.risk.account import ACCOUNT, Account, Held, Level
+from engine.risk.gate import Gate
+from engine.settings import Limits, RiskSettings
+
+_LOSSES: Final = (
+    "daily_loss_max", "daily_realised_loss_max", "drawdown_reduce_pct", "drawdown_halt_pct", "loss_streak_max",
+)  # fmt: skip
+
+
+@define(eq=False)
+class _Owner:
+    """The account, or one strategy: its limits and how it stands. Money in base currency."""
+
+    name: str
+    limits: Limits
+    worth: float
+    peak: float
+    fixed: float  # all but what positions are worth
+    held: tuple[tuple[int, float], ...] = ()  # conid and money per price of 1, lowest conid first
+    realised: float = 0.0
+    fees: float = 0.0
+    dividends: float = 0.0
+    day: int = -1
+    day_worth: float = 0.0
+    day_realised: float = 0.0
+    streak: int = 0
+    pause_ns: int = -1  # a jump makes losses wait until then
+    fired: set[str] = field(factory=set)
+
+
+class LossWatch:
+    """Follows worth and sets latches on a gate.
+
+    Args:
+        values: Base currency per unit at price 1, by conid.
+        rates: Base currency per unit of each currency.
+        deposit: What the account began with, in base currency.
+    """
+
+    def __init__(
+        self,
+        settings: RiskSettings,
+        gate: Gate,
+        *,
+        values: Mapping[int, float],
+        rates: Mapping[str, float],
+        deposit: float,
+        now_ns: int,
+    ) -> None:
+        self._gate = gate
+        self._account: Account = gate.account
+        self._values = values
+        self._rates = rates
+        self._deposit = deposit
+        self._until_day = settings.latch_until == "day"
+        self._positions: dict[tuple[str, int], PositionNow] = {}
+        self._lines: dict[int, Floats] = {}
+        self._chunk: Chunk | None = None
+        tables = [(ACCOUNT, settings.account), *settings.strategy.items()]
+        self._owners = [
+            _Owner(name, limits, deposit, deposit, deposit, day=self._account.day_of(now_ns), day_worth=deposit)
+            for name, limits in tables
+            if any(getattr(limits, one) is not None for one in _LOSSES) or name == ACCOUNT
+        ]
+        self._account.equity = deposit
+
+    @staticmethod
+    def wanted(settings: RiskSettings) -> bool:
+        """Whether any limit asks for it."""
+        levels = (settings.account, *settings.strategy.values())
+        names = (*_LOSSES, "leverage_max")
+        return any(getattr(level, name) is not None for level in levels for name in names)
+
+    # --- what happens -------------------------------------------------------------------------------------------
+
+    def hear(
+        self,
+        updates: Sequence[Update],
+        positions: Sequence[PositionNow],
+        price: Callable[[int], tuple[float, int] | None],
+        now_ns: int,
+    ) -> None:
+        """Executions and positions of one moment; prices are those in force."""
+        for owner in self._owners:
+            self._turn(owner, now_ns)
+        for update in updates:
+            event = update.event
+            if isinstance(event, Filled):
+                fees = sum(float(amount) * self._rates[currency] for _, amount, currency in event.fees)
+                for owner in self._owners:
+                    if owner.name in (ACCOUNT, update.order.ticket.strategy):
+                        owner.fees += fees
+        for now in positions:
+            before = self._positions.get((now.strategy, now.conid))
+            self._positions[now.strategy, now.conid] = now
+            gain = float(now.realised - (before.realised if before is not None else 0)) * self._rates[now.currency]
+            for owner in self._owners:
+                if owner.name in (ACCOUNT, now.strategy):
+                    owner.realised += gain
+                    if gain:
+                        owner.streak = owner.streak + 1 if gain < 0.0 else 0
+        if updates or positions:
+            self._weigh()
+        self.mark(price, now_ns)
+
+    def paid(self, strategy: str, money: float) -> None:
+        """A dividend in base currency."""
+        for owner in self._owners:
+            if owner.name in (ACCOUNT, strategy):
+                owner.dividends += money
+
+    def mark(self, price: Callable[[int], tuple[float, int] | None], now_ns: int) -> None:
+        """Follow one moment."""
+        for owner in self._owners:
+            self._turn(owner, now_ns)
+            worth = owner.fixed
+            for conid, money in owner.held:
+                known = price(conid)
+                worth += money * (float("nan") if known is None else known[0])
+            self._follow(owner, np.array([worth]), np.array([now_ns], np.int64))
+
+    def cut(self, chunk: Chunk, start: int, stop: int) -> int:
+        """Where a window has to end so that a latch falls after its last row: `stop`, or less. Changes nothing."""
+        times = chunk.ts_ns
+        first_ns = int(times[start])
+        stop = min(stop, int(times.searchsorted(self._day_ends_ns(first_ns))))
+        for owner in self._owners:
+            if not owner.held and owner.pause_ns <= first_ns and owner.day == self._account.day_of(first_ns):
+                continue  # its worth can't change
+            line = self._line(owner, chunk, start, stop)
+            event = self._first(owner, line, times[start:stop])
+            if event is not None:
+                stop = start + event + 1
+        return stop
+
+    def took(self, chunk: Chunk, start: int, taken: int) -> None:
+        """Rows have been consumed; at most the last of them sets a latch."""
+        times = chunk.ts_ns[start:taken]
+        for owner in self._owners:
+            self._turn(owner, int(times[0]))
+            self._follow(owner, self._line(owner, chunk, start, taken), times)
+
+    def lift(self) -> None:
+        """A person resumes: highest worth, streaks and what has fired begin anew."""
+        self._account.lift()
+        for owner in self._owners:
+            owner.peak, owner.streak = owner.worth, 0
+            owner.day_worth, owner.day_realised = owner.worth, owner.realised - owner.fees
+            owner.fired.clear()
+
+    # --- one owner ----------------------------------------------------------------------------------------------
+
+    def _day_ends_ns(self, now_ns: int) -> int:
+        return (self._account.day_of(now_ns) + 1) * NS_PER_DAY + self._account.day_start_s * NS_PER_S
+
+    def _turn(self, owner: _Owner, now_ns: int) -> None:
+        """A day begins: losses count from what the last one ended with."""
+        day = self._account.day_of(now_ns)
+        if day != owner.day:
+            owner.day, owner.day_worth, owner.day_realised = day, owner.worth, owner.realised - owner.fees
+            if self._until_day:
+                owner.fired.discard("LOSS")
+
+    def _weigh(self) -> None:
+        """Work out what the owners hold, in an order that nothing but the positions decides."""
+        for owner in self._owners:
+            fixed = self._deposit - owner.fees + owner.dividends
+            units: dict[int, float] = {}
+            for (strategy, conid), now in sorted(self._positions.items()):
+                if owner.name in (ACCOUNT, strategy):
+                    fixed += float(now.realised - now.cost) * self._rates[now.currency]
+                    if now.quantity:
+                        units[conid] = units.get(conid, 0.0) + float(now.quantity)
+            owner.fixed = fixed
+            owner.held = tuple((conid, count * self._values[conid]) for conid, count in sorted(units.items()) if count)
+
+    def _line(self, owner: _Owner, chunk: Chunk, start: int, stop: int) -> Floats:
+        """Worth after each row of a window."""
+        line = np.full(stop - start, owner.fixed)
+        for conid, money in owner.held:
+            line += money * self._prices(chunk, conid)[start:stop]
+        return line
+
+    def _prices(self, chunk: Chunk, conid: int) -> Floats:
+        if chunk is not self._chunk:
+            self._chunk = chunk
+            self._lines.clear()
+        found = self._lines.get(conid)
+        if found is None:
+            found = self._lines[conid] = price_line(chunk, conid)
+        return found
+
+    def _first(self, owner: _Owner, line: Floats, times: np.ndarray) -> int | None:
+        """Index of the first row that sets a latch or jumps."""
+        limits = owner.limits
+        new_day = self._account.day_of(int(times[0])) != owner.day
+        day_worth = owner.worth if new_day else owner.day_worth
+        awake = times >= owner.pause_ns
+        hit = np.zeros(len(line), bool)
+        if limits.pnl_jump_pct is not None:
+            hit |= _jumps(owner, line, float(limits.pnl_jump_pct))
+        fired = owner.fired if not (new_day and self._until_day) else owner.fired - {"LOSS"}
+        if limits.daily_loss_max is not None and "LOSS" not in fired:
+            hit |= (day_worth - line > float(limits.daily_loss_max)) & awake
+        peaks = np.fmax.accumulate(np.concatenate(([owner.peak], line)))[1:]
+        for name, percent in _DRAWDOWNS:
+            most = getattr(limits, percent)
+            if most is not None and name not in owner.fired:
+                hit |= ((peaks - line) * 100.0 > float(most) * np.abs(peaks)) & awake
+        if self._realised_too_far(owner, new_day=new_day) or _streak_too_long(owner):
+            hit |= awake & ~np.isnan(line)  # it has waited for a jump to pass
+        found = np.flatnonzero(hit)
+        return int(found[0]) if len(found) else None
+
+    @staticmethod
+    def _realised_too_far(owner: _Owner, *, new_day: bool) -> bool:
+        most = owner.limits.daily_realised_loss_max
+        if most is None or new_day or "LOSS" in owner.fired:
+            return False
+        return owner.day_realised - (owner.realised - owner.fees) > float(most)
+
+    def _follow(self, owner: _Owner, line: Floats, times: np.ndarray) -> None:
+        """Take rows over; of latches only the last row's count, those before were looked at."""
+        limits = owner.limits
+        now_ns = int(times[-1])
+        if limits.pnl_jump_pct is not None and owner.held:
+            jumps = np.flatnonzero(_jumps(owner, line, float(limits.pnl_jump_pct)))
+            if len(jumps):
+                pause_s = 60 if limits.pnl_jump_pause_s is None else limits.pnl_jump_pause_s
+                owner.pause_ns = int(times[jumps[-1]]) + int(pause_s * NS_PER_S)
+        known = line[~np.isnan(line)]
+        if not len(known):
+            return
+        owner.peak = max(owner.peak, float(known.max()))
+        owner.worth = worth = float(known[-1])
+        if owner.name == ACCOUNT:
+            self._account.equity = worth
+        if now_ns < owner.pause_ns or np.isnan(line[-1]):
+            return
+        who = "the account" if owner.name == ACCOUNT else owner.name
+        self._losses(owner, who, worth, now_ns)
+        for level, percent in ((Level.REDUCING, limits.drawdown_reduce_pct), (Level.HALTED, limits.drawdown_halt_pct)):
+            down = (owner.peak - worth) * 100.0
+            if percent is not None and level.name not in owner.fired and down > float(percent) * abs(owner.peak):
+                owner.fired.add(level.name)
+                sentence = f"{who} has fallen {down / abs(owner.peak):.2f} % from its highest worth, above {percent} %"
+                self._gate.latch(owner.name, Held(level, "DRAWDOWN", sentence, now_ns))
+        if _streak_too_long(owner):
+            sentence = f"{who} has closed {owner.streak} trades at a loss in a row, above {limits.loss_streak_max}"
+            owner.streak = 0
+            pause = limits.loss_streak_pause_s
+            until_ns = None if pause is None else now_ns + int(pause * NS_PER_S)
+            self._gate.latch(owner.name, Held(Level.REDUCING, "STREAK", sentence, now_ns, until_ns))
+
+    def _losses(self, owner: _Owner, who: str, worth: float, now_ns: int) -> None:
+        limits = owner.limits
+        lost, realised = owner.day_worth - worth, owner.day_realised - (owner.realised - owner.fees)
+        for what, loss, most in (
+            ("lost", lost, limits.daily_loss_max),
+            ("realised a loss of", realised, limits.daily_realised_loss_max),
+        ):
+            if most is None or "LOSS" in owner.fired or not loss > float(most):
+                continue
+            owner.fired.add("LOSS")
+            until_ns = self._day_ends_ns(now_ns) if self._until_day else None
+            sentence = f"{who} has {what} {loss:.2f} today, above {most}"
+            self._gate.latch(owner.name, Held(Level.HALTED, "LOSS", sentence, now_ns, until_ns))
+
+
+def _streak_too_long(owner: _Owner) -> bool:
+    most = owner.limits.loss_streak_max
+    return most is not None and owner.streak > most
+
+
+_DRAWDOWNS: Final = ((Level.REDUCING.name, "drawdown_reduce_pct"), (Level.HALTED.name, "drawdown_halt_pct"))
+
+
+def _jumps(owner: _Owner, line: Floats, percent: float) -> np.ndarray:
+    before = np.concatenate(([owner.worth], line[:-1]))
+    found: np.ndarray = np.abs(line - before) * 100.0 > percent * np.abs(before)
+    return found
+
+
+def price_line(chunk: Chunk, conid: int) -> Floats:
+    """The price in force after each row of a chunk, as `Chunk.price` tells it; NaN where there is none."""
+    rows = np.arange(chunk.size)
+    line = np.full(chunk.size, np.nan)
+    quote, trade, bar = (
+        chunk.quotes_before.get(conid),
+        chunk.trades_before.get(conid),
+        chunk.bars_before.get(conid),
+    )
+    for kind, before, names in (
+        (Kind.BARS, np.nan if bar is None else bar.close, ("close", "close")),
+        (Kind.TRADES, np.nan if trade is None else trade.price, ("price", "price")),
+        (Kind.QUOTES, np.nan if quote is None else quote.mid, ("bid", "ask")),
+    ):
+        said = np.full(chunk.size, before)
+        columns = chunk.kinds.get(kind)
+        if columns is not None and conid in columns.conids:
+            mine = columns.of(conid)
+            first, second = (columns[name] if mine is None else columns[name][mine] for name in names)
+            if columns.at is None:
+                places = np.arange(len(columns)) if mine is None else mine
+            else:
+                places = columns.at if mine is None else columns.at[mine]
+            last = places.searchsorted(rows, side="right") - 1
+            values = (first + second) * 0.5
+            said = np.where(last >= 0, values[last], before)
+        line = np.where(np.isnan(said), line, said)
+    return line
