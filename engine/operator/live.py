@@ -239,6 +239,10 @@ class LiveDesk:
             self._flattening = Flattening(self.account, self.portfolio, self.gate, self.book.book, self.view)
         self._flatten_asked.set()
 
+    def open_orders(self) -> list[str]:
+        """Client order ids of the orders that may still trade."""
+        return [coid for coid, order in self.book.book.items() if order.is_open]
+
     def flat(self) -> bool:
         """Whether no order is open and nothing is held."""
         return not self._open() and not any(held.quantity for held in self.portfolio.holdings.values())

@@ -55,9 +55,11 @@ def _reply(body: Any) -> str:
 
 
 def _fill(body: Mapping[str, Any]) -> str:
-    told = f"filled {body['quantity']} at {body['price']}"
+    told = f"filled {_plain(body['quantity'])} at {_plain(body['price'])}"
     if body.get("legs"):
-        moved = ", ".join(f"{leg['quantity']} of {leg['conid']} at {leg['price']}" for leg in body["legs"])
+        moved = ", ".join(
+            f"{_plain(leg['quantity'])} of {leg['conid']} at {_plain(leg['price'])}" for leg in body["legs"]
+        )
         told = f"{told} net; legs: {moved}" if Decimal(body["quantity"]) else f"a leg of its next unit filled: {moved}"
     return f"{told} (execution {body['exec_id']})"
 
