@@ -279,6 +279,8 @@ class Session:
         self._layers.down(
             min(layer, Layer.GATEWAY if unreachable and layer <= Layer.OUTER else layer), heard.problem, now_ns
         )
+        if self.step is Step.SUBSCRIBE:
+            self._out.append(Perform(work=Work.DISCONNECT))  # the websocket stands; the next climb opens its own
         if self.step is Step.INIT:
             self._vain_init(now_ns, chance, logged_out=heard.cause is Cause.LOGGED_OUT)
         elif self.step is Step.LOGIN and not unreachable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.webapi.facts.session import AuthStatus
 from engine.webapi.session import Session
-from engine.webapi.sessionfacts import Done, Doubted, Heard, Perform, TimePassed, Told, Wanted, Work
+from engine.webapi.sessionfacts import Done, Doubted, Failed, Heard, Perform, TimePassed, Told, Wanted, Work
 from engine.webapi.sessionrules import Rules, Step, backoff_s
 
 S = 1_000_000_000
@@ -44,6 +44,15 @@ def test_a_websocket_that_comes_too_late_is_closed_and_does_not_count() -> None:
     assert it.session.step is Step.LOOK
     assert it.hears(Done(work=Work.CONNECT)) == [Perform(work=Work.DISCONNECT)]
     assert it.session.step is Step.LOOK
+
+
+def test_subscriptions_that_fail_leave_no_websocket_open() -> None:
+    """Each climb opens its own."""
+    it = Driven()
+    it.up_to(Step.SUBSCRIBE)
+    assert it.hears(Failed(work=Work.SUBSCRIBE, problem="closed")) == [Perform(work=Work.DISCONNECT)]
+    assert it.session.step is Step.LOOK
+    assert it.hears(Failed(work=Work.SUBSCRIBE, problem="closed")) == []
 
 
 def test_doubt_while_a_tickle_is_on_its_way_asks_once_more() -> None:
