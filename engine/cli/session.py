@@ -9,12 +9,12 @@ import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-from attrs import frozen
 
 from engine.cli.options import json_option
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 _FILE: Final = click.Path(path_type=Path)
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # not attrs: `--help` imports this module, and is to be instant
 class Where:
     """The gateway as it was named on the command line; `account` None is the session's first."""
 
@@ -60,7 +60,7 @@ class Where:
             raise InputError("can't be read", place=str(file)) from None
 
 
-@frozen(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Visit:
     """An open session. `account` is the one asked for, else the first; None where none was wanted."""
 
