@@ -98,7 +98,9 @@ class Ring:
             host.wake(lap.timers, lap.now_ns)
             lap.timers = []
         watch = self._watch
-        if lap.stop > lap.start and not wants:
+        if self.gate.latched:
+            self._cut_off(lap)
+        if lap.stop > lap.start and not wants and not lap.intents:
             if watch is not None:
                 lap.stop = watch.cut(lap.chunk, lap.start, lap.stop)
             lap.taken = host.run(lap.chunk, lap.start, lap.stop)

@@ -54,8 +54,8 @@ def run(limits: Limits, events: list[MarketEvent], **more: Any) -> Left:
     return base
 
 
-# Ten are bought at 100.5, one more at each quote that follows. Worth at the middle m is units x m - what they cost.
-# At 99: 10 x 99 - 1005 = -15, and once the eleventh is bought at 99.5, -15.5. At 98: 11 x 98 - 1104.5 = -26.5, then -27.
+# Ten are bought at 100.5, one more at each quote that follows. Worth at the middle m: units x m - cost.
+# At 99: 10 x 99 - 1005 = -15, once the eleventh is bought at 99.5 -15.5. At 98: 11 x 98 - 1104.5 = -26.5, then -27.
 @pytest.mark.parametrize(
     ("limit", "at", "fills"),
     [("14.99", 1, 1), ("15", 1, 2), ("15.49", 1, 2), ("15.5", 2, 2), ("26.49", 2, 2), ("26.5", 2, 3), ("27", None, 5)],
