@@ -13,9 +13,9 @@ import httpx
 import pytest
 import trio
 
-from engine.daemon import running
+from engine.daemon import assembling, running
+from engine.daemon.assembling import Daemon
 from engine.daemon.config import RunSettings, load
-from engine.daemon.running import Daemon
 from engine.domain.messages import Cancel, Intent, Modify, Place
 from engine.domain.order import Order
 from engine.domain.ticket import OrderTicket
@@ -93,7 +93,7 @@ async def alongside(
 ) -> AsyncIterator[Daemon]:
     """Run a daemon until the block ends; it trades when the block begins."""
     made: list[Daemon] = []
-    whole = running.assemble
+    whole = assembling.assemble
 
     def assemble(*args: Any, **named: Any) -> Daemon:
         made.append(whole(*args, **named))
