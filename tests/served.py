@@ -45,10 +45,18 @@ class Served:
             client.post(f"{self.root}/sim/clock", json={"advance_s": seconds}).raise_for_status()
 
 
+# For gateways whose clock runs fast: a busy machine must not let questions and sessions run out between two requests.
+PATIENT = "[gateway.session]\nidle_s = 86_000\n[gateway.questions]\nexpiry_s = 3_600\n"
+
+
 @contextmanager
-def served(folder: Path, *flags: str) -> Iterator[Served]:
-    """Run a gateway with its state in `folder` until the block ends."""
+def served(folder: Path, *flags: str, config: str = "") -> Iterator[Served]:
+    """Run a gateway with its state in `folder`, and this configuration if any, until the block ends."""
     command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--state-dir", str(folder), *flags]
+    if config:
+        file = folder.with_suffix(".toml")
+        file.write_text(config)
+        command += ["--config", str(file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout is not None

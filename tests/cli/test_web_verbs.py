@@ -15,7 +15,7 @@ from engine.cli import run
 from engine.daemon import config
 from engine.domain.instrument import Instrument, PriceTick, SecType
 from engine.recording.head import instrument_from
-from tests.served import PAPER, Served, served
+from tests.served import PAPER, PATIENT, Served, served
 
 AAPL, IBM = 265598, 8314
 ALERT = {
@@ -36,7 +36,7 @@ Engine = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("gateway"), "--pacing", "off", "--speed", "20") as running:
+    with served(tmp_path_factory.mktemp("gateway"), "--pacing", "off", "--speed", "20", config=PATIENT) as running:
         yield running
 
 

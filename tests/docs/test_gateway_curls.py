@@ -84,7 +84,7 @@ def environment(running: Served, folder: Path) -> dict[str, str]:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 @pytest.mark.parametrize("profile", ["observed", "documented"])
 def test_every_line_answers_as_it_says(tmp_path: Path, profile: str) -> None:
-    with served(tmp_path / "gw", "--profile", profile, "--pacing", "off", "--speed", "5") as running:
+    with served(tmp_path / "gw", "--profile", profile, "--pacing", "off") as running:
         shell = environment(running, tmp_path)
         wrong = []
         for block in blocks(PAGE):

@@ -17,7 +17,7 @@ import ibind
 import pytest
 from ibind import OrderRequest, QuestionType, events, subscriptions
 
-from tests.served import PAPER, Served, served
+from tests.served import PAPER, PATIENT, Served, served
 
 AAPL: Final = 265598
 # All that it knows how to be asked, each answered yes: a text of ours that it does not know raises an error.
@@ -26,11 +26,9 @@ YES: Final = dict.fromkeys(QuestionType, True)
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    config = tmp_path_factory.mktemp("config") / "gateway.toml"
-    config.write_text("[gateway.questions]\nmarket_risk = true\nstop_detail = true\n")
+    config = f"{PATIENT}market_risk = true\nstop_detail = true\n"  # under [gateway.questions]
     folder = tmp_path_factory.mktemp("gateway")
-    flags = ("--config", str(config), "--speed", "20", "--pacing", "off")
-    with served(folder, *flags) as running:
+    with served(folder, "--speed", "20", "--pacing", "off", config=config) as running:
         yield running
 
 
@@ -317,7 +315,7 @@ def _told(queue: Any, key: str, order_id: int, status: str | None = None) -> boo
 def test_it_signs_its_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ibind.oauth.oauth1a import OAuth1aConfig
 
-    with served(tmp_path, "--auth", "oauth1", "--speed", "20", "--pacing", "off") as running:
+    with served(tmp_path, "--auth", "oauth1", "--speed", "20", "--pacing", "off", config=PATIENT) as running:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.ca))  # with OAuth it takes no authority as an argument
         told = json.loads((tmp_path / "oauth1.json").read_text())
         config = OAuth1aConfig(
