@@ -28,6 +28,7 @@ class Chores:
         self._orders = Orders(caller)
         self._account = account
         self._suppressed = tuple(suppressed)
+        self._ours_alone = False  # what the session suppresses is no more than our list
         self.known: BrokerageAccounts | None = None
 
     async def accounts(self) -> None:
@@ -46,11 +47,19 @@ class Chores:
     def suppress_from_now(self, message_ids: Sequence[str]) -> None:
         """Later sessions begin with this list."""
         self._suppressed = tuple(message_ids)
+        self._ours_alone = False
 
     async def suppress(self) -> None:
-        """Suppress the known questions again. Raises: VenueError."""
+        """Suppress the known questions again, and none but these. Raises: VenueError.
+
+        The venue adds to what a session suppresses, and a session outlives the daemon that opened it: what an earlier
+        list had is taken back first.
+        """
+        if not self._ours_alone:
+            await self._orders.reset_suppression()
         if self._suppressed:
             await self._orders.suppress(self._suppressed)
+        self._ours_alone = True
 
     async def prime(self) -> None:
         """Warm live orders and trades: a session's first answers are empty, whatever is true. Raises: VenueError."""

@@ -77,7 +77,7 @@ class Venue:
                 return httpx.Response(200, json={"accounts": ["DU1234567"], "selectedAccount": "DU1234567"})
             case "/portfolio/accounts":
                 return httpx.Response(200, json=[{"id": "DU1234567", "accountId": "DU1234567"}])
-            case "/iserver/questions/suppress":
+            case "/iserver/questions/suppress" | "/iserver/questions/suppress/reset":
                 return httpx.Response(200, json={"status": "submitted"})
             case "/iserver/account/orders":
                 self.cold_orders -= 1

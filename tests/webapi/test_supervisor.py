@@ -48,7 +48,8 @@ async def test_an_open_session_is_taken_over_without_an_init(autojump_clock: Clo
         assert it.count(INIT) == 0
         climb = [path for path in it.venue.asked if path != "/tickle"]
         assert climb == [
-            "/iserver/accounts", "/portfolio/accounts", "/iserver/questions/suppress",
+            "/iserver/accounts", "/portfolio/accounts",
+            "/iserver/questions/suppress/reset", "/iserver/questions/suppress",
             "/iserver/account/orders", "/iserver/account/orders", "/iserver/account/trades", "/iserver/account/trades",
         ]  # fmt: skip
         assert it.socket.log == ["connect", "subscribe"]
