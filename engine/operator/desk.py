@@ -26,6 +26,9 @@ class OperatorDesk(Protocol):
     async def pnl(self) -> Mapping[str, Any]:
         """Profit, fees and cash."""
 
+    async def risk(self) -> Mapping[str, Any]:
+        """How much of each limit of the account is used, and what is left of it, by the catalogue's code."""
+
     async def halt(self, why: str) -> Mapping[str, Any]:
         """Nothing new goes out, and what is open is cancelled, until `resume`."""
 
@@ -63,6 +66,8 @@ async def carry_out(desk: OperatorDesk, request: Request) -> Any:
             return await desk.positions()
         case "pnl":
             return await desk.pnl()
+        case "risk":
+            return await desk.risk()
         case "halt":
             return await desk.halt(args["why"])
         case "resume":

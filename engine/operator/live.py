@@ -26,6 +26,7 @@ from engine.orders.live import LiveOrders
 from engine.portfolio.books import Portfolio
 from engine.ports import Clock
 from engine.risk.gate import Gate
+from engine.risk.showing import usage
 from engine.runtime.live.letters import CancelNow, OperatorAnswered, TradingNow, Wanted
 
 STORE_S: Final = 2.0  # a disk that hangs holds up no halt for longer
@@ -138,6 +139,11 @@ class LiveDesk:
     async def pnl(self) -> Row:
         """Profit, fees and cash."""
         return pnl_document(self.portfolio, self.view())
+
+    async def risk(self) -> Mapping[str, Any]:
+        """How much of each limit of the account is used, and what is left of it, by the catalogue's code."""
+        used = usage(self.gate, self.view(), self.clock.now_ns())
+        return {code: {"used": one, "left": left} for code, (one, left) in used.items()}
 
     # --- commanding ---------------------------------------------------------------------------------------------
 

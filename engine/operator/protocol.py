@@ -113,6 +113,7 @@ VERBS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "orders": _Orders,
     "positions": _Nothing,
     "pnl": _Nothing,
+    "risk": _Nothing,
     "why": _Why,
     "halt": _Halt,
     "resume": _Nothing,
@@ -123,7 +124,7 @@ VERBS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "stop": _Nothing,
 }
 # What only looks; everything else is a command, stored before it is acted on.
-QUERIES: Final = frozenset({"status", "orders", "positions", "pnl", "why"})
+QUERIES: Final = frozenset({"status", "orders", "positions", "pnl", "risk", "why"})
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="string")
 _LINE: Final = msgspec.json.Decoder(_Line)

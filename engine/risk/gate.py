@@ -108,6 +108,21 @@ class Gate:
         self.account.counting = outside is not None or bool(plugins) or counts(settings)
         self.latched: list[tuple[str, Held]] = []  # latches set since somebody last looked: owner and why
 
+    @property
+    def settings(self) -> RiskSettings:
+        """The limits in force."""
+        return self._settings
+
+    @property
+    def plugins(self) -> Sequence[Row]:
+        """Rows of a user's own."""
+        return self._plugins
+
+    @property
+    def tally(self) -> Tally:
+        """The account's open and recent orders."""
+        return self._account_tally
+
     def judge(self, intent: Intent, view: Callable[[], MarketView], now_ns: int) -> Verdict:
         """Approve or refuse one intent as a whole; what is approved counts at once."""
         # By class: `isinstance` asks a struct's metaclass, which costs as much as a small function.

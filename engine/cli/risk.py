@@ -1,0 +1,119 @@
+"""`engine risk`: what is limited and how much of it is used, and what every check said of an order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.lazy import LazyGroup
+from engine.cli.options import config_argument, json_option, set_option
+from engine.cli.speaking import print_json, spoken, state_option
+
+if TYPE_CHECKING:
+    from engine.settings import RiskSettings
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "show": ("engine.cli.risk:show", "Print every row of the risk table: its limit, what is used, what is left."),
+        "explain": ("engine.cli.risk:explain", "Print what every check said of an order."),
+    },
+)
+def risk() -> None:
+    """Look at limits and verdicts."""
+
+
+@click.command()
+@config_argument
+@set_option
+@state_option
+@json_option
+def show(config: Path, overrides: tuple[str, ...], state_dir: Path | None, as_json: bool) -> None:
+    """Print R1 to R48 and the plugins of CONFIG; with a daemon on the state folder, what is used and left of each."""
+    from engine.risk.plugins import installed
+    from engine.risk.showing import table, with_usage
+
+    settings, live = _settings(config, overrides)
+    rows = table(settings, live=live, plugins=installed())
+    rows = with_usage(rows, _used(state_dir))
+    if as_json:
+        print_json(rows)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    page = Table(title=str(config), title_justify="left")
+    for name in _COLUMNS:
+        page.add_column(name, overflow="fold")
+    for row in rows:
+        page.add_row(*(str(row[key]) if row[key] is not None else "" for key in _COLUMNS))
+    Console().print(page)
+
+
+_COLUMNS = ("code", "name", "limit", "used", "left", "source")
+
+
+def _settings(config: Path, overrides: tuple[str, ...]) -> tuple[RiskSettings, bool]:
+    """The risk settings of a backtest's or a daemon's configuration, and whether it is one of a session."""
+    import tomllib
+
+    from engine.config import load
+    from engine.daemon.config import load as load_run
+
+    try:
+        tables: Any = tomllib.loads(config.read_text())
+    except (OSError, ValueError):
+        tables = {}  # the loader says what is wrong
+    if "recording" in tables or not {"instrument", "mode", "gateway"} & set(tables):
+        return load(config, overrides).risk, False
+    return load_run(config, overrides).base.risk, True
+
+
+def _used(state_dir: Path | None) -> dict[str, tuple[str, str | None]]:
+    """What a daemon says, if one runs on the folder."""
+    from engine.cli.speaking import ask_daemon
+    from engine.operator.protocol import Code, NotDone
+
+    if state_dir is None:
+        return {}
+    try:
+        told = ask_daemon(state_dir, "risk")
+    except NotDone as problem:
+        if problem.code is Code.NO_DAEMON:
+            return {}
+        raise
+    return {code: (one["used"], one["left"]) for code, one in told.items()}
+
+
+@click.command()
+@click.argument("order")
+@state_option
+@json_option
+@spoken
+def explain(order: str, state_dir: Path | None, as_json: bool) -> int:
+    """Print what every check said when ORDER (a client order id) was judged, out of the journal."""
+    import json
+
+    from engine.journal.reading import JournalReader
+    from engine.operator.folder import state_folder
+
+    reader = JournalReader(state_folder(state_dir).journal)
+    try:
+        found = list(reader.rows(name=order, kinds=("judged",)))
+    finally:
+        reader.close()
+    verdicts = [{"seq": row.seq, "ts_ns": row.ts_ns, "checks": json.loads(row.body)} for row in found]
+    if as_json:
+        print_json(verdicts)
+    elif not verdicts:
+        click.echo(f"the journal has no verdict on an order {order}", err=True)
+    for verdict in [] if as_json else verdicts:
+        for one in verdict["checks"]:
+            mark = "allows " if one["allows"] else "refuses"
+            click.echo(f"{one['code']:4} {mark} {one['check']:20} limit {one['limit']:>14} value {one['value']:>14}")
+            if not one["allows"]:
+                click.echo(f"     {one['sentence']}")
+    return 0 if verdicts else 1

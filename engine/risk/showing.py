@@ -1,0 +1,103 @@
+"""`engine risk show`: a row for each of R1 to R48 and for each plugin: its limit, how much is used, where it is set.
+
+Used and left are those of the account's limits, where they can be told; of a configuration alone they are unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from engine.domain.moments import NS_PER_MINUTE
+from engine.domain.view import MarketView
+from engine.risk.account import ACCOUNT
+from engine.risk.catalogue import TABLE, Row, is_set
+from engine.risk.gate import Gate
+from engine.risk.limits import with_defaults
+from engine.settings import Limits, RiskSettings
+
+Shown = dict[str, Any]
+
+
+def table(settings: RiskSettings, *, live: bool, plugins: Sequence[Row] = ()) -> list[Shown]:
+    """The rows of a configuration, without a daemon."""
+    return [_shown(row, settings, live=live) for row in (*TABLE, *plugins)]
+
+
+def with_usage(rows: list[Shown], used: Mapping[str, tuple[str, str | None]]) -> list[Shown]:
+    """The rows with what a daemon says of them."""
+    return [{**row, "used": used[row["code"]][0], "left": used[row["code"]][1]} if row["code"] in used else row
+            for row in rows]  # fmt: skip
+
+
+def _shown(row: Row, settings: RiskSettings, *, live: bool) -> Shown:
+    account = with_defaults(settings.account, live=live)
+    limits: list[str] = []
+    sources: list[str] = []
+    tables: list[tuple[str, Limits]] = [
+        *((f"risk.strategy.{name}", one) for name, one in settings.strategy.items()),
+        *((f"risk.instrument.{name}", one) for name, one in settings.instrument.items()),
+    ]
+    for name in row.limits:
+        value = getattr(account, name)
+        if is_set(name, value):
+            limits.append(f"{name} = {_text(value)}")
+            said = getattr(settings.account, name)
+            sources.append("risk.account" if said is not None and said != () else "default")
+        for key, table_ in tables:
+            own = getattr(table_, name)
+            if is_set(name, own):
+                limits.append(f"{name} = {_text(own)} ({key})")
+                sources.append(key)
+    if row.limits and not limits:
+        sources = ["off"]
+    return {
+        "code": row.code,
+        "name": row.name,
+        "kind": str(row.kind),
+        "limit": "; ".join(limits) or None,
+        "used": None,
+        "left": None,
+        "source": ", ".join(dict.fromkeys(sources)) or (row.source if row.source != "engine" else "always on"),
+        "sentence": row.sentence,
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def usage(gate: Gate, view: MarketView, now_ns: int) -> dict[str, tuple[str, str | None]]:
+    """Used and left of the account's limits by code, of a gate in use."""
+    account = gate.account
+    limits = with_defaults(gate.settings.account, live=account.outside is not None)
+    purse = account.purse(ACCOUNT, now_ns)
+    found: dict[str, tuple[str, str | None]] = {}
+
+    def tell(code: str, used: float | Decimal, most: float | Decimal | None) -> None:
+        left = None if most is None else format(max(float(most) - float(used), 0.0), ".10g")
+        found[code] = format(float(used), ".10g"), left
+
+    sent, opened = gate.tally.in_last(NS_PER_MINUTE, now_ns), gate.tally.open
+    tell("R7", sent, limits.orders_per_minute_max)
+    tell("R13", opened, limits.open_orders_max)
+    tell("R12", opened, None)
+    reach = max((max(u.position + u.buys, u.sells - u.position) for u in account.units.values()), default=Decimal(0))
+    tell("R10", reach, limits.position_max)
+    stakes = account.stakes(view, {}, None)
+    if not isinstance(stakes, int):
+        tell("R11", sum(map(abs, stakes.values())), limits.gross_max)
+    tell("R39", len(account.in_doubt), limits.in_doubt_max)
+    if account.counting:
+        tell("R8", purse.in_minute(now_ns), limits.messages_per_minute_max)
+        tell("R9", purse.in_hour(now_ns), limits.orders_per_hour_max)
+        tell("R45", purse.orders, limits.orders_per_day_max)
+        if purse.executions:
+            tell("R21", purse.messages / purse.executions, limits.order_to_trade_max)
+    tell("R19", len(account.held), None)
+    return found
