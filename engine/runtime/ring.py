@@ -22,7 +22,6 @@ from engine.runtime.lap import Lap
 from engine.runtime.market import Market
 from engine.strategy.host import StrategyHost
 
-Step = Callable[[Lap], None]
 _NO_POSITIONS: Final[list[PositionNow]] = []  # never written to
 
 
@@ -174,55 +173,67 @@ def run_fused(ring: Ring, lap: Lap) -> None:
 
 
 async def run_channels(ring: Ring, lap: Lap) -> None:
-    """Go round five trio tasks on memory channels until the market ends the run."""
-    to_orders, at_orders = trio.open_memory_channel[tuple[Lap, Step]](1)
+    """Go round five trio tasks on memory channels until the market ends the run.
+
+    Whoever has the lap hands it to the next who has something to do with it: a hop costs as much as two answers. The
+    lap that ends the run passes them all, and each ends after it. Since there is but one lap, a channel that it is sent
+    to is empty: to wait for room would only be another turn of the scheduler.
+    """
+    to_market, at_market = trio.open_memory_channel[Lap](1)
+    to_orders, at_orders = trio.open_memory_channel[Lap](1)
     to_portfolio, at_portfolio = trio.open_memory_channel[Lap](1)
     to_strategies, at_strategies = trio.open_memory_channel[Lap](1)
     to_risk, at_risk = trio.open_memory_channel[Lap](1)
-    to_market, at_market = trio.open_memory_channel[Lap](1)
 
     async def market() -> None:
-        async with at_market, to_orders.clone() as onward:
-            async for current in at_market:
-                ring.offer(current)
-                await onward.send((current, ring.hear))
-                if current.finished:
+        async with at_market:
+            async for lap in at_market:
+                ring.offer(lap)
+                if lap.answers or lap.actions or lap.finished:
+                    to_orders.send_nowait(lap)
+                else:
+                    (to_portfolio if lap.updates else to_strategies).send_nowait(lap)
+                if lap.finished:
                     return
 
     async def orders() -> None:
-        async with at_orders, to_portfolio, to_market:
-            async for current, step in at_orders:
-                step(current)
-                if step == ring.hear:
-                    await to_portfolio.send(current)
-                    if current.finished:
-                        return
-                else:
-                    await to_market.send(current)
+        async with at_orders:
+            async for lap in at_orders:
+                if lap.verdicts:
+                    ring.act(lap)
+                    to_market.send_nowait(lap)
+                    continue
+                ring.hear(lap)
+                (to_portfolio if lap.updates or lap.actions or lap.finished else to_strategies).send_nowait(lap)
+                if lap.finished:
+                    return
+
+    async def portfolio() -> None:
+        async with at_portfolio:
+            async for lap in at_portfolio:
+                ring.book(lap)
+                to_strategies.send_nowait(lap)
+                if lap.finished:
+                    return
+
+    async def strategies() -> None:
+        async with at_strategies:
+            async for lap in at_strategies:
+                if lap.finished:
+                    to_risk.send_nowait(lap)
+                    return
+                ring.decide(lap)
+                (to_risk if lap.intents or lap.updates or lap.positions else to_market).send_nowait(lap)
 
     async def risk() -> None:
-        async with at_risk, to_orders:
-            async for current in at_risk:
-                ring.judge(current)
-                if current.finished:
+        async with at_risk:
+            async for lap in at_risk:
+                if lap.finished:
                     return
-                await to_orders.send((current, ring.act))
+                ring.judge(lap)
+                (to_orders if lap.verdicts else to_market).send_nowait(lap)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(market)
-        nursery.start_soon(orders)
-        nursery.start_soon(_pass_on, at_portfolio, ring.book, to_strategies)
-        nursery.start_soon(_pass_on, at_strategies, ring.decide, to_risk)
-        nursery.start_soon(risk)
-        await to_market.send(lap)
-
-
-async def _pass_on(inbox: trio.MemoryReceiveChannel[Lap], step: Step, onward: trio.MemorySendChannel[Lap]) -> None:
-    """One actor: take the lap, do one step, hand it on; the lap that ends the run goes through and ends the actor."""
-    async with inbox, onward:
-        async for lap in inbox:
-            if not lap.finished:
-                step(lap)
-            await onward.send(lap)
-            if lap.finished:
-                return
+        for actor in (market, orders, portfolio, strategies, risk):
+            nursery.start_soon(actor)
+        to_market.send_nowait(lap)
