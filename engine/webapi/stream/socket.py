@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+import h11
 import structlog
 import trio
 from trio_websocket import (
@@ -20,7 +21,7 @@ from trio_websocket import (
     ConnectionRejected,
     HandshakeError,
     WebSocketConnection,
-    connect_websocket_url,
+    wrap_client_stream,
 )
 from wsproto.utilities import ProtocolError
 
@@ -31,7 +32,7 @@ from engine.webapi.budgets import SECOND
 from engine.webapi.clock import move_on_after
 from engine.webapi.facts.session import AuthStatus
 from engine.webapi.facts.wire import Unreadable
-from engine.webapi.rest import USER_AGENT
+from engine.webapi.rest import USER_AGENT, sentence
 from engine.webapi.sessionfacts import DataFlows, DataSilent, Heard, StreamLost
 from engine.webapi.sessionfacts import Pushed as StatusPushed
 from engine.webapi.stream import frames
@@ -55,6 +56,7 @@ _BREAKS: Final = (
     HandshakeError,
     ConnectionClosed,
     ProtocolError,
+    h11.ProtocolError,  # of an answer that is no HTTP
     OSError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
@@ -82,9 +84,8 @@ class Socket:
         on_frame: Callable[[frames.Said, int], None],
         tell: Callable[[Heard], None],
     ) -> None:
-        parts = urlsplit(base_url)
-        self._url = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{parts.path}/ws"
-        self._tls = tls if parts.scheme == "https" else None
+        self._parts = urlsplit(base_url)
+        self._tls = tls if self._parts.scheme == "https" else None
         self._clock = clock
         self._registry = registry
         self._on_frame = on_frame
@@ -200,35 +201,65 @@ class Socket:
 
         Raises: VenueUnreachable before it is open.
         """
-        url = self._url + (f"?{urlencode(handshake.query)}" if handshake.query else "")
-        headers = [(name.encode(), value.encode()) for name, value in handshake.headers]
-        headers.append((b"User-Agent", USER_AGENT.encode()))
         link: WebSocketConnection | None = None
         problem = "the websocket was closed"
-        with trio.CancelScope() as scope:
-            try:
-                async with trio.open_nursery() as nursery:
-                    link = await connect_websocket_url(
-                        nursery,
-                        url,
-                        self._tls,
-                        extra_headers=headers,
-                        message_queue_size=1_024,
-                        max_message_size=FRAME_BYTES_MAX,
-                        receive_buffer_size=65_536,
-                    )
-                    self._link, self._scope = link, scope
-                    self._heard_s = trio.current_time()
-                    task_status.started()
-                    problem = await self._read(link)
-                    nursery.cancel_scope.cancel()
-            except* _BREAKS as broken:
-                problem = _sentence(broken)
-        if link is None:
-            if not scope.cancel_called:
+        stream = await self._dial()
+        try:
+            with trio.CancelScope() as scope:
+                try:
+                    async with trio.open_nursery() as nursery:
+                        link = await self._upgrade(nursery, stream, handshake)
+                        self._link, self._scope = link, scope
+                        self._heard_s = trio.current_time()
+                        task_status.started()
+                        problem = await self._read(link)
+                        nursery.cancel_scope.cancel()
+                except* _BREAKS as broken:
+                    problem = _sentence(broken)
+            if link is None:
                 raise VenueUnreachable(_NAME, f"the websocket can't be opened: {problem}")
-        else:
             await self._end(link, problem)
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _dial(self) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+        """Open the stream below the websocket.
+
+        Raises: VenueUnreachable.
+        """
+        assert self._parts.hostname is not None, "the base URL was looked at"
+        host = self._parts.hostname
+        port = self._parts.port or (443 if self._tls is not None else 80)
+        try:
+            if self._tls is None:
+                return await trio.open_tcp_stream(host, port)
+            stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=self._tls, https_compatible=True)
+        except OSError:
+            raise VenueUnreachable(_NAME, "the websocket can't be opened: nobody answers there") from None
+        try:
+            await stream.do_handshake()
+        except BaseException as error:
+            await trio.aclose_forcefully(stream)
+            if isinstance(error, trio.BrokenResourceError):
+                raise VenueUnreachable(_NAME, f"the websocket can't be opened: {sentence(error)}") from None
+            raise
+        return stream
+
+    async def _upgrade(
+        self, nursery: trio.Nursery, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], handshake: Handshake
+    ) -> WebSocketConnection:
+        query = f"?{urlencode(handshake.query)}" if handshake.query else ""
+        headers = [(name.encode(), value.encode()) for name, value in handshake.headers]
+        return await wrap_client_stream(
+            nursery,
+            stream,
+            self._parts.netloc,
+            f"{self._parts.path}/ws{query}",
+            extra_headers=[*headers, (b"User-Agent", USER_AGENT.encode())],
+            message_queue_size=1_024,
+            max_message_size=FRAME_BYTES_MAX,
+            receive_buffer_size=65_536,
+        )
 
     async def _read(self, link: WebSocketConnection) -> str:
         """Nothing but reading; return why it has ended."""
@@ -328,7 +359,7 @@ def _sentence(error: BaseException) -> str:
         case ConnectionClosed(reason=reason):
             return f"the websocket was closed ({reason.code if reason else 'without a word'})"
         case _:
-            return f"the connection broke ({type(error).__name__})"
+            return sentence(error)
 
 
 def _session_of(handshake: Handshake) -> str:
