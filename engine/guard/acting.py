@@ -39,7 +39,14 @@ class Acting:
         why: str,
         flatten: bool,
         latch: bool = True,
+        silence_s: float = 0.0,
     ) -> None:
+        """Prepare one.
+
+        Args:
+            silence_s: For how long the daemon has been silent: as long has it read no list, and the venue allows one
+                in a while to all that share its session.
+        """
         self.why = why
         self.stage = "starting"
         self.fenced = False
@@ -49,6 +56,8 @@ class Acting:
         self.done = trio.Event()
         self.watching = trio.CancelScope()  # left when a new daemon takes over from here
         self.trouble = ""
+        self.read_s: float | None = None  # when a list of orders was last asked for
+        self._silence_s = silence_s
         self.reaches = False  # whether the last try got through to the venue
         self._mandate = mandate
         self._notes = notes
@@ -66,6 +75,7 @@ class Acting:
                 self._notes.note(LATCH, "guard", self.why)
             await self._fence()
             self._halted_s = trio.current_time()
+            self.read_s = self._halted_s - self._silence_s
             known = await self._known()
             self._closing.holders = known.holders
             if known.problem:
@@ -105,6 +115,7 @@ class Acting:
         for order_id, coid in known.open_ids.items():  # no list is needed for these
             await self._cancel(venue, order_id, coid)
         while True:
+            await trio.sleep_until(self.free_s())
             try:
                 clean = await self._pass(venue, known)
             except VenueError as error:
@@ -112,10 +123,14 @@ class Acting:
                 self._say(str(error))
             if clean:
                 return
-            await trio.sleep(self._mandate.read_every_s)
+
+    def free_s(self) -> float:
+        """When the list of orders may be read again, in trio's time."""
+        return 0.0 if self.read_s is None else self.read_s + self._mandate.read_every_s
 
     async def _pass(self, venue: Venue, known: Known) -> bool:
         """Read, cancel what lives, close what is held; True if nothing is left to do."""
+        self.read_s = trio.current_time()
         view = await venue.orders()
         self.reaches = True
         living = [row for row in view.orders if self._lives(row) and known.ours(row) and not self._closing.own(row)]

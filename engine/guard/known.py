@@ -80,11 +80,19 @@ def known_orders(folder: StateFolder) -> Known:
 
 
 def _holders(orders: Iterable[Order]) -> dict[int, str]:
-    """Who holds what by the fills of its orders, where that is one strategy alone."""
+    """Whose an instrument's position is: the only strategy that trades it, else the only one that holds some.
+
+    Of several nobody is: fills that the journal has not heard of could be anybody's.
+    """
     held: dict[int, dict[str, Decimal]] = {}
     for order in orders:
         ticket = order.ticket
-        of = held.setdefault(ticket.conid, {})
-        of[ticket.strategy] = of.get(ticket.strategy, Decimal(0)) + order.filled * ticket.side.sign
-    sole = {conid: [strategy for strategy, units in of.items() if units] for conid, of in held.items()}
-    return {conid: strategies[0] for conid, strategies in sole.items() if len(strategies) == 1}
+        if order.filled or order.is_open:
+            of = held.setdefault(ticket.conid, {})
+            of[ticket.strategy] = of.get(ticket.strategy, Decimal(0)) + order.filled * ticket.side.sign
+    found = {}
+    for conid, of in held.items():
+        holding = list(of) if len(of) == 1 else [strategy for strategy, units in of.items() if units]
+        if len(holding) == 1:
+            found[conid] = holding[0]
+    return found

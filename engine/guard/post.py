@@ -127,6 +127,8 @@ class Post:
             with trio.CancelScope(shield=True):  # longer than a hello may take: a process is being killed
                 self._acting.watching.cancel()
                 await self._acting.done.wait()
+                # The newcomer will read the same list at once, in the same session.
+                await trio.sleep_until(self._acting.free_s())
         self._notes.note(TOOK, "daemon", {"pid": hello.mandate.daemon.pid, "config": hello.mandate.config})
         self._mandate, self._line, self._acting = hello.mandate, lines, None
         self._trading = hello.mandate.trading
@@ -221,6 +223,7 @@ class Post:
             why=why,
             flatten=wanted,
             latch=latch,
+            silence_s=self._watch.silence_s(trio.current_time()),
         )
         self._acting = acting
         self._nursery.start_soon(acting.run)

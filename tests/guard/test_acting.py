@@ -114,6 +114,26 @@ async def test_a_cold_list_proves_nothing(autojump_clock: trio.testing.MockClock
     assert trio.current_time() - began >= 100
 
 
+async def test_lists_are_read_no_oftener_than_the_venue_allows_the_daemon_s_readings_counted(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    read: list[float] = []
+
+    class Timed(FakeVenue):
+        async def orders(self) -> Any:
+            read.append(trio.current_time())
+            return await super().orders()
+
+    venue = Timed(cold=3)
+    venue.add("1", "s-000001")
+    began = trio.current_time()
+    what = known({"1": "s-000001"})
+    acting = Acting(mandate(settle_s=0.0), Noted(), venue.opened, what, why="", flatten=False, silence_s=3.0)
+    await acting.run()
+    assert [round(at - began) for at in read] == [2, 7, 12, 17]  # five seconds after what the daemon may have read
+    assert round(acting.free_s() - began) == 22  # before that a newcomer must not read either
+
+
 async def test_a_venue_out_of_reach_is_tried_again(autojump_clock: trio.testing.MockClock) -> None:
     venue = FakeVenue(unreachable=5)
     venue.add("1", "s-000001")
