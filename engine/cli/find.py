@@ -54,9 +54,11 @@ def find(where: Where, as_json: bool, symbol: str, **wanted: Any) -> None:
 
         print_json({"instruments": [row.plain() for row in rows], "notes": notes})
         return
+    from engine.cli.instruments import printable
+
     parts = [row.table() for row in rows]
     if notes:
-        parts.append("".join(f"# {line}\n" for line in notes))
+        parts.append("".join(f"# {printable(line)}\n" for line in notes))
     click.echo("\n".join(parts), nl=False)
 
 

@@ -57,7 +57,7 @@ class Found:
 
     def table(self) -> str:
         """The TOML table, below what people want to know as comments."""
-        lines = [f"# {line}" for line in (self.about, *self.lines) if line]
+        lines = [f"# {printable(line)}" for line in (self.about, *self.lines) if line]
         lines += ["[[instrument]]", f"conid = {self.conid}", f"symbol = {quoted(self.symbol)}"]
         lines.append(f"sec_type = {quoted(self.sec_type)}")
         lines.append(f"currency = {quoted(self.currency)}")
@@ -67,8 +67,10 @@ class Found:
             steps = ", ".join(f'["{above:f}", "{tick:f}"]' for above, tick in self.price_ticks)
             lines.append(f"price_ticks = [{steps}]")
         lines.append(f"exchange = {quoted(self.exchange)}")
-        if self.calendar is None:
-            lines.append(f"# calendar = ?   (of {self.listing or 'its exchange'}, by its name in exchange_calendars)")
+        if self.calendar is None:  # refused when it is loaded: a wrong calendar would pass without a word
+            lines.append(
+                f'calendar = "?"  # of {printable(self.listing) or "its exchange"}, by its name in exchange_calendars'
+            )
         else:
             lines.append(f"calendar = {quoted(self.calendar)}")
         if self.extended:
@@ -92,10 +94,15 @@ class Found:
         }
 
 
+def printable(text: str) -> str:
+    """What may stand in a comment."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def quoted(text: str) -> str:
     """A TOML string on one line."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04X}" for c in plain) + '"'
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in plain) + '"'
 
 
 def found(row: SecurityDefinition, *, about: str = "", lines: Sequence[str] = ()) -> Found:
