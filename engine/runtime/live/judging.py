@@ -13,11 +13,15 @@ from engine.domain.messages import Cancel, Denied, Intent, Place, Refusal, Resen
 from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.ports import Clock
+from engine.risk.account import Held, Level
+from engine.risk.explaining import Finding, explain
 from engine.risk.gate import Gate
+from engine.risk.losses import LossWatch
 from engine.runtime.live.letters import (
     Arrived,
     Asked,
     Booked,
+    CancelNow,
     InstrumentNow,
     Judged,
     OrdersLetter,
@@ -88,7 +92,14 @@ class Conditions(Protocol):
 
 
 class Judging:
-    """The risk task. `note` is told of each letter before it is decided on."""
+    """The risk task.
+
+    Args:
+        note: Told of each letter before it is decided on.
+        watch: Latches on losses; None where no limit asks for them.
+        on_latch: Told of every latch that risk sets: whose it is (empty: the account's), and why.
+        explains: Whether what every check said of an order goes along with its verdict, for `engine risk explain`.
+    """
 
     def __init__(
         self,
@@ -98,8 +109,14 @@ class Judging:
         conditions: Conditions,
         to_orders: trio.MemorySendChannel[OrdersLetter],
         note: Callable[[str, int, RiskLetter], None],
+        watch: LossWatch | None = None,
+        on_latch: Callable[[str, Held], None] | None = None,
+        explains: bool = True,
     ) -> None:
         self.gate = gate
+        self.watch = watch
+        self._on_latch = on_latch
+        self._explains = explains
         self.view = LatestView()
         self._clock = clock
         self._conditions = conditions
@@ -118,17 +135,37 @@ class Judging:
                     await self._to_orders.send(answer)
 
     def decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
-        """One letter, and what orders hear of it."""
+        """One letter, and what orders hear of it; what is open of whoever has been halted by it is cancelled."""
+        answers = self._decide(letter, now_ns)
+        for owner, held in self.gate.latched:
+            if self._on_latch is not None:
+                self._on_latch(owner, held)
+            coids = tuple(coid for coid, _ in self.gate.open_of(owner))
+            if held.level is Level.HALTED and coids:
+                answers.append(CancelNow(coids, held.sentence))
+        self.gate.latched.clear()
+        return answers
+
+    def _decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
         match letter:
             case Arrived(events=events):
                 self.view.hear(events)
+                if self.watch is not None:
+                    self.watch.mark(self.view.price, now_ns)
             case Booked(updates=updates, positions=positions):
                 self.gate.hear(updates, positions)
+                if self.watch is not None:
+                    self.watch.hear(updates, positions, self.view.price, now_ns)
             case Asked(number=number, tickets=tickets):
                 return [RiskSays(number, self._conditions(tickets, self.view, now_ns))]
             case Wanted(intents=intents):
-                verdicts = tuple(self._judge(intent, now_ns) for intent in intents)
-                return [Judged(verdicts)] if verdicts else []
+                verdicts: list[Verdict] = []
+                findings: list[tuple[str, tuple[Finding, ...]]] = []
+                for intent in intents:
+                    if self._explains and isinstance(intent, Place):
+                        findings += self._explain(intent, now_ns)  # before it is counted itself
+                    verdicts.append(self._judge(intent, now_ns))
+                return [Judged(tuple(verdicts), tuple(findings))] if verdicts else []
             case TradingNow():
                 self._trading = letter
             case InstrumentNow(conid=conid, halted=halted, reason=reason):
@@ -136,6 +173,16 @@ class Judging:
                 if halted:
                     self._halted[conid] = reason
         return []
+
+    def _explain(self, intent: Place, now_ns: int) -> list[tuple[str, tuple[Finding, ...]]]:
+        """What every check says of the tickets, each alone."""
+        found = []
+        for ticket in intent.tickets:
+            try:
+                found.append((ticket.coid, tuple(explain(self.gate, ticket, self.view, now_ns))))
+            except KeyError:  # of an instrument that is not known only the gate has something to say
+                continue
+        return found
 
     def _judge(self, intent: Intent, now_ns: int) -> Verdict:
         now = self._trading

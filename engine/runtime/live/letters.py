@@ -25,6 +25,7 @@ from engine.domain.market import Bar, MarketEvent
 from engine.domain.messages import Intent, PositionNow, Update, Verdict
 from engine.domain.ticket import OrderTicket
 from engine.orders.actions import FeeKnown
+from engine.risk.explaining import Finding
 
 
 class Letter(Struct, frozen=True, tag=True):
@@ -32,9 +33,10 @@ class Letter(Struct, frozen=True, tag=True):
 
 
 class Judged(Letter, frozen=True, tag=True):
-    """Risk to orders: verdicts, in the order in which the intents were wanted."""
+    """Risk to orders: verdicts, in the order in which the intents were wanted; what every check said, by coid."""
 
     verdicts: tuple[Verdict, ...]
+    findings: tuple[tuple[str, tuple[Finding, ...]], ...] = ()
 
 
 class RiskSays(Letter, frozen=True, tag=True):

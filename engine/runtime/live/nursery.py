@@ -21,7 +21,9 @@ from engine.orders.actions import Flatten
 from engine.orders.desk import Desk
 from engine.portfolio.books import Portfolio
 from engine.ports import Broker, Clock, MarketData
+from engine.risk.account import Held
 from engine.risk.gate import Gate
+from engine.risk.losses import LossWatch
 from engine.runtime.live.booking import Booking
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.deciding import Deciding, DecidingCore
@@ -84,6 +86,8 @@ class Cores:
     sessions: Mapping[int, Sessions]
     conditions: Conditions
     flatten: Callable[[Flatten, int], Wanted]
+    watch: LossWatch | None = None
+    on_latch: Callable[[str, Held], None] | None = None
 
 
 @define(eq=False)
@@ -148,7 +152,15 @@ class Nursery:
         self.deciding = Deciding(
             DecidingCore(cores.host), clock, to_risk=to_risk.clone(), to_feed=to_feed.clone(), note=note
         )
-        self.judging = Judging(cores.gate, clock, conditions=cores.conditions, to_orders=to_orders.clone(), note=note)
+        self.judging = Judging(
+            cores.gate,
+            clock,
+            conditions=cores.conditions,
+            to_orders=to_orders.clone(),
+            note=note,
+            watch=cores.watch,
+            on_latch=cores.on_latch,
+        )
         self.booking = Booking(
             cores.portfolio, clock, to_strategies=to_strategies.clone(), to_risk=to_risk.clone(), note=note
         )

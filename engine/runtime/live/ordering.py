@@ -126,7 +126,8 @@ class Ordering:
         if not isinstance(letter, Tick):
             self._note("orders", now_ns, letter)
         match letter:
-            case Judged(verdicts=verdicts):
+            case Judged(verdicts=verdicts, findings=findings):
+                desk.book.facts += [(now_ns, "judged", coid, found) for coid, found in findings]
                 requests, updates = desk.book.act(verdicts, now_ns)
                 desk.pass_on(updates)
                 desk.submit(requests, now_ns)
