@@ -56,6 +56,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
         "stop": ("engine.cli.stop:stop", "End the daemon, its guard and the gateway it started."),
         "journal": ("engine.cli.journal:journal", "Read or check the daemon's journal."),
         "risk": ("engine.cli.risk:risk", "Show every limit and what is used of it; explain a verdict."),
+        "replay": ("engine.cli.replay:replay", "Run a recorded live session again and compare every decision."),
         "strategies": ("engine.cli.strategies:strategies", "List the installed strategies and their parameters."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -19,8 +20,11 @@ from engine.daemon.reconciling import Reconciler
 from engine.daemon.recovering import Books, read_books
 from engine.daemon.rotating import rotate
 from engine.daemon.simulated import Place
+from engine.domain.messages import BarWish
+from engine.domain.messages import Place as PlaceIntent
 from engine.domain.moments import NS_PER_DAY
 from engine.domain.sessions import Sessions
+from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import ConfigError, JournalFull
 from engine.guard.link import GuardLink
 from engine.journal.committer import Committer
@@ -29,15 +33,17 @@ from engine.operator.folder import StateFolder
 from engine.operator.layers import Layers
 from engine.operator.live import LiveDesk
 from engine.operator.trading import TradingDesk, TradingState
+from engine.orders.actions import Flatten
 from engine.orders.canceller import CancelSettings
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.doubt import DoubtSettings
 from engine.orders.live import LiveOrders
 from engine.orders.writer import PreviewSettings
 from engine.ports import Clock
+from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
-from engine.runtime.live.letters import CancelNow, TradingNow
-from engine.runtime.live.nursery import Nursery
+from engine.runtime.live.letters import Booked, CancelNow, TradingNow, Wanted
+from engine.runtime.live.nursery import Cores, Nursery
 from engine.strategy.context import Context
 from engine.strategy.host import StrategyHost
 from engine.strategy.loading import load as load_strategy
@@ -76,6 +82,8 @@ class Daemon:
     host: StrategyHost
     trading: TradingDesk
     people: People
+    began_ns: int
+    began_seq: int  # the journal's last row when it was read
     nursery: Nursery = field(init=False)
     link: Link = field(init=False)
     reconciler: Reconciler = field(init=False)
@@ -160,6 +168,8 @@ def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon
             host=host,
             trading=TradingDesk.rebuilt((r.ts_ns, r.kind, r.name, r.body) for r in journal.rows(kinds=("latch",))),
             people=People(waiting.append),
+            began_ns=now_ns,
+            began_seq=journal.last_seq,
         )
         daemon.waiting = waiting
         _seat_strategies(daemon, calendars)
@@ -188,7 +198,7 @@ def _seat_strategies(daemon: Daemon, calendars: Mapping[str, Sessions]) -> None:
             account=settings.base.account.id,
             instruments=[settings.instruments[symbol] for symbol in one.instruments],
             sessions=calendars,
-            span_ns=(daemon.clock.now_ns(), 2**62),
+            span_ns=(daemon.began_ns, 2**62),
             clock=host,
             wants=host.wants,
             view=host.view,
@@ -202,3 +212,50 @@ def calendar_of(daemon: Daemon, name: str) -> Sessions:
     found = daemon.gate.sessions.get(name)
     assert found is not None, "every calendar was read"
     return found
+
+
+def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
+    """The actors' cores; the strategies have been started."""
+    return Cores(
+        host=daemon.host,
+        gate=daemon.gate,
+        desk=daemon.desk,
+        portfolio=daemon.books.portfolio,
+        wishes=wishes,
+        sessions={one.conid: calendar_of(daemon, one.calendar) for one in daemon.settings.by_conid.values()},
+        conditions=partial(conditions, daemon.gate, small_below=daemon.settings.orders.preview_above),
+        flatten=partial(_flatten, daemon),
+    )
+
+
+def recover_desk(daemon: Daemon) -> None:
+    """What the journal knew of orders is the desk's beginning."""
+    known = daemon.books.orders
+    daemon.desk.recovered(
+        known.in_flight(daemon.began_ns),
+        daemon.books.charged,
+        daemon.began_ns,
+        legs=known.legs,
+        resent=known.resent,
+        given_up=known.given_up,
+    )
+
+
+def first_news(daemon: Daemon) -> Booked:
+    """What risk and strategies hear before all else."""
+    return Booked(tuple(daemon.books.updates()), tuple(daemon.books.positions()))
+
+
+def _flatten(daemon: Daemon, action: Flatten, now_ns: int) -> Wanted:
+    """A market order that closes what lost its protection; it goes through the gate as any other."""
+    ticket = OrderTicket(
+        coid=f"{action.strategy}-x{now_ns // 1_000_000}",
+        strategy=action.strategy,
+        account=daemon.settings.base.account.id,
+        conid=action.conid,
+        side=Side.BUY if action.units > 0 else Side.SELL,
+        order_type=OrderType.MARKET,
+        quantity=abs(action.units),
+        tag="protection",
+    )
+    return Wanted((PlaceIntent((ticket,)),), now_ns)

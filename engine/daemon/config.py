@@ -21,7 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from engine import config
 from engine.config_checks import check
@@ -188,6 +188,7 @@ class RunSettings:
     recorder: RecorderSettings
     stop: StopSettings
     guard: GuardSettings
+    overrides: tuple[str, ...] = ()
 
     @property
     def by_conid(self) -> dict[int, Instrument]:
@@ -200,7 +201,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> RunSettings:
 
     Raises: ConfigError, for the first thing that is wrong.
     """
-    return config.read(path, overrides, lambda table: _settings(table, path))
+    return config.read(path, overrides, lambda table: evolve(_settings(table, path), overrides=tuple(overrides)))
 
 
 def _settings(table: dict[str, Any], path: Path) -> RunSettings:

@@ -21,7 +21,7 @@ from engine.orders.desk import Desk
 from engine.orders.reconcile import Class, Difference, Held, ReconcilePolicy, Remedy, compare_cash, compare_positions
 from engine.portfolio.books import Portfolio
 from engine.ports import Broker, Clock
-from engine.runtime.live.letters import ExecutionsRead, InstrumentNow, OrdersRead, TakenOver
+from engine.runtime.live.letters import CashTold, ExecutionsRead, InstrumentNow, OrdersRead, TakenOver
 from engine.runtime.live.nursery import Nursery
 
 Row = tuple[int, str, str, Any]
@@ -130,7 +130,7 @@ class Reconciler:
                 rows += await self._take_over(position.conid, position.quantity, cost, now_ns)
         await self._store(rows)
         for currency, amount in cash.items():
-            self._portfolio.cash[currency] = self._portfolio.cash.get(currency, Decimal(0)) + amount
+            self._nursery.tell_portfolio(CashTold(currency, amount))
         self.done_ns = now_ns
         return True
 
@@ -159,8 +159,7 @@ class Reconciler:
         if one.currency is not None:
             # The venue's cash is right; ours follows it, with a row that says by how much.
             await self._store([(now_ns, "cash", one.found, {one.currency: one.venue - one.ours})])
-            held = self._portfolio.cash.get(one.currency, Decimal(0))
-            self._portfolio.cash[one.currency] = held + one.venue - one.ours
+            self._nursery.tell_portfolio(CashTold(one.currency, one.venue - one.ours))
             if one.found is Class.UNKNOWN:
                 self._alert(Alert("RECONCILE", str(one)), now_ns)
             return

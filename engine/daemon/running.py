@@ -15,26 +15,24 @@ from typing import Final
 import structlog
 import trio
 
-from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of
+from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
 from engine.daemon.config import Mode, RunSettings, StopPolicy, is_direct
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.operating import be_guarded, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start
+from engine.daemon.wire import WireKeeper
 from engine.domain.brokerage import SessionNow
-from engine.domain.messages import Place as PlaceIntent
 from engine.domain.sessions import Sessions
-from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import ConfigError, InputError, JournalFull
 from engine.operator import systemd
 from engine.operator.folder import StateFolder
-from engine.orders.actions import Alert, Flatten
+from engine.orders.actions import Alert
 from engine.orders.replies import uncovered
-from engine.risk.confirming import conditions
 from engine.runtime.live.cutting import Cutter
 from engine.runtime.live.lagging import watch_loop
-from engine.runtime.live.letters import Booked, CancelNow, TradingNow, Wanted
-from engine.runtime.live.nursery import Cores, Edges, Nursery
+from engine.runtime.live.letters import CancelNow, TradingNow
+from engine.runtime.live.nursery import Edges, Nursery
 from engine.webapi import tls
 from engine.webapi.auth import Authenticator
 from engine.webapi.auth.gateway import GatewayLogin
@@ -104,7 +102,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
     settings, clock = daemon.settings, daemon.clock
     instruments = settings.by_conid
     calendars = {i.conid: calendar_of(daemon, i.calendar) for i in instruments.values()}
-    wishes = daemon.host.start(clock.now_ns())
+    wishes = daemon.host.start(daemon.began_ns)
     place = venue.place
     context = tls.context(place.url, ca=place.ca, pinned=place.pinned) if place.url.startswith("https") else None
     options = LinkOptions(
@@ -121,6 +119,9 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         tasks = await stack.enter_async_context(trio.open_nursery())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(daemon.committer.run)
+        wire = WireKeeper.of(daemon) if settings.recorder.wire else None
+        if wire is not None:
+            await tasks.start(wire.run)
         daemon.link = await stack.enter_async_context(
             open_link(
                 place.url,
@@ -133,6 +134,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
                 is_open=lambda name, now_ns: _is_open(calendars, name, now_ns),
                 ledger=LoginFile(daemon.folder.path / "logins.json"),
                 on_alert=partial(_session_alert, daemon),
+                tap=wire,
             )
         )
         if settings.recorder.market:
@@ -151,31 +153,14 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
                 available=lambda told: daemon.keep((told.ts_ns, "availability", str(told.conid), told.code)),
                 notice=daemon.people.notice,
                 session=partial(_session_news, daemon),
-                note=lambda core, now_ns, letter: None,  # noqa: ARG005
+                note=_unnoted if wire is None else wire.note,
             ),
-            Cores(
-                host=daemon.host,
-                gate=daemon.gate,
-                desk=daemon.desk,
-                portfolio=daemon.books.portfolio,
-                wishes=wishes,
-                sessions=calendars,
-                conditions=partial(conditions, daemon.gate, small_below=settings.orders.preview_above),
-                flatten=partial(_flatten, daemon),
-            ),
+            cores_of(daemon, wishes),
             tuple(instruments.values()),
         )
-        known = daemon.books.orders
-        daemon.desk.recovered(
-            known.in_flight(clock.now_ns()),
-            daemon.books.charged,
-            clock.now_ns(),
-            legs=known.legs,
-            resent=known.resent,
-            given_up=known.given_up,
-        )
+        recover_desk(daemon)
         await tasks.start(daemon.nursery.run)
-        daemon.nursery.tell_start(Booked(tuple(daemon.books.updates()), tuple(daemon.books.positions())))
+        daemon.nursery.tell_start(first_news(daemon))
         daemon.reconciler = Reconciler(
             daemon.link.broker,
             clock,
@@ -208,6 +193,10 @@ def _nothing(rows: object) -> None:
     del rows
 
 
+def _unnoted(core: str, now_ns: int, letter: object) -> None:
+    del core, now_ns, letter
+
+
 def _login(settings: RunSettings) -> Authenticator:
     if settings.gateway.auth == "gateway":
         return GatewayLogin()
@@ -226,21 +215,6 @@ def _session_news(daemon: Daemon, now: SessionNow) -> None:
     if hasattr(daemon, "operator"):
         daemon.operator.suppression.session(now.up)
     daemon.keep((now.ts_ns, "session", "up" if now.up else "down", now))
-
-
-def _flatten(daemon: Daemon, action: Flatten, now_ns: int) -> Wanted:
-    """A market order that closes what lost its protection; it goes through the gate as any other."""
-    ticket = OrderTicket(
-        coid=f"{action.strategy}-x{now_ns // 1_000_000}",
-        strategy=action.strategy,
-        account=daemon.settings.base.account.id,
-        conid=action.conid,
-        side=Side.BUY if action.units > 0 else Side.SELL,
-        order_type=OrderType.MARKET,
-        quantity=abs(action.units),
-        tag="protection",
-    )
-    return Wanted((PlaceIntent((ticket,)),), now_ns)
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------

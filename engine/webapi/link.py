@@ -33,6 +33,7 @@ from engine.webapi.stream.histories import Histories
 from engine.webapi.stream.registry import Registry, StreamRules
 from engine.webapi.stream.socket import Socket
 from engine.webapi.supervisor import Ledger, Supervisor
+from engine.webapi.tap import Tap
 
 DIRECT_PER_S: Final = 50
 PRIME_TRIES: Final = 6
@@ -129,6 +130,7 @@ async def open_link(
     is_open: Callable[[str, int], bool],
     ledger: Ledger | None = None,
     on_alert: Callable[[Alert], None] = lambda alert: None,  # noqa: ARG005
+    tap: Tap | None = None,
     on_frame: Sequence[Callable[[frames.Said, int], None]] = (),
 ) -> AsyncIterator[Link]:
     """Run a session; it comes up by itself and stays up. News of it goes to the broker's news.
@@ -138,7 +140,7 @@ async def open_link(
         is_open: Whether data of a conid should come now.
         on_frame: Others who look at every frame.
     """
-    async with Rest(base_url, clock, verify=tls, signer=login) as rest, trio.open_nursery() as nursery:
+    async with Rest(base_url, clock, verify=tls, signer=login, tap=tap) as rest, trio.open_nursery() as nursery:
         per_s = DIRECT_PER_S if options.direct else GATEWAY_PER_S
         scheduler = Scheduler(rest, clock, Budgets(per_s, transit_ns=round(options.transit_s * SECOND * options.rate)))
         endpoints = MarketEndpoints(scheduler, clock)
@@ -165,7 +167,7 @@ async def open_link(
             for one in on_frame:
                 one(said, at_ns)
 
-        socket = Socket(base_url, tls, clock, registry, on_frame=frame, tell=tell)
+        socket = Socket(base_url, tls, clock, registry, on_frame=frame, tell=tell, tap=tap)
         histories = Histories(clock, send=socket.send, is_open=socket.is_open)
         data = WebMarketData(
             endpoints, registry, clock, account=options.account, histories=histories, send=partial(_told, socket)

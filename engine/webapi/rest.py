@@ -24,6 +24,7 @@ from engine.ports import Clock
 from engine.webapi.calls import Call, Kind, Reply
 from engine.webapi.clock import move_on_after
 from engine.webapi.network import Network
+from engine.webapi.tap import Tap
 from engine.webapi.tls import checked_base
 
 USER_AGENT = "fullticket/0.1"
@@ -125,6 +126,7 @@ class Rest:
         verify: Whom to trust, from `tls.context`; None for plain http on loopback.
         signer: Adds the proof of who we are; None where the gateway knows by itself.
         transport: Stands in for the network in tests.
+        tap: Sees every call and its answer; logins beside the API it does not see.
     """
 
     def __init__(
@@ -137,9 +139,11 @@ class Rest:
         limits_s: Mapping[Kind, float] = LIMITS_S,
         body_limit: int = BODY_LIMIT,
         transport: httpx.AsyncBaseTransport | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.base = checked_base(base)
         self.signer = signer
+        self._tap = tap
         self._clock = clock
         self._limits_s = limits_s
         self._body_limit = body_limit
@@ -173,7 +177,17 @@ class Rest:
         if content is not None:
             headers["Content-Type"] = "application/json"
         whole = f"{url}?{pairs(call.query)}" if call.query else url
-        reply = await self.send(call.name, call.kind, call.method, whole, headers=headers, content=content)
+        tap = self._tap
+        if tap is None:
+            reply = await self.send(call.name, call.kind, call.method, whole, headers=headers, content=content)
+        else:
+            number = tap.asked(call.method, whole, content)
+            try:
+                reply = await self.send(call.name, call.kind, call.method, whole, headers=headers, content=content)
+            except VenueError as error:
+                tap.answered(number, None, b"", str(error))
+                raise
+            tap.answered(number, reply.status, reply.body, "")
         _refuse_pages(call, reply)
         return reply
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import trio
 
@@ -11,6 +12,7 @@ from engine.ports import Clock
 from engine.runtime.live.letters import (
     Became,
     Booked,
+    CashTold,
     Charged,
     PortfolioLetter,
     RiskLetter,
@@ -60,6 +62,9 @@ class Booking:
             case Charged(fee=fee):
                 currency = books.instruments[fee.conid].currency
                 books.charge(fee.strategy, "commission", fee.amount, currency)
+                return None
+            case CashTold(currency=currency, amount=amount):
+                books.cash[currency] = books.cash.get(currency, Decimal(0)) + amount
                 return None
             case TakenOver(owner=owner, conid=conid, quantity=quantity, cost=cost):
                 return Booked((), (books.take_over(owner, conid, quantity, cost),))

@@ -11,7 +11,17 @@ import trio
 from engine.domain.messages import DropTimer, Intent, SetTimer
 from engine.feed.live import LiveFeed
 from engine.ports import Clock
-from engine.runtime.live.letters import Arrived, Booked, FeedLetter, Ready, RiskLetter, StrategiesLetter, Tick, Wanted
+from engine.runtime.live.letters import (
+    Arrived,
+    Begin,
+    Booked,
+    FeedLetter,
+    Ready,
+    RiskLetter,
+    StrategiesLetter,
+    Tick,
+    Wanted,
+)
 from engine.runtime.timers import Timers
 from engine.strategy.host import StrategyHost
 
@@ -93,7 +103,7 @@ class Deciding:
         *,
         to_risk: trio.MemorySendChannel[RiskLetter],
         to_feed: trio.MemorySendChannel[FeedLetter],
-        note: Callable[[str, int, StrategiesLetter], None],
+        note: Callable[[str, int, StrategiesLetter | Begin], None],
     ) -> None:
         self.core = core
         self._clock = clock
@@ -105,7 +115,9 @@ class Deciding:
     async def run(self, inbox: trio.MemoryReceiveChannel[StrategiesLetter]) -> None:
         """Call strategies as letters come, until the channel is closed."""
         async with self._to_risk, self._to_feed:
-            self._want(self.core.start(self._clock.now_ns()))
+            now_ns = self._clock.now_ns()
+            self._note("strategies", now_ns, Begin())
+            self._want(self.core.start(now_ns), now_ns)
             async for letter in inbox:
                 now_ns = self._clock.now_ns()
                 began = perf_counter()
@@ -113,19 +125,19 @@ class Deciding:
                     if now_ns < self.core.next_ns():
                         continue
                     self._note("strategies", now_ns, letter)
-                    self._want(self.core.wake(now_ns))
+                    self._want(self.core.wake(now_ns), now_ns)
                 elif isinstance(letter, Booked):
                     self._note("strategies", now_ns, letter)
-                    self._want(self.core.hear(letter, now_ns))
+                    self._want(self.core.hear(letter, now_ns), now_ns)
                 else:
                     self._note("strategies", now_ns, letter)
-                    self._want(self.core.rows(letter, now_ns))
+                    self._want(self.core.rows(letter, now_ns), now_ns)
                     await self._rest(perf_counter() - began)
                     await self._to_feed.send(Ready())
 
-    def _want(self, intents: tuple[Intent, ...]) -> None:
+    def _want(self, intents: tuple[Intent, ...], now_ns: int) -> None:
         if intents:
-            self._to_risk.send_nowait(Wanted(intents, self._clock.now_ns()))
+            self._to_risk.send_nowait(Wanted(intents, now_ns))
 
     async def _rest(self, used_s: float) -> None:
         """Who took the loop for long leaves it for as long; rows conflate meanwhile, news of orders waits its turn."""

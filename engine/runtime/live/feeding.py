@@ -107,6 +107,7 @@ class Feeding:
                 now_ns = self._clock.now_ns()
                 events: tuple[MarketEvent, ...] = ()
                 if isinstance(letter, Ready):
+                    self._note("feed", now_ns, letter)
                     self.core.done()
                 elif isinstance(letter, Fresh):
                     events = self._rows(letter)

@@ -60,6 +60,12 @@ class Previewed(Letter, frozen=True, tag=True):
     preview: Preview | None
 
 
+class NotSent(Letter, frozen=True, tag=True):
+    """Orders to themselves: what could not be stored has not left."""
+
+    number: int
+
+
 class CancelAnswered(Letter, frozen=True, tag=True):
     """Carrier to orders: what a request to cancel came to."""
 
@@ -132,6 +138,7 @@ OrdersLetter = (
     Judged
     | RiskSays
     | WriteAnswered
+    | NotSent
     | Previewed
     | CancelAnswered
     | OrdersRead
@@ -165,6 +172,17 @@ class TakenOver(Letter, frozen=True, tag=True):
     conid: int
     quantity: Decimal
     cost: Decimal
+
+
+class CashTold(Letter, frozen=True, tag=True):
+    """Reconciliation to portfolio: so much cash came or went, and no fill or fee of ours says why."""
+
+    currency: str
+    amount: Decimal
+
+
+class Begin(Letter, frozen=True, tag=True):
+    """To strategies, once and before all else: what they wanted as they started is due."""
 
 
 class Booked(Letter, frozen=True, tag=True):
@@ -222,7 +240,7 @@ class InstrumentNow(Letter, frozen=True, tag=True):
     reason: str
 
 
-PortfolioLetter = Became | Charged | TakenOver
+PortfolioLetter = Became | Charged | TakenOver | CashTold
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
 RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow

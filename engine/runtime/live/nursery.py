@@ -32,6 +32,7 @@ from engine.runtime.live.judging import Conditions, Judging
 from engine.runtime.live.letters import (
     Booked,
     CancelNow,
+    CashTold,
     ExecutionsHeard,
     ExecutionsRead,
     FeedLetter,
@@ -110,6 +111,8 @@ class Nursery:
 
     def tell_risk(self, letter: TradingNow | InstrumentNow | Wanted) -> None:
         """The trading state, an instrument's, or intents of an operator's."""
+        if isinstance(letter, Wanted):
+            self.edges.note("operator", self.edges.clock.now_ns(), letter)
         self._to_risk.send_nowait(letter)
 
     def tell_start(self, letter: Booked) -> None:
@@ -117,8 +120,8 @@ class Nursery:
         self._to_risk.send_nowait(letter)
         self._to_strategies.send_nowait(letter)
 
-    def tell_portfolio(self, letter: TakenOver) -> None:
-        """Units that came into the account by no order of ours."""
+    def tell_portfolio(self, letter: TakenOver | CashTold) -> None:
+        """Units or cash that came into the account by no order of ours."""
         self._to_portfolio.send_nowait(letter)
 
     def tell_orders(self, letter: CancelNow | OperatorAnswered | OrdersRead | ExecutionsRead) -> None:

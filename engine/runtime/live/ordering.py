@@ -30,6 +30,7 @@ from engine.orders.desk import Desk
 from engine.orders.writer import UNSENT
 from engine.ports import Clock
 from engine.runtime.live.carrying import Carrier
+from engine.runtime.live.inputs import Did, did
 from engine.runtime.live.letters import (
     Asked,
     Became,
@@ -39,6 +40,7 @@ from engine.runtime.live.letters import (
     ExecutionsHeard,
     ExecutionsRead,
     Judged,
+    NotSent,
     OperatorAnswered,
     OrderRead,
     OrdersLetter,
@@ -94,7 +96,7 @@ class Ordering:
         to_portfolio: trio.MemorySendChannel[PortfolioLetter],
         to_risk: trio.MemorySendChannel[Wanted | Asked],
         flatten: Callable[[Flatten, int], Wanted],
-        note: Callable[[str, int, OrdersLetter], None],
+        note: Callable[[str, int, OrdersLetter | Did], None],
     ) -> None:
         self._desk = desk
         self._ledger = ledger
@@ -112,16 +114,17 @@ class Ordering:
         async with self._to_portfolio, self._to_risk:
             async for letter in inbox:
                 now_ns = self._clock.now_ns()
-                self._decide(letter, now_ns)
+                self.decide(letter, now_ns)
                 for _ in range(_TOGETHER):
                     try:
                         more = inbox.receive_nowait()
                     except (trio.WouldBlock, trio.EndOfChannel):
                         break
-                    self._decide(more, now_ns)
+                    self.decide(more, now_ns)
                 await self._carry_out(carrier, now_ns)
 
-    def _decide(self, letter: OrdersLetter, now_ns: int) -> None:
+    def decide(self, letter: OrdersLetter, now_ns: int) -> None:
+        """Hand one letter to the desk."""
         desk = self._desk
         if not isinstance(letter, Tick):
             self._note("orders", now_ns, letter)
@@ -135,6 +138,8 @@ class Ordering:
                 desk.judged(number, holds, now_ns)
             case WriteAnswered(number=number, answer=answer):
                 desk.answered(number, UNSENT if answer is None else answer, now_ns)
+            case NotSent(number=number):
+                desk.answered(number, UNSENT, now_ns)
             case Previewed(number=number, preview=preview):
                 desk.previewed(number, preview, now_ns)
             case CancelAnswered(coid=coid, answer=answer):
@@ -166,9 +171,12 @@ class Ordering:
     async def _carry_out(self, carrier: Carrier, now_ns: int) -> None:
         """Store what was decided, then do it."""
         actions, updates = self._desk.take()
+        fresh = actions
         while True:
             rows = list(self._desk.book.facts)
             self._desk.book.facts.clear()
+            if rows or fresh:
+                self._note("orders", now_ns, did(rows, fresh))
             stored = await self._store(rows, actions)
             if stored:
                 break
@@ -176,9 +184,9 @@ class Ordering:
             kept: list[Action] = [action for action in actions if not isinstance(action, SendPlace | SendModify)]
             unsent = [action for action in actions if isinstance(action, SendPlace | SendModify)]
             for write in unsent:
-                self._desk.answered(write.number, UNSENT, now_ns)
-            more, told = self._desk.take()
-            actions, updates = [*kept, *more], [*updates, *told]
+                self.decide(NotSent(write.number), now_ns)
+            fresh, told = self._desk.take()
+            actions, updates = [*kept, *fresh], [*updates, *told]
             if not unsent:
                 break
         if updates:

@@ -37,6 +37,7 @@ from engine.webapi.sessionfacts import DataFlows, DataSilent, Heard, StreamLost
 from engine.webapi.sessionfacts import Pushed as StatusPushed
 from engine.webapi.stream import frames
 from engine.webapi.stream.registry import Registry
+from engine.webapi.tap import Tap
 
 BUFFER_FRAMES: Final = 50_000  # seconds of a very busy stream
 BUFFER_BYTES: Final = 64 << 20
@@ -72,6 +73,7 @@ class Socket:
         base_url: That of REST, such as `https://localhost:5000/v1/api`.
         on_frame: Told of every frame with the time it came, in order; must not wait.
         tell: Told of what the session machine has to know.
+        tap: Sees every message, both ways.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Socket:
         *,
         on_frame: Callable[[frames.Said, int], None],
         tell: Callable[[Heard], None],
+        tap: Tap | None = None,
     ) -> None:
         self._parts = urlsplit(base_url)
         self._tls = tls if self._parts.scheme == "https" else None
@@ -90,6 +93,7 @@ class Socket:
         self._registry = registry
         self._on_frame = on_frame
         self._tell = tell
+        self._tap = tap
         self._nursery: trio.Nursery | None = None
         self._link: WebSocketConnection | None = None
         self._scope = trio.CancelScope()
@@ -185,6 +189,8 @@ class Socket:
             with trio.move_on_after(SEND_LIMIT_S) as limit:
                 for message in messages:
                     await link.send_message(message)
+                    if self._tap is not None:
+                        self._tap.frame(True, message)
         except (ConnectionClosed, ProtocolError):
             raise VenueUnreachable(_NAME, "the websocket was lost") from None
         if limit.cancelled_caught:
@@ -267,6 +273,8 @@ class Socket:
             while True:
                 raw = await link.get_message()
                 self._buffer.append((self._clock.now_ns(), raw))
+                if self._tap is not None:
+                    self._tap.frame(False, raw)
                 self._bytes += len(raw)
                 self._heard_s = trio.current_time()
                 self._filled.set()
