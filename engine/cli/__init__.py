@@ -34,6 +34,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
         "check": ("engine.cli.check:check", "Look for look-ahead and other things a backtest can't be trusted with."),
         "gateway": ("engine.cli.gateway:gateway", "Serve a simulated IBKR Web API to trade against."),
         "run": ("engine.cli.run:run", "Trade: a simulated market, a paper account, or a live one."),
+        "doctor": ("engine.cli.doctor:doctor", "Check machine, gateway, session and account of a configuration."),
         "find": ("engine.cli.find:find", "Find contracts by symbol, ready to paste into a configuration."),
         "history": ("engine.cli.history:history", "Show past bars of an instrument."),
         "fyi": ("engine.cli.fyi:fyi", "Show the venue's notifications."),

@@ -47,7 +47,7 @@ async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
 
     Raises: InputError if it can't be started.
     """
-    known = _known(folder)
+    known = known_place(folder)
     # One that runs and says nothing just now is busy with itself: a second one could not have its folder anyway.
     patience_s = ALIVE_LIMIT_S if folder.process("gateway") is not None else 0.0
     if known is not None and await clock_of(known, patience_s=patience_s) is not None:
@@ -111,7 +111,8 @@ async def _ask_clock(place: Place) -> Told | None:
         return None
 
 
-def _known(folder: StateFolder) -> Place | None:
+def known_place(folder: StateFolder) -> Place | None:
+    """Where the gateway of this state folder was, when it was last started; None if none ever was."""
     try:
         told = json.loads((folder.path / "gateway.json").read_text())
         return Place(url=str(told["url"]), ca=Path(told["ca"]))

@@ -18,7 +18,7 @@ from engine.daemon.assembling import Daemon
 from engine.daemon.config import RunSettings, load
 from engine.domain.messages import Cancel, Intent, Modify, Place
 from engine.domain.order import Order
-from engine.domain.ticket import OrderTicket
+from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.operator.folder import StateFolder
 from engine.runtime.live.letters import Wanted
 from engine.webapi import tls
@@ -89,9 +89,9 @@ def settings(folder: Path, gateway: Served, more: str = "") -> RunSettings:
 
 @asynccontextmanager
 async def alongside(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, gateway: Served, more: str = ""
+    monkeypatch: pytest.MonkeyPatch, folder: Path, gateway: Served, more: str = "", *, said: list[str] | None = None
 ) -> AsyncIterator[Daemon]:
-    """Run a daemon until the block ends; it trades when the block begins."""
+    """Run a daemon until the block ends; it trades when the block begins. `said` gets what it tells the terminal."""
     made: list[Daemon] = []
     whole = assembling.assemble
 
@@ -103,6 +103,8 @@ async def alongside(
     trades = trio.Event()
 
     def say(sentence: str) -> None:
+        if said is not None:
+            said.append(sentence)
         if sentence.startswith("trading is"):
             trades.set()
 
@@ -144,10 +146,47 @@ async def until(holds: Callable[[], object], limit_s: float = PATIENCE_S) -> Non
             await trio.sleep(0.02)
 
 
+async def until_stored(daemon: Daemon, coid: str, word: str) -> None:
+    """Wait until the journal has an answer of this kind for an order, and so all that came before it."""
+    await until(lambda: any(coid in body and f'"{word}"' in body for body in told(daemon, "answer")))
+
+
 async def until_order(daemon: Daemon, coid: str, holds: Callable[[Order], object]) -> Order:
     """Wait until an order is known and something holds of it."""
     await until(lambda: coid in daemon.book.book and holds(daemon.book.book[coid]))
     return daemon.book.book[coid]
+
+
+def told(daemon: Daemon, *kinds: str) -> list[str]:
+    """The bodies of the journal's rows of some kinds, oldest first."""
+    return [row.body for row in daemon.journal.rows(kinds=kinds)]
+
+
+def market(coid: str, conid: int = AAPL, side: Side = Side.BUY, quantity: int = 10) -> OrderTicket:
+    """A market order of the quiet strategy."""
+    return OrderTicket(
+        coid=coid,
+        strategy="quiet",
+        account=PAPER,
+        conid=conid,
+        side=side,
+        order_type=OrderType.MARKET,
+        quantity=Decimal(quantity),
+    )
+
+
+def resting(coid: str, price: Decimal, quantity: int = 10) -> OrderTicket:
+    """A limit order to buy AAPL."""
+    return OrderTicket(
+        coid=coid,
+        strategy="quiet",
+        account=PAPER,
+        conid=AAPL,
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        quantity=Decimal(quantity),
+        limit_price=price,
+    )
 
 
 def held(daemon: Daemon, conid: int) -> Decimal:
@@ -178,14 +217,17 @@ class Stranger:
             answer = await self._send(f"/iserver/reply/{answer[0]['id']}", {"confirmed": True})
         return dict(answer[0])
 
-    async def _send(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    async def _send(self, path: str, body: dict[str, Any]) -> Any:
         while True:
             said = await self._client.post(path, json=body)
             if said.status_code != 429:
                 break
             await trio.sleep(0.2)
-        found: list[dict[str, Any]] = said.raise_for_status().json()
-        return found
+        return said.raise_for_status().json()
+
+    async def log_out(self) -> None:
+        """End the session."""
+        await self._send("/logout", {})
 
     async def state(self) -> dict[str, Any]:
         """What the exchange really holds."""

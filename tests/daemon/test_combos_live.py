@@ -9,7 +9,7 @@ import pytest
 
 from engine.domain.order import State
 from engine.domain.ticket import OrderTicket, OrderType, Side
-from tests.daemon.alongside import AAPL, COMBO, IBM, PAIR, Stranger, alongside, held, place, until_order
+from tests.daemon.alongside import AAPL, COMBO, IBM, PAIR, Stranger, alongside, held, place, until, until_order
 from tests.served import PAPER, served
 
 
@@ -29,7 +29,8 @@ async def test_a_combo_fills_leg_by_leg(tmp_path: Path, monkeypatch: pytest.Monk
             order = await until_order(daemon, ticket.coid, lambda one: not one.is_open)
             assert order.state is State.FILLED, order.reason
             assert order.filled == 3
-            assert [held(daemon, conid) for conid in (AAPL, IBM, PAIR)] == [Decimal(3), Decimal(-6), Decimal(0)]
+            # The book knows first, then the journal, then the portfolio.
+            await until(lambda: [held(daemon, conid) for conid in (AAPL, IBM, PAIR)] == [3, -6, 0])
             state = await venue.state()
     rows = [one for one in state["executions"] if one["order_id"] == int(order.venue_id)]
     assert len(order.fills) == len(rows) >= 2
