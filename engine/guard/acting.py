@@ -17,7 +17,7 @@ from engine.domain.brokerage import CancelTaken, NotYetKnown, VenueOrder
 from engine.errors import VenueError
 from engine.guard.closing import Closing
 from engine.guard.known import Known
-from engine.guard.mandate import CANCEL, DONE, FENCED, LATCH, TROUBLE, Mandate, Notes, OpenVenue, Venue
+from engine.guard.mandate import ANSWER, CANCEL, DONE, FENCED, LATCH, TROUBLE, Mandate, Notes, OpenVenue, Venue
 from engine.operator.processes import alive, kill
 
 # What the venue calls an order that trades no more; a word that is not among these may be alive.
@@ -163,8 +163,8 @@ class Acting:
         except VenueError as error:
             self._say(f"order {order_id}: {error}")
             return
-        if not isinstance(answer, CancelTaken):
-            self._say(f"order {order_id}: {answer.reason}")
+        if not isinstance(answer, CancelTaken):  # mostly it has ended by itself; the list decides
+            self._notes.note(ANSWER, coid or order_id, answer)
 
     def _outcome(self) -> str:
         said = f"{len(self.cancelled)} orders were cancelled"

@@ -43,7 +43,8 @@ from engine.operator.story import orders_of_day, story
 ALONE_S: Final = 30.0
 _HELLO_S: Final = 5.0
 _ANSWER_S: Final = 15.0  # a command that asks the venue waits for its budget
-_HALT_S: Final = 3.0  # how long a halt waits for a daemon that gives no sign
+_HALT_S: Final = 3.0  # silence after which nobody waits for an answer
+_GRACE_S: Final = 0.3
 _STOP_S: Final = 90.0  # longer than the daemon's own deadline
 _PROBE_S: Final = 5.0
 _log: Final = structlog.get_logger()
@@ -253,7 +254,7 @@ class Post:
         wanted = line(Wanted(number, request.verb, dict(request.args)))
         halts = request.verb == "halt"
         limit_s = self._watch.limit_s if halts else _ANSWER_S
-        impatient_s = min(_HALT_S, self._watch.limit_s)
+        patient_s = min(_HALT_S, self._watch.limit_s)
         began = trio.current_time()
         with trio.move_on_after(limit_s):
             if await line_.send(wanted):
@@ -261,7 +262,8 @@ class Post:
                     with trio.move_on_after(0.1):
                         await waiting.event.wait()
                     now_s = trio.current_time()
-                    if now_s - began >= impatient_s and self._watch.presence(now_s) is not Presence.HERE:
+                    silent = self._watch.presence(now_s) is not Presence.HERE
+                    if silent and now_s - began >= _GRACE_S and self._watch.silence_s(now_s) >= patient_s:
                         break
         self._pending.pop(number, None)
         return waiting.reply

@@ -95,6 +95,8 @@ _ANSWERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 
 def _answer(body: Any) -> str:
+    if "type" not in body:  # the guard's: what the venue said, as it said it
+        return f"the venue answered: {_write_answer(body)}"
     told = _ANSWERS.get(body.get("type", ""))
     return _raw(body) if told is None else told(body)
 
@@ -122,6 +124,8 @@ def _wish(body: Any) -> str:
 
 
 def _latch(body: Any) -> str:
+    if isinstance(body, str):
+        return f"the guard halted: {body}"
     if body.get("latch") == "set":
         return f"trading {body['level']}: {body['reason']}"
     return "an operator resumed trading"
@@ -132,6 +136,10 @@ def _command(body: Any) -> str:
         args = ", ".join(f"{name} {value}" for name, value in body.get("args", {}).items() if value not in ("", None))
         return f"an operator said {body['verb']}" + (f" ({args})" if args else "")
     return f"an operator answered question {body['question']} {'yes' if body['yes'] else 'no'}"
+
+
+def _raw_text(body: Any) -> str:
+    return str(body)
 
 
 def _session(body: Any) -> str:
@@ -191,6 +199,12 @@ _TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
     "operator": _command,
     "latch": _latch,
     "alert": _alert,
+    # What the guard writes into its own journal.
+    "took": lambda body: f"the daemon, process {body['pid']}, is guarded from here on",
+    "fenced": _raw_text,
+    "order": lambda body: f"closes a position: {_ticket(body)}",
+    "trouble": _raw_text,
+    "done": lambda body: f"done: {body}",
 }
 
 
