@@ -18,13 +18,14 @@ import trio
 from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
 from engine.daemon.config import Mode, RunSettings, StopPolicy, is_direct
 from engine.daemon.keeping import MarketKeeper
+from engine.daemon.logins import login_of
 from engine.daemon.operating import be_guarded, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
-from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start
+from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start, gateway_folder
 from engine.daemon.wire import WireKeeper
 from engine.domain.brokerage import SessionNow
 from engine.domain.sessions import Sessions
-from engine.errors import ConfigError, InputError, JournalFull
+from engine.errors import InputError, JournalFull
 from engine.operator import systemd
 from engine.operator.folder import StateFolder
 from engine.orders.actions import Alert
@@ -34,8 +35,6 @@ from engine.runtime.live.lagging import watch_loop
 from engine.runtime.live.letters import CancelNow, TradingNow
 from engine.runtime.live.nursery import Edges, Nursery
 from engine.webapi import tls
-from engine.webapi.auth import Authenticator
-from engine.webapi.auth.gateway import GatewayLogin
 from engine.webapi.clock import RatedClock, WallClock
 from engine.webapi.link import LinkOptions, open_link
 from engine.webapi.loginfile import LoginFile
@@ -126,7 +125,13 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
             open_link(
                 place.url,
                 clock,
-                _login(settings),
+                login_of(
+                    settings.gateway,
+                    place.url,
+                    clock,
+                    source=settings.base.source,
+                    own=gateway_folder(daemon.folder) if settings.gateway.url is None else None,
+                ),
                 options,
                 instruments,
                 tls=context,
@@ -195,15 +200,6 @@ def _nothing(rows: object) -> None:
 
 def _unnoted(core: str, now_ns: int, letter: object) -> None:
     del core, now_ns, letter
-
-
-def _login(settings: RunSettings) -> Authenticator:
-    if settings.gateway.auth == "gateway":
-        return GatewayLogin()
-    raise ConfigError(
-        f"{settings.gateway.auth} is spoken by the client; its keys are not wired to the daemon yet",
-        place=f"{settings.base.source}: gateway.auth",
-    )
 
 
 def _session_alert(daemon: Daemon, alert: SessionAlert) -> None:

@@ -54,7 +54,7 @@ async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
         return known
     gateway = settings.gateway
     command = [sys.executable, "-m", "engine", "gateway", "--port", "0", "--state-dir", str(gateway_folder(folder))]
-    command += ["--speed", f"{gateway.speed:g}", "--seed", str(gateway.seed)]
+    command += ["--speed", f"{gateway.speed:g}", "--seed", str(gateway.seed), "--auth", gateway.auth]
     if gateway.recording is not None:
         command += ["--recording", str(gateway.recording)]
     else:
