@@ -55,6 +55,7 @@ def test_without_systemd_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         ("", None, None),
         ("0", None, None),
     ],
+    ids=["anybody's", "ours", "another's", "none", "never"],  # no process id: workers must name tests alike
 )
 def test_the_watchdog_is_ours_if_it_is_meant_for_us(
     monkeypatch: pytest.MonkeyPatch, limit: str, pid: str | None, expected: float | None
