@@ -129,13 +129,20 @@ def visit(where: Where, wish: Callable[[Visit], Awaitable[T]], need: Need = Need
 
     Raises: InputError, VenueError; or a group with one of them, which the command line's last door opens.
     """
+    import structlog
     import trio
 
     async def run() -> T:
         async with open_session(where, need) as session:
             return await wish(session)
 
-    return trio.run(run)
+    before = structlog.get_config()
+    # What goes wrong is one sentence in the end; the client's log is a daemon's.
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), cache_logger_on_first_use=False)
+    try:
+        return trio.run(run)
+    finally:
+        structlog.configure(**before)
 
 
 @asynccontextmanager

@@ -266,6 +266,15 @@ def test_a_certificate_nobody_vouches_for(gateway: Served, capsys: pytest.Captur
     _one_sentence(capsys.readouterr(), "its certificate is not trusted")
 
 
+def test_a_venue_that_is_asked_too_often(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(tmp_path) as running:
+        asked = ["scanner", "--gateway", running.url, "--gateway-ca", str(running.ca)]
+        assert run(asked) == 0
+        capsys.readouterr()
+        assert run([*asked, "--json"]) == 1
+    _one_sentence(capsys.readouterr(), "too many requests")
+
+
 def _one_sentence(said: Any, words: str) -> None:
     assert said.out == ""
     lines = [line for line in said.err.splitlines() if not line.startswith(("Usage:", "Try ", "Error:")) and line]
