@@ -33,15 +33,18 @@ from engine.operator.folder import StateFolder
 from engine.operator.layers import Layers
 from engine.operator.live import LiveDesk
 from engine.operator.trading import TradingDesk, TradingState
-from engine.orders.actions import Flatten
+from engine.orders.actions import Alert, Flatten
 from engine.orders.canceller import CancelSettings
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.doubt import DoubtSettings
 from engine.orders.live import LiveOrders
 from engine.orders.writer import PreviewSettings
 from engine.ports import Clock
+from engine.risk import rebuilding
+from engine.risk.account import Held
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
+from engine.risk.plugins import installed
 from engine.runtime.live.letters import Booked, CancelNow, TradingNow, Wanted
 from engine.runtime.live.nursery import Cores, Nursery
 from engine.strategy.context import Context
@@ -123,10 +126,21 @@ class Daemon:
 
     async def resume(self) -> bool:
         """Lift all latches; False if none held."""
+        held = list(self.gate.account.held)
         rows = self.trading.resume(self.clock.now_ns())
+        if held:
+            rows = [*rows, (self.clock.now_ns(), "risk_lifted", "operator", held)]
         if rows:
             await self.set_trading(rows)
         return bool(rows)
+
+    def risk_latched(self, owner: str, held: Held) -> None:
+        """Risk has set a latch of its own: into the journal soon, and a person hears of it.
+
+        It holds in the gate already; at the next start it is set again out of the journal.
+        """
+        self.keep((held.ts_ns, "risk_latched", owner, held))
+        self.people.alert(Alert(held.code, held.sentence), held.ts_ns)
 
 
 def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon:
@@ -152,7 +166,12 @@ def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon
             name: sessions(name, now_ns - PAST_DAYS * NS_PER_DAY, now_ns + AHEAD_DAYS * NS_PER_DAY)
             for name in {instrument.calendar for instrument in by_conid.values()}
         }
-        gate = Gate(settings=base.risk, instruments=by_conid, sessions=calendars, rates=rates)
+        gate = Gate(settings=base.risk, instruments=by_conid, sessions=calendars, rates=rates, plugins=installed())
+        for owner, held in rebuilding.latches((r.kind, r.name, r.body) for r in journal.rows(kinds=rebuilding.LATCHES)):
+            gate.account.latch(owner, held)
+        if gate.account.counting:
+            said = journal.rows(kinds=rebuilding.SENT)
+            gate.account.rebuild(rebuilding.sent((r.ts_ns, r.kind, r.name, r.body) for r in said), now_ns)
         host = StrategyHost()
         waiting: list[Row] = []
         daemon = Daemon(

@@ -114,7 +114,8 @@ class LossWatch:
         for now in positions:
             before = self._positions.get((now.strategy, now.conid))
             self._positions[now.strategy, now.conid] = now
-            gain = float(now.realised - (before.realised if before is not None else 0)) * self._rates[now.currency]
+            # What is heard of for the first time may have a history: that is no profit of today.
+            gain = 0.0 if before is None else float(now.realised - before.realised) * self._rates[now.currency]
             for owner in self._owners:
                 if owner.name in (ACCOUNT, now.strategy):
                     owner.realised += gain

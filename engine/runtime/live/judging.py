@@ -168,6 +168,10 @@ class Judging:
                 return [Judged(tuple(verdicts), tuple(findings))] if verdicts else []
             case TradingNow():
                 self._trading = letter
+                if letter.state == ON and self.gate.account.held:  # a person has resumed
+                    self.gate.account.lift()
+                    if self.watch is not None:
+                        self.watch.lift()
             case InstrumentNow(conid=conid, halted=halted, reason=reason):
                 self._halted.pop(conid, None)
                 if halted:
