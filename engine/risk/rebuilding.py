@@ -1,0 +1,60 @@
+"""What a restart must not forget, out of the journal's rows: what was sent today, and the latches that risk has set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from engine.risk.account import Held
+
+LATCHES: Final = ("risk_latched", "risk_lifted")
+SENT: Final = ("judged", "approved", "modify", "cancel", "answer")
+_HELD: Final = msgspec.json.Decoder(Held)
+
+
+def latches(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, Held]]:
+    """Owner and latch of all that hold still. Rows are (kind, name, body as JSON), oldest first."""
+    found: dict[str, Held] = {}
+    for kind, name, body in rows:
+        if kind == "risk_lifted":
+            found.clear()
+        elif kind == "risk_latched":
+            held = _HELD.decode(body)
+            known = found.get(name)
+            if known is None or known.level <= held.level or known.until_ns is not None:
+                found[name] = held
+    return list(found.items())
+
+
+def sent(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[tuple[int, str, str, float]]:
+    """What `Account.rebuild` takes. Rows are (time, kind, name, body as JSON), oldest first."""
+    worth: dict[str, float] = {}
+    whose: dict[str, str] = {}
+    for ts_ns, kind, name, body in rows:
+        match kind:
+            case "judged":
+                worth[name] = _notional(msgspec.json.decode(body))
+            case "approved":
+                for ticket in msgspec.json.decode(body)["tickets"]:
+                    coid = ticket["coid"]
+                    whose[coid] = ticket["strategy"]
+                    yield ts_ns, "order", ticket["strategy"], worth.pop(coid, 0.0)
+            case "modify" | "cancel" if name in whose:
+                yield ts_ns, kind, whose[name], 0.0
+            case "answer" if name in whose and '"type":"Filled"' in body:
+                yield ts_ns, "fill", whose[name], 0.0
+            case _:
+                pass
+
+
+def _notional(findings: list[dict[str, Any]]) -> float:
+    """The money of an order, as the check of R2 saw it."""
+    for one in findings:
+        if one["check"] == "order_notional":
+            try:
+                return float(one["value"])
+            except ValueError:  # it could not be told
+                return 0.0
+    return 0.0

@@ -1,0 +1,79 @@
+"""A restart forgets neither what was sent today nor a latch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from engine.domain.facts import Filled
+from engine.domain.messages import Place
+from engine.risk.account import Held, Level
+from engine.risk.explaining import explain
+from engine.risk.rebuilding import latches, sent
+from tests.risk.made import T0, D, FakeView, gate, new
+
+ENCODE = msgspec.json.Encoder(decimal_format="string").encode
+
+
+def rows(*facts: tuple[int, str, str, Any]) -> Sequence[tuple[int, str, str, str]]:
+    return [(ts_ns, kind, name, ENCODE(body).decode()) for ts_ns, kind, name, body in facts]
+
+
+def test_what_was_sent_is_read_out_of_the_journal() -> None:
+    here = gate()
+    first, second = new(10), new(5)
+    fill = Filled(coid=first.coid, ts_ns=T0 + 3, exec_id="e", conid=1, side="BUY", quantity=D(1), price=D(100))
+    found = list(
+        sent(
+            rows(
+                (T0, "judged", first.coid, explain(here, first, FakeView(), T0)),
+                (T0, "judged", "refused-000001", explain(here, second, FakeView(), T0)),
+                (T0, "approved", first.coid, Place((first,))),
+                (T0 + 1, "modify", first.coid, first),
+                (T0 + 2, "cancel", first.coid, None),
+                (T0 + 2, "cancel", "somebody-else", None),
+                (T0 + 3, "answer", first.coid, fill),
+                (T0 + 4, "approved", second.coid, Place((second,))),
+            )
+        )
+    )
+    assert found == [
+        (T0, "order", "a", 1000.0),
+        (T0 + 1, "modify", "a", 0.0),
+        (T0 + 2, "cancel", "a", 0.0),
+        (T0 + 3, "fill", "a", 0.0),
+        (T0 + 4, "order", "a", 0.0),
+    ]
+
+
+def test_latches_hold_until_a_person_lifts_them() -> None:
+    loss = Held(Level.HALTED, "LOSS", "too much", T0)
+    streak = Held(Level.REDUCING, "STREAK", "three in a row", T0, T0 + 5)
+    said = [(kind, name, body) for _, kind, name, body in rows(
+        (T0, "risk_latched", "a", streak),
+        (T0, "risk_lifted", "operator", ["a"]),
+        (T0, "risk_latched", "", loss),
+        (T0, "risk_latched", "b", streak),
+        (T0, "risk_latched", "b", loss),
+    )]  # fmt: skip
+    assert latches(said) == [("", loss), ("b", loss)]
+    assert latches(said[:2]) == []
+
+
+def test_every_check_tells_its_figures() -> None:
+    here = gate(order_quantity_max=D(9), position_max=D(100))
+    told = {one.check: one for one in explain(here, new(10, limit_price=D(101)), FakeView(), T0)}
+    assert not told["order_quantity"].allows
+    assert (told["order_quantity"].code, told["order_quantity"].limit, told["order_quantity"].value) == (
+        "R1",
+        "9",
+        "10",
+    )
+    assert told["order_quantity"].sentence.startswith("QUANTITY: ")
+    assert told["position"].allows
+    assert (told["position"].limit, told["position"].value) == ("100", "10")
+    assert told["order_notional"].value == "1010.00"
+    assert told["price_collar"].value == "1.00 %"
+    assert len(told) == 12
