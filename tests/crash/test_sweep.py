@@ -1,0 +1,39 @@
+"""Kill -9 at journalled steps and at any moment, against a gateway with faults: in the end both books agree.
+
+A few in the ordinary run; `make campaign` kills 300 daemons, and trades six days full of faults with 2,000 orders each.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.crash.faulty import faulty_day
+from tests.crash.sweep import sweep
+
+CAMPAIGN = os.environ.get("FULLTICKET_CAMPAIGN") == "1"
+campaign_only = pytest.mark.skipif(not CAMPAIGN, reason="long: make campaign")
+
+
+def test_twenty_daemons_die_and_the_books_agree(tmp_path: Path) -> None:
+    wrong, figures = sweep(tmp_path / "state", 1, 20)
+    assert not wrong, "\n".join(wrong)
+    assert figures["fills"] > 10  # the day was no empty one
+
+
+@campaign_only
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_three_hundred_daemons_die_and_the_books_agree(tmp_path: Path, seed: int) -> None:
+    wrong, figures = sweep(tmp_path / "state", seed, 50)
+    assert not wrong, "\n".join(wrong)
+    assert figures["fills"] > 10
+
+
+@campaign_only
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_long_day_of_faults_ends_with_equal_books(tmp_path: Path, seed: int) -> None:
+    wrong, figures = faulty_day(tmp_path / "state", seed, orders=2_000)
+    assert not wrong, "\n".join(wrong)
+    assert figures["at_venue"] >= 1_000  # of the others most were refused: questions declined, sessions down
