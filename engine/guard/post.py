@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 import structlog
 import trio
-from attrs import define, field
 
 from engine.guard.acting import Acting
+from engine.guard.forwarding import ANSWER_S, Forwarding
 from engine.guard.known import known_orders
 from engine.guard.mandate import TOOK, Mandate, OpenVenue
 from engine.guard.notes import GuardNotes
@@ -28,7 +28,6 @@ from engine.guard.talk import (
     Replied,
     Sign,
     Taken,
-    Wanted,
     from_daemon,
     line,
 )
@@ -42,18 +41,9 @@ from engine.operator.story import orders_of_day, story
 
 ALONE_S: Final = 30.0
 _HELLO_S: Final = 5.0
-_ANSWER_S: Final = 15.0  # a command that asks the venue waits for its budget
-_HALT_S: Final = 3.0  # silence after which nobody waits for an answer
-_GRACE_S: Final = 0.3
 _STOP_S: Final = 90.0  # longer than the daemon's own deadline
 _PROBE_S: Final = 5.0
 _log: Final = structlog.get_logger()
-
-
-@define(eq=False)
-class _Pending:
-    event: trio.Event = field(factory=trio.Event)
-    reply: bytes | None = None
 
 
 class Post:
@@ -66,8 +56,6 @@ class Post:
         self._notes = GuardNotes(folder)
         self._mandate: Mandate | None = None
         self._line: Lines | None = None
-        self._pending: dict[int, _Pending] = {}
-        self._number = 0
         self._acting: Acting | None = None
         self._trading = "starting"
         self._probed = False
@@ -77,6 +65,7 @@ class Post:
     async def run(self) -> None:
         """Guard until there is nothing to guard."""
         self._watch = Watch(limit_s=_HELLO_S * 2, alone_s=self._alone_s, now_s=trio.current_time())
+        self._forwarding = Forwarding(self._watch)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -145,11 +134,8 @@ class Post:
                 self._watch.sign(trio.current_time())
                 self._trading = trading
                 self._nursery.start_soon(lines.send, line(Heard()))
-            case Replied(number=number, reply=reply):
-                waiting = self._pending.pop(number, None)
-                if waiting is not None:
-                    waiting.reply = bytes(reply)
-                    waiting.event.set()
+            case Replied():
+                self._forwarding.replied(said)
             case Leave(gateway=gateway):
                 self._watch.leave()
                 _log.info("daemon_left", gateway=gateway)
@@ -162,9 +148,7 @@ class Post:
         self._line = None
         self._watch.line_lost()
         self._ended.set()
-        for waiting in self._pending.values():
-            waiting.event.set()
-        self._pending.clear()
+        self._forwarding.lost()
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -239,34 +223,10 @@ class Post:
         if request.verb == "stop":
             return await self._stop(request)
         if self._line is not None and not self._watch.acted:
-            reply = await self._forward(request)
+            reply = await self._forwarding.ask(self._line, request)
             if reply is not None:
                 return read_reply(reply)
         return await self._by_ourselves(request)
-
-    async def _forward(self, request: Request) -> bytes | None:
-        """The daemon's reply; None if it gives none in time."""
-        line_ = self._line
-        assert line_ is not None
-        self._number += 1
-        number, waiting = self._number, _Pending()
-        self._pending[number] = waiting
-        wanted = line(Wanted(number, request.verb, dict(request.args)))
-        halts = request.verb == "halt"
-        limit_s = self._watch.limit_s if halts else _ANSWER_S
-        patient_s = min(_HALT_S, self._watch.limit_s)
-        began = trio.current_time()
-        with trio.move_on_after(limit_s):
-            if await line_.send(wanted):
-                while not waiting.event.is_set():
-                    with trio.move_on_after(0.1):
-                        await waiting.event.wait()
-                    now_s = trio.current_time()
-                    silent = self._watch.presence(now_s) is not Presence.HERE
-                    if silent and now_s - began >= _GRACE_S and self._watch.silence_s(now_s) >= patient_s:
-                        break
-        self._pending.pop(number, None)
-        return waiting.reply
 
     async def _by_ourselves(self, request: Request) -> Any:
         """What can be said and done without a daemon."""
@@ -292,7 +252,7 @@ class Post:
         raise no_daemon(f"the daemon {how}, and the guard can't answer {request.verb} in its place")
 
     async def _halted(self, acting: Acting) -> dict[str, Any]:
-        with trio.move_on_after(_ANSWER_S):
+        with trio.move_on_after(ANSWER_S):
             await acting.first_pass.wait()
         return {"done": True, "by": "guard", **_said(acting)}
 
@@ -326,7 +286,7 @@ class Post:
         ended: dict[str, Any] = {"done": True, "daemon": "none", "gateway": "none", "guard": "ends"}
         try:
             if self._line is not None and not self._watch.acted:
-                reply = await self._forward(request)
+                reply = await self._forwarding.ask(self._line, request)
                 if reply is not None:
                     ended.update(read_reply(reply) or {})
                     ended["daemon"] = await self._gone()
