@@ -172,12 +172,13 @@ class Writer:
             self._slate.note(now_ns, "stale_answer", str(number), answer)
             return
         self._slate.note(now_ns, "answer_to_write", next(iter(current.open), ""), _told(answer))
-        if isinstance(answer, Unsent):
+        no = _no_to_second(current, answer)
+        if no is not None:
+            self._second_refused(current, no, now_ns)
+        elif isinstance(answer, Unsent):
             self._unsent(current, now_ns)
         elif isinstance(answer, Unclear):
             self._in_doubt(current, answer.reason, now_ns)
-        elif isinstance(answer, AllRefused) and current.again and _KNOWN_ID in answer.reason:
-            self._there_already(current, answer.reason, now_ns)
         elif isinstance(answer, AllRefused):
             self._all_refused(current, answer.reason, now_ns)
         elif isinstance(answer, Prompted):
@@ -366,11 +367,17 @@ class Writer:
         self._slate.say(facts)
         self._end(current, now_ns)
 
-    def _there_already(self, current: Round, reason: str, now_ns: int) -> None:
-        """The second sending is refused because the first did arrive: it is there, and a list will show it."""
-        self._slate.note(now_ns, "doubt", current.tickets[0].coid, reason)
+    def _second_refused(self, current: Round, reason: str, now_ns: int) -> None:
+        """A second sending came to nothing: because the first did arrive, or else the first may yet arrive."""
+        coid = current.tickets[0].coid
+        self._slate.note(now_ns, "doubt", coid, reason)
         self.round = None
-        self._doubt(list(current.open), reason, now_ns, present=True)
+        self._follower.asking = frozenset()
+        if _KNOWN_ID in reason:
+            self._doubt([coid], reason, now_ns, present=True)  # it is there, and a list will show it
+        else:
+            self._slate.say([AnswerMissing(coid=coid, ts_ns=now_ns)])
+            self.give_up(coid, now_ns)
         self._slate.follow_up(now_ns)
 
     def _unsent(self, current: Round, now_ns: int) -> None:
@@ -482,6 +489,20 @@ class Writer:
 
     def _not_modified(self, coid: str, code: str, reason: str, now_ns: int) -> None:
         self._slate.say([ModifyRefused(coid=coid, ts_ns=now_ns, code=code, reason=reason)])
+
+
+def _no_to_second(current: Round, answer: WriteAnswer | Unsent) -> str | None:
+    """Why a second sending was not taken; None if it was, if that can't be told, or if it is a first one."""
+    if not current.again:
+        return None
+    match answer:
+        case Unsent() if current.stage is Stage.WRITE:
+            return "the venue could not be reached, and nothing was sent"
+        case AllRefused(reason=reason) | Prompted(text=reason):
+            return current.declined or reason
+        case Answered(taken=(), refused=(refused,), questions=()):
+            return current.declined or refused.reason
+    return None
 
 
 def _text(question: Question) -> str:
