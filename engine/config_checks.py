@@ -13,7 +13,9 @@ from typing import Any
 
 import attrs
 
+from engine.domain.ticket import OrderType, Tif
 from engine.errors import ConfigError
+from engine.risk.conduct import window_ns
 from engine.settings import Limits, Settings
 from engine.tables import nearest, shown
 from engine.venue.rules import RESTING_PRICES, RULES, STOP_TRIGGERS
@@ -136,6 +138,8 @@ def _unique(key: str, symbols: tuple[str, ...]) -> Iterator[Problem]:
 def _risk(settings: Settings) -> Iterator[Problem]:
     risk = settings.risk
     yield from _limits("risk.account", risk.account)
+    yield from _ranged("risk.day_start_s", risk.day_start_s, lambda s: 0 <= s < 86_400, "from 0 to 86,399")
+    yield from _one_of("risk.latch_until", risk.latch_until, ("person", "day"))
     names = [strategy.name for strategy in settings.strategies]
     for name, limits in risk.strategy.items():
         if name not in names:
@@ -149,6 +153,14 @@ def _limits(key: str, limits: Limits) -> Iterator[Problem]:
     for name, value in attrs.asdict(limits).items():
         if isinstance(value, int | Decimal):
             yield from _ranged(f"{key}.{name}", value, lambda limit: limit >= 0, "0 or more")
+    for said in limits.blackouts:
+        try:
+            window_ns(said)
+        except ValueError as error:
+            yield f"{key}.blackouts", f"must be FROM/TO, two times in ISO 8601: {error}"
+    for name, known in (("order_types", OrderType), ("tifs", Tif)):
+        for value in getattr(limits, name) or ():
+            yield from _one_of(f"{key}.{name}", value, tuple(str(one) for one in known))
 
 
 def _venue(settings: Settings) -> Iterator[Problem]:

@@ -12,8 +12,10 @@ import trio
 from attrs import define, field, frozen
 
 from engine.calendars import sessions
+from engine.daemon import halting
 from engine.daemon.config import RunSettings
 from engine.daemon.days import day_began_ns
+from engine.daemon.halting import InstrumentHalts
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.people import People
 from engine.daemon.reconciling import Reconciler
@@ -44,8 +46,9 @@ from engine.risk import rebuilding
 from engine.risk.account import Held
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
+from engine.risk.losses import LossWatch
 from engine.risk.plugins import installed
-from engine.runtime.live.letters import Booked, CancelNow, TradingNow, Wanted
+from engine.runtime.live.letters import Booked, CancelNow, InstrumentNow, TradingNow, Wanted
 from engine.runtime.live.nursery import Cores, Nursery
 from engine.strategy.context import Context
 from engine.strategy.host import StrategyHost
@@ -94,6 +97,8 @@ class Daemon:
     layers: Layers = field(factory=Layers, init=False)
     operator: LiveDesk = field(init=False)
     guard: GuardLink | None = field(default=None, init=False)
+    halts: InstrumentHalts = field(factory=InstrumentHalts, init=False)
+    came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
     waiting: list[Row] = field(factory=list, init=False)
     stopping: trio.Event = field(factory=trio.Event, init=False)
 
@@ -125,13 +130,17 @@ class Daemon:
             await self.set_trading(rows)
 
     async def resume(self) -> bool:
-        """Lift all latches; False if none held."""
+        """Lift all latches and halts of instruments; False if none held."""
         held = list(self.gate.account.held)
         rows = self.trading.resume(self.clock.now_ns())
         if held:
             rows = [*rows, (self.clock.now_ns(), "risk_lifted", "operator", held)]
+        halted = tuple(self.halts.reasons)
+        rows = [*rows, *self.halts.lift(self.clock.now_ns())]
         if rows:
             await self.set_trading(rows)
+        for conid in halted:
+            self.nursery.tell_risk(InstrumentNow(conid, False, ""))
         return bool(rows)
 
     def risk_latched(self, owner: str, held: Held) -> None:
@@ -191,6 +200,7 @@ def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon
             began_seq=journal.last_seq,
         )
         daemon.waiting = waiting
+        daemon.halts = InstrumentHalts.rebuilt((r.kind, r.name, r.body) for r in journal.rows(kinds=halting.KINDS))
         _seat_strategies(daemon, calendars)
     except BaseException:
         journal.close()
@@ -244,6 +254,26 @@ def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
         sessions={one.conid: calendar_of(daemon, one.calendar) for one in daemon.settings.by_conid.values()},
         conditions=partial(conditions, daemon.gate, small_below=daemon.settings.orders.preview_above),
         flatten=partial(_flatten, daemon),
+        watch=_watch(daemon),
+        on_latch=daemon.risk_latched,
+    )
+
+
+def _watch(daemon: Daemon) -> LossWatch | None:
+    """Latches on losses; worth begins with the books as they are."""
+    settings, books = daemon.settings.base, daemon.books.portfolio
+    if not LossWatch.wanted(settings.risk):
+        return None
+    deposit = sum((amount * books.rates[currency] for currency, amount in books.cash.items()), Decimal(0))
+    for (_, conid), held in books.holdings.items():
+        deposit += (held.cost - held.realised) * books.rates[books.instruments[conid].currency]
+    return LossWatch(
+        settings.risk,
+        daemon.gate,
+        values=daemon.gate.account.values,
+        rates={currency: float(rate) for currency, rate in books.rates.items()},
+        deposit=float(deposit),
+        now_ns=daemon.clock.now_ns(),
     )
 
 

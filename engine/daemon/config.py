@@ -32,6 +32,7 @@ from engine.orders.questions import KNOWN
 from engine.orders.reconcile import ReconcilePolicy, Remedy
 from engine.orders.replies import ReplyPolicy, read_policy
 from engine.recording.head import instrument_from
+from engine.risk.limits import NEEDED, without_limits
 from engine.settings import AccountSettings, RecordingSettings, ReportSettings, RiskSettings, Settings
 from engine.tables import nearest, structure
 from engine.webapi.tls import checked_base, is_loopback
@@ -343,6 +344,11 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
         bad("account.id", f"{account!r} is no paper account: those begin with DU or DF")
     if found.mode is Mode.LIVE and account.startswith(("DU", "DF")):
         bad("account.id", f"{account!r} is a paper account, and the mode is live")
+    if found.mode is not Mode.SIM:
+        for name, symbol in without_limits(found.base.risk, {s.name: s.instruments for s in found.base.strategies}):
+            named = ", ".join(NEEDED)
+            sentence = f"{name} trades {symbol} in mode {found.mode}, and it has no limit of its own: set {named}"
+            bad("risk", sentence)
     return problems
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -149,6 +149,27 @@ def counts(settings: RiskSettings) -> bool:
     """Whether any limit asks for sums over messages, days or what was sent lately."""
     levels = (settings.account, *settings.strategy.values(), *settings.instrument.values())
     return any(getattr(level, name) is not None for level in levels for name in _COUNTED)
+
+
+NEEDED: Final = ("order_quantity_max", "order_notional_max", "position_max")
+
+
+def without_limits(settings: RiskSettings, trades: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """What a session for money, paper's or real, would trade without a limit of its own: (strategy, instrument).
+
+    Defaults don't count: whoever trades says how large an order and a position may be. A limit may stand in the
+    account's table, the strategy's or the instrument's.
+
+    Args:
+        trades: Symbols by strategy.
+    """
+    found = []
+    for strategy, symbols in trades.items():
+        for symbol in symbols:
+            levels = (settings.account, settings.strategy.get(strategy, _NONE), settings.instrument.get(symbol, _NONE))
+            if any(all(getattr(level, name) is None for level in levels) for name in NEEDED):
+                found.append((strategy, symbol))
+    return found
 
 
 # --- reload: tighter at once, looser only when a person says so a second time ---------------------------------------

@@ -74,6 +74,7 @@ def test_an_override_wins_and_is_named(tmp_path: Path) -> None:
         (LEAST + "[[instrument]]\nconid = 265598\nsymbol = 'B'\n", "instrument.1", "two instruments"),
         (LEAST + "[[instrument]]\nconid = 1\nsymbol = 'AAPL'\n", "instrument.1", "two instruments"),
         (LEAST.replace('["AAPL"]', '["APPL"]'), "strategy.p.instruments", "did you mean AAPL"),
+        ('mode = "paper"\n' + LEAST + LIVE, "risk", "no limit of its own"),
         (LEAST + "[risk.instrument.IBM]\n", "risk.instrument.IBM", "no [[instrument]]"),
         (LEAST + "[replies]\no163 = 'yes'\n", "replies.o163", "none of"),
         (LEAST + "[suppress]\nids = ['163']\n", "suppress.ids", "no message id"),

@@ -39,6 +39,10 @@ symbol = "IBM"
 use = "pulse"
 name = "pulse"
 instruments = ["AAPL"]
+[risk.account]
+order_quantity_max = 100
+order_notional_max = 10_000
+position_max = 100
 """
 HEALTHY: dict[str, Any] = {
     "/v1/api/tickle": {"session": "abc", "ssoExpires": 540_000, "iserver": {"authStatus": {"authenticated": True}}},
