@@ -1,0 +1,129 @@
+"""Monitors at their limits, around them, and without their readings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.domain.facts import Cancelled, Filled
+from engine.domain.messages import Update
+from engine.domain.moments import NS_PER_S
+from engine.domain.order import Order, State
+from engine.domain.ticket import OrderTicket, Side
+from engine.risk.account import Level, Purse
+from engine.risk.monitors import (
+    AlertLatency,
+    Health,
+    PostTrade,
+    drift,
+    health,
+    order_to_trade,
+    waiting_too_long,
+)
+from engine.settings import Limits
+from tests.risk.made import T0, D, new
+
+
+@pytest.mark.parametrize(
+    ("limit", "reading"),
+    [
+        ("clock_skew_max_ms", "clock_skew_ms"),
+        ("loop_lag_max_ms", "loop_lag_ms"),
+        ("queue_max", "queued"),
+        ("memory_max_mb", "memory_mb"),
+    ],
+)
+def test_health(limit: str, reading: str) -> None:
+    given: dict[str, Any] = {limit: 100}
+    limits = Limits(**given)
+    levels = []
+    for value in (99, 100, 101, 200, 201, None):
+        now: dict[str, Any] = {reading: value}
+        levels.append([one.level for one in health(Health(**now), limits)])
+    assert levels == [[], [], [Level.REDUCING], [Level.REDUCING], [Level.HALTED], [Level.REDUCING]]
+    assert health(Health(), Limits()) == []
+
+
+def test_a_clock_may_be_off_both_ways() -> None:
+    assert health(Health(clock_skew_ms=-101), Limits(clock_skew_max_ms=100))[0].level is Level.REDUCING
+
+
+@pytest.mark.parametrize(
+    ("messages", "executions", "found"), [(10, 1, False), (11, 1, True), (20, 2, False), (11, 0, True)]
+)
+def test_order_to_trade(messages: int, executions: int, found: bool) -> None:
+    purse = Purse(messages=messages, executions=executions)
+    assert (order_to_trade("a", purse, Limits(order_to_trade_max=D(10))) is not None) is found
+    assert order_to_trade("a", purse, Limits()) is None
+
+
+@pytest.mark.parametrize(("venue", "found"), [(8, False), (7, True), (12, False), (13, True)])
+def test_drift(venue: int, found: bool) -> None:
+    told = drift(1, D(10), D(venue), Limits(reconcile_drift_max=D(2)))
+    assert (told is not None) is found
+    assert told is None or (told.level, told.conid) == (Level.HALTED, 1)
+    assert drift(1, D(10), D(0), Limits()) is None
+
+
+def fill(ticket: OrderTicket, price: str, quantity: int = 10) -> Filled:
+    return Filled(
+        coid=ticket.coid, ts_ns=T0, exec_id="e", conid=1, side=str(ticket.side), quantity=D(quantity), price=D(price)
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "code"),
+    [
+        (Side.BUY, "105", None),
+        (Side.BUY, "105.01", "FILL_COLLAR"),
+        (Side.BUY, "50", None),
+        (Side.SELL, "95", None),
+        (Side.SELL, "94.99", "FILL_COLLAR"),
+    ],
+)
+def test_market_orders_fill_near_the_market(side: Side, price: str, code: str | None) -> None:
+    ticket = new(10, side=side)
+    watch = PostTrade(Limits(fill_collar_pct=D(5)), {ticket.coid: 100.0})
+    found = watch.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
+    assert [one.code for one in found] == ([] if code is None else [code])
+    blind = PostTrade(Limits(fill_collar_pct=D(5)), {})
+    found = blind.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
+    assert [(one.code, one.level) for one in found] == [("FILL_COLLAR", None)]
+
+
+def test_a_limit_order_never_fills_beyond_its_limit() -> None:
+    watch = PostTrade(Limits(), {})
+    for side, price, codes in (
+        (Side.BUY, "100", []),
+        (Side.BUY, "100.01", ["FILL_COLLAR"]),
+        (Side.SELL, "99.99", ["FILL_COLLAR"]),
+    ):
+        ticket = new(10, side=side, limit_price=D(100))
+        found = watch.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
+        assert [one.code for one in found] == codes
+
+
+def test_over_fills_late_fills_and_fills_of_nobody() -> None:
+    ticket = new(10)
+    watch = PostTrade(Limits(), {})
+    over = Update(Order(ticket=ticket, state=State.FILLED, filled=D(11)), fill(ticket, "100", 11))
+    assert [(one.code, one.level) for one in watch.hear([over])] == [("OVER_FILL", Level.HALTED)]
+    dead = Order(ticket=ticket, state=State.CANCELLED)
+    assert watch.hear([Update(dead, Cancelled(coid=ticket.coid, ts_ns=T0))]) == []
+    late = Update(Order(ticket=ticket, state=State.CANCELLED, filled=D(5)), fill(ticket, "100", 5))
+    assert [one.code for one in watch.hear([late])] == ["LATE_FILL"]
+    assert watch.unknown(fill(ticket, "100")).code == "UNKNOWN_FILL"
+
+
+def test_alerts_reach_a_person_within_seconds() -> None:
+    latency = AlertLatency(Limits(alert_latency_max_s=D(5)))
+    assert latency.told(T0, T0 + 5 * NS_PER_S) is None
+    late = latency.told(T0, T0 + 5 * NS_PER_S + 1)
+    assert late is not None
+    assert late.code == "ALERT_LATE"
+    assert latency.worst_s == pytest.approx(5.0)
+    assert AlertLatency(Limits()).told(T0, T0 + 100 * NS_PER_S) is None
+    asked = {1: T0, 2: T0 + 2 * NS_PER_S}
+    assert waiting_too_long(asked, T0 + 6 * NS_PER_S, Limits(alert_latency_max_s=D(5))) == [1]
+    assert waiting_too_long(asked, T0 + 6 * NS_PER_S, Limits()) == []
