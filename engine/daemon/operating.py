@@ -50,6 +50,7 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
             "account": settings.base.account.id,
             "gateway": venue.place.url,
             "process": this_process().pid,
+            "instruments_halted": {str(conid): reason for conid, reason in daemon.halts.reasons.items()},
             "strategies": {name: seat.off or "on" for name, seat in daemon.host.seats.items()},
         },
         suppression=Suppression(daemon.link.broker, settings.suppress.ids, daemon.link.chores.suppress_from_now),

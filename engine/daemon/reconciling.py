@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from engine.daemon.halting import InstrumentHalts
 from engine.daemon.recovering import OUTSIDE
 from engine.domain.brokerage import ExecutionsKnown, OrdersKnown, VenueExecution, VenuePosition
 from engine.domain.instrument import Instrument
@@ -50,6 +51,7 @@ class Reconciler:
         *,
         store: Callable[[Sequence[Row]], Awaitable[None]],
         alert: Callable[[Alert, int], None],
+        halts: InstrumentHalts,
         last_cash: Mapping[str, Decimal],
     ) -> None:
         self._broker = broker
@@ -62,7 +64,7 @@ class Reconciler:
         self._store = store
         self._alert = alert
         self._told: set[tuple[int | None, str | None, Decimal, Decimal]] = set()
-        self._foreign: set[str] = set()  # executions that were taken over or ignored
+        self._halts = halts
         self._known_cash = bool(last_cash)
         self.venue_positions: dict[int, VenuePosition] = {}
         self.done_ns = 0
@@ -122,7 +124,7 @@ class Reconciler:
             return False
         now_ns = self._clock.now_ns()
         rows: list[Row] = [(now_ns, "cash", "", cash)]
-        self._foreign.update(one.execution_id for one in self._executions)
+        rows += self._halts.settle((one.execution_id for one in self._executions), now_ns)
         for position in positions:
             self.venue_positions[position.conid] = position
             if position.quantity and position.conid in self._instruments:
@@ -144,7 +146,7 @@ class Reconciler:
         missing = [
             one
             for one in self._executions
-            if not self._desk.book.heard(one.execution_id) and one.execution_id not in self._foreign
+            if not self._desk.book.heard(one.execution_id) and one.execution_id not in self._halts.settled
         ]
         own = {one.execution_id: self._is_ours(one) for one in missing}
         mine = [position for position in positions if position.conid in self._instruments or position.conid in ours]
@@ -172,17 +174,18 @@ class Reconciler:
             self._alert(Alert("RECONCILE", str(one)), now_ns)
         if one.remedy is Remedy.HALT_INSTRUMENT:
             sentence = f"halted by reconciliation: {one}"
-            await self._store([(now_ns, "instrument_halted", str(one.conid), sentence)])
+            await self._store(self._halts.halt(one.conid, sentence, now_ns))
             self._nursery.tell_risk(InstrumentNow(one.conid, True, sentence))
         # Whatever a person decides, the venue's books are right: what came by no order of ours is booked apart.
-        self._foreign.update(one.executions)
         position = self.venue_positions.get(one.conid)
         cost = Decimal(0)
         if position is not None and position.average_cost is not None:
             ours = sum((h.cost for (_, conid), h in self._portfolio.holdings.items() if conid == one.conid), Decimal(0))
             cost = position.average_cost * position.quantity - ours
+        rows = self._halts.settle(one.executions, now_ns)
         if one.conid in self._instruments:
-            await self._store(await self._take_over(one.conid, one.venue - one.ours, cost, now_ns))
+            rows += await self._take_over(one.conid, one.venue - one.ours, cost, now_ns)
+        await self._store(rows)
 
     async def _take_over(self, conid: int, quantity: Decimal, cost: Decimal, now_ns: int) -> list[Row]:
         letter = TakenOver(OUTSIDE, conid, quantity, cost)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from engine.daemon import halting
 from engine.daemon.recovering import Books, read_books
 from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_DAY
@@ -45,7 +46,7 @@ def rotate(
         if last_ns >= day_began_ns or any(order.is_open for order in books.orders.orders.values()):
             return None
         rows = _opening(books, last_ns)
-        rows += [(row.ts_ns, row.kind, row.name, row.what) for row in old.raw_rows(kinds=(LATCH,))]
+        rows += [(row.ts_ns, row.kind, row.name, row.what) for row in old.raw_rows(kinds=(LATCH, *halting.KINDS))]
         coids = old.sent_coids()
     finally:
         old.close()

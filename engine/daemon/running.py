@@ -32,7 +32,7 @@ from engine.orders.actions import Alert
 from engine.orders.replies import uncovered
 from engine.runtime.live.cutting import Cutter
 from engine.runtime.live.lagging import watch_loop
-from engine.runtime.live.letters import CancelNow, TradingNow
+from engine.runtime.live.letters import CancelNow, InstrumentNow, TradingNow
 from engine.runtime.live.nursery import Edges, Nursery
 from engine.webapi import tls
 from engine.webapi.clock import RatedClock, WallClock
@@ -176,6 +176,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
             settings.orders.reconcile.policy(),
             store=daemon.store,
             alert=daemon.people.alert,
+            halts=daemon.halts,
             last_cash=daemon.books.portfolio.cash,
         )
         tasks.start_soon(_flush, daemon)
@@ -210,6 +211,8 @@ def _session_news(daemon: Daemon, now: SessionNow) -> None:
     daemon.layers.session(now)
     if hasattr(daemon, "operator"):
         daemon.operator.suppression.session(now.up)
+    if now.up:
+        daemon.came_up.set()
     daemon.keep((now.ts_ns, "session", "up" if now.up else "down", now))
 
 
@@ -221,19 +224,38 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
     every_s = daemon.settings.orders.reconcile.every_minutes * 60
     started = False
     fresh = daemon.books.fresh
+    for conid, reason in daemon.halts.reasons.items():
+        daemon.nursery.tell_risk(InstrumentNow(conid, True, reason))
     while True:
         await daemon.link.supervisor.wait_up()
         _check_evidence(daemon)
+        if started:
+            daemon.came_up = trio.Event()
         if await daemon.reconciler.run_once(first=fresh):
             fresh = False
             if not started:
                 started = True
+                daemon.came_up = trio.Event()
                 daemon.trading.start()
                 await daemon.set_trading([])
                 say(f"trading is {daemon.trading.state}")
-            await daemon.clock.sleep(every_s)
+            await _sleep_or_up(daemon, every_s)
         else:
             await daemon.clock.sleep(5)
+
+
+async def _sleep_or_up(daemon: Daemon, seconds: float) -> None:
+    """Wait so long, or until the session has come up anew."""
+    came_up = daemon.came_up
+    async with trio.open_nursery() as nursery:
+
+        async def sleep() -> None:
+            await daemon.clock.sleep(seconds)
+            came_up.set()
+
+        nursery.start_soon(sleep)
+        await came_up.wait()
+        nursery.cancel_scope.cancel()
 
 
 def _check_evidence(daemon: Daemon) -> None:
