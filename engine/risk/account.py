@@ -89,31 +89,60 @@ def _in_last(times: deque[int], floor_ns: int) -> int:
 
 
 class Sent(Struct, frozen=True):
-    """An order of late: its price (None: the market's) and when, for the drift of prices."""
+    """An order of late: when, its price, and by how much that was worse than the one before."""
 
     ts_ns: int
     price: float
+    worse_by: float
+
+
+@define(eq=False)
+class Walk:
+    """Own prices of one side within a window, and how far they have gone the worse way in all."""
+
+    sign: int
+    sent: deque[Sent] = field(factory=deque)
+    total: float = 0.0
+
+    def forget(self, floor_ns: int) -> None:
+        """Prices up to a time count no more, nor does the step from the last of them."""
+        sent = self.sent
+        while sent and sent[0].ts_ns <= floor_ns:
+            sent.popleft()
+            self.total = self.total - sent[0].worse_by if len(sent) > 1 else 0.0
+
+    def step(self, price: float) -> float:
+        """By how much a price is worse than the newest one."""
+        return max((price - self.sent[-1].price) * self.sign, 0.0) if self.sent else 0.0
+
+    def add(self, price: float, now_ns: int) -> None:
+        """One more price."""
+        step = self.step(price)
+        self.total += step
+        self.sent.append(Sent(now_ns, price, step))
+        if len(self.sent) > _WALK:
+            self.forget(self.sent[0].ts_ns)
+
+    def take_back(self) -> None:
+        """The newest was not sent after all."""
+        self.total -= self.sent.pop().worse_by
+        if len(self.sent) < 2:
+            self.total = 0.0
 
 
 @define(eq=False)
 class Recent:
-    """What one strategy has sent lately in one instrument: prices by side within a window, and sizes."""
+    """What one strategy has sent lately in one instrument: how its prices walk, and sizes and prices of late."""
 
-    prices: dict[Side, deque[Sent]] = field(factory=lambda: {side: deque(maxlen=_WALK) for side in Side})
+    walks: dict[Side, Walk] = field(factory=lambda: {side: Walk(side.sign) for side in Side})
     quantities: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
     levels: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
 
     def drift(self, side: Side, price: float, floor_ns: int) -> float:
-        """By how much own prices of a side have gone the worse way within the window, this one included."""
-        seen = self.prices[side]
-        while seen and seen[0].ts_ns <= floor_ns:
-            seen.popleft()
-        total, last = 0.0, None
-        for sent in (*seen, Sent(0, price)):
-            if last is not None and (sent.price - last) * side.sign > 0.0:
-                total += abs(sent.price - last)
-            last = sent.price
-        return total
+        """By how much own prices of a side have gone the worse way since a time, this one included."""
+        walk = self.walks[side]
+        walk.forget(floor_ns)
+        return walk.total + walk.step(price)
 
 
 @define(eq=False)
@@ -188,7 +217,7 @@ class Account:
         if ticket.limit_price is not None:
             level = float(ticket.limit_price)
             recent.levels.append(level)
-            recent.prices[ticket.side].append(Sent(now_ns, level))
+            recent.walks[ticket.side].add(level, now_ns)
 
     def take_back(self, ticket: OrderTicket, notional: float, now_ns: int) -> None:
         """The last order sent is not sent after all: its group was refused."""
@@ -205,7 +234,7 @@ class Account:
         recent.quantities.pop()
         if ticket.limit_price is not None:
             recent.levels.pop()
-            recent.prices[ticket.side].pop()
+            recent.walks[ticket.side].take_back()
 
     def cancelled(self, strategy: str, now_ns: int) -> None:
         """A cancel leaves; it is never refused, and it is a message."""

@@ -16,7 +16,9 @@ from engine.ports import Clock
 from engine.risk.account import Held, Level
 from engine.risk.explaining import Finding, explain
 from engine.risk.gate import Gate
+from engine.risk.limits import with_defaults
 from engine.risk.losses import LossWatch
+from engine.risk.monitors import PostTrade
 from engine.runtime.live.letters import (
     Arrived,
     Asked,
@@ -122,6 +124,7 @@ class Judging:
         self._conditions = conditions
         self._to_orders = to_orders
         self._note = note
+        self._post = PostTrade(with_defaults(gate.settings.account, live=True), gate.references)
         self._halted: dict[int, str] = {}
         self._trading = TradingNow("starting", "the venue's books are being read")
 
@@ -154,6 +157,9 @@ class Judging:
                     self.watch.mark(self.view.price, now_ns)
             case Booked(updates=updates, positions=positions):
                 self.gate.hear(updates, positions)
+                for found in self._post.hear(updates):
+                    if found.level is not None:
+                        self.gate.latch("", Held(found.level, found.code, found.sentence, now_ns))
                 if self.watch is not None:
                     self.watch.hear(updates, positions, self.view.price, now_ns)
             case Asked(number=number, tickets=tickets):
