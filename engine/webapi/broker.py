@@ -24,6 +24,7 @@ from engine.ports import Clock
 from engine.webapi import venue
 from engine.webapi.budgets import SECOND
 from engine.webapi.calls import Call, Caller, Reply, Urgency
+from engine.webapi.conidex import NoCombo
 from engine.webapi.endpoints.orders import ALL_ORDERS, TRADE_DAYS, Orders
 from engine.webapi.endpoints.portfolio import Portfolio
 from engine.webapi.facts.orders import OrderRow
@@ -35,6 +36,7 @@ from engine.webapi.stream import frames
 from engine.webapi.tickets import says_who, to_wire
 
 FOREIGN_MAX: Final = 10_000  # order ids of other accounts
+_PLACE: Final = "POST /iserver/account/{accountId}/orders"
 _BASE: Final = "BASE"  # the ledger's total row, no currency
 _VENUE_DAY: Final = ZoneInfo("America/New_York")
 
@@ -103,8 +105,8 @@ class WebBroker:
 
     async def place(self, tickets: Sequence[OrderTicket]) -> b.WriteAnswer:
         """Send one order, a bracket (entry first) or an OCA group."""
-        wires = [self._wire(ticket) for ticket in tickets]
         try:
+            wires = [self._wire(ticket) for ticket in tickets]
             answer = venue.write_answer(await self._writes.place(self.account, wires), tickets=len(wires))
         except VenueRefused as refused:
             return b.AllRefused(reason=refused.problem)
@@ -113,8 +115,8 @@ class WebBroker:
 
     async def preview(self, tickets: Sequence[OrderTicket]) -> b.Preview:
         """Ask what one order or a bracket (entry first) would do; nothing is sent to the market."""
-        wires = [self._wire(ticket) for ticket in tickets]
         try:
+            wires = [self._wire(ticket) for ticket in tickets]
             return venue.preview(await self._reads.what_if(self.account, wires))
         except VenueRefused as refused:
             return b.Preview(error=refused.problem)
@@ -131,8 +133,8 @@ class WebBroker:
 
     async def modify(self, order_id: str, ticket: OrderTicket) -> b.WriteAnswer:
         """Replace a working order by a full ticket."""
-        wire = self._wire(ticket, parent_id=self._parent_of(order_id))
         try:
+            wire = self._wire(ticket, parent_id=self._parent_of(order_id))
             return venue.write_answer(await self._writes.modify(self.account, int(order_id), wire))
         except VenueRefused as refused:
             return b.AllRefused(reason=refused.problem)
@@ -168,11 +170,15 @@ class WebBroker:
         )
 
     def _wire(self, ticket: OrderTicket, *, parent_id: str | None = None) -> dict[str, object]:
+        """Write a ticket. Raises: VenueRefused for one that can't be written: it is refused before anything is sent."""
         instrument = self._instruments.get(ticket.conid)
         if instrument is None:
-            raise VenueRefused("POST /iserver/account/{accountId}/orders", "its instrument is not known", status=0)
+            raise VenueRefused(_PLACE, "its instrument is not known", status=0)
         named = self._children_named or ticket.parent is None
-        wire = to_wire(ticket, instrument, operator=self._operator, named=named)
+        try:
+            wire = to_wire(ticket, instrument, operator=self._operator, named=named)
+        except NoCombo as error:
+            raise VenueRefused(_PLACE, str(error), status=0) from None
         if parent_id is not None:
             wire["parentId"] = parent_id
         return wire

@@ -233,4 +233,6 @@ async def test_books_of_the_venue_agree_with_the_fill_and_unknown_instruments_ar
         assert cash["USD"] == pytest.approx(Decimal(str(truth["USD"])), abs=Decimal("0.01"))
         unknown = await it.place(ticket("s-000002", conid=1, side=Side.SELL))
         assert unknown == b.AllRefused(reason="its instrument is not known")
+        changed = await broker.modify("7", ticket("s-000001", conid=1))
+        assert changed == b.AllRefused(reason="its instrument is not known")
         assert await it.asked(PLACE) == 1
