@@ -28,7 +28,7 @@ from engine.domain.moments import NS_PER_DAY
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import ConfigError, JournalFull
-from engine.guard.link import GuardLink
+from engine.guard.notes import take_over_orders
 from engine.journal.committer import Committer
 from engine.journal.durable import DurableJournal
 from engine.operator.folder import StateFolder
@@ -96,7 +96,6 @@ class Daemon:
     keeper: MarketKeeper | None = field(default=None, init=False)
     layers: Layers = field(factory=Layers, init=False)
     operator: LiveDesk = field(init=False)
-    guard: GuardLink | None = field(default=None, init=False)
     halts: InstrumentHalts = field(factory=InstrumentHalts, init=False)
     came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
     waiting: list[Row] = field(factory=list, init=False)
@@ -166,6 +165,7 @@ def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon
                 problem = f"{instrument.currency} is traded, and its price in {account.base_currency} is not given"
                 raise ConfigError(problem, place=f"{base.source}: account.fx_rates")
         by_conid = settings.by_conid
+        take_over_orders(folder, journal, clock.now_ns())
         books = read_books(journal, by_conid, rates)
         book = LiveOrders()
         book.adopt(books.orders.orders.values(), books.orders.executions)

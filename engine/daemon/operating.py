@@ -5,26 +5,31 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-import trio
+import structlog
 
 from engine.daemon.access import NAME as GUARDS_WAY
 from engine.daemon.access import access_of
 from engine.daemon.assembling import Daemon, Venue, calendar_of
+from engine.daemon.config import RunSettings
 from engine.daemon.days import day_began_ns
 from engine.domain.moments import iso
 from engine.guard.link import GuardLink
 from engine.guard.mandate import Mandate
 from engine.guard.notes import guard_acted
 from engine.operator.desk import carry_out
+from engine.operator.folder import StateFolder
 from engine.operator.layers import SESSION
 from engine.operator.live import LiveDesk
 from engine.operator.processes import this_process
-from engine.operator.protocol import Request
+from engine.operator.protocol import Request, refused
+from engine.operator.starting import StartingDesk
 from engine.operator.suppressing import Suppression
 from engine.operator.trading import TradingState
 from engine.orders.actions import Alert
 
 SILENT_S: Final = 60.0  # of the venue's clock, without data while the market is open
+
+log = structlog.get_logger()
 
 
 def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
@@ -69,48 +74,83 @@ def _layers(daemon: Daemon) -> list[dict[str, Any]]:
     return session + [row for row in daemon.layers.rows() if row["layer"] not in SESSION]
 
 
-async def be_guarded(daemon: Daemon, venue: Venue, tasks: trio.Nursery) -> None:
-    """Have a guard take us, and take over what it did while there was no daemon."""
-    settings = daemon.settings
+class Guarded:
+    """The line to the guard from the first moment of a start: operators are answered, and our signs of life are given.
 
-    def mandate() -> Mandate:
+    `daemon` is set once it has been put together, `ready` once its operator's desk is there.
+    """
+
+    def __init__(self, settings: RunSettings, folder: StateFolder, venue: Venue) -> None:
+        self.daemon: Daemon | None = None
+        self.ready = False
+        self._settings = settings
+        self._folder = folder
+        self._venue = venue
+        self._state: tuple[bool, str] = (False, "not yet there")
+        self.link = GuardLink(
+            folder,
+            GUARDS_WAY,
+            mandate=self._mandate,
+            trading=self._trading,
+            answer=self._answer,
+            changed=self._changed,
+        )
+
+    def _mandate(self) -> Mandate:
+        settings, venue = self._settings, self._venue
         return Mandate(
             daemon=this_process(),
             config=settings.base.name,
             account=settings.base.account.id,
             conids=tuple(settings.by_conid),
             access=access_of(settings, venue.place, venue.rate),
-            gateway=daemon.folder.process("gateway") if settings.gateway.url is None else None,
+            gateway=self._folder.process("gateway") if settings.gateway.url is None else None,
             limit_s=settings.guard.silence_s,
             flatten=settings.guard.flatten,
             settle_s=max(2.0, settings.orders.settle_s / venue.rate),
             read_every_s=max(0.5, 5.0 / venue.rate),
-            trading=str(daemon.trading.state),
+            trading=self._trading(),
         )
 
-    async def answer(request: Request) -> Any:
-        return await carry_out(daemon.operator, request)
+    def _trading(self) -> str:
+        return str(TradingState.STARTING if self.daemon is None else self.daemon.trading.state)
 
-    def changed(up: bool, why: str) -> None:
-        daemon.layers.set("guard", up, why)
+    def _changed(self, up: bool, why: str) -> None:
+        self._state = up, why
+        if self.daemon is not None:
+            self.daemon.layers.set("guard", up, why)
 
-    daemon.guard = GuardLink(
-        daemon.folder,
-        GUARDS_WAY,
-        mandate=mandate,
-        trading=lambda: str(daemon.trading.state),
-        answer=answer,
-        changed=changed,
-    )
-    await tasks.start(daemon.guard.run)
+    async def _answer(self, request: Request) -> Any:
+        daemon = self.daemon
+        if daemon is None:
+            raise refused("the daemon is starting and reads its journal; ask again in a moment")
+        if self.ready:
+            return await carry_out(daemon.operator, request)
+        desk = StartingDesk(
+            trading=daemon.trading,
+            now_ns=daemon.clock.now_ns,
+            store=daemon.store,
+            layers=daemon.layers.rows,
+            about=lambda: {"name": self._settings.base.name, "mode": str(self._settings.mode)},
+            stopping=daemon.stopping,
+        )
+        return await desk.answer(request)
+
+    def take(self, daemon: Daemon) -> None:
+        """The daemon has been put together."""
+        self.daemon = daemon
+        daemon.layers.set("guard", *self._state)
+
+
+async def heed_guard(daemon: Daemon) -> None:
+    """Take over what the guard did while there was no daemon: what it halted stays so."""
     for deed in guard_acted(daemon.folder, after=daemon.trading.guard_seq):
         if deed.kind == "latch":
-            rows = daemon.trading.latch(
-                TradingState.HALTED, "guard", deed.sentence, daemon.clock.now_ns(), guard_seq=deed.seq
-            )
+            now_ns = daemon.clock.now_ns()
+            rows = daemon.trading.latch(TradingState.HALTED, "guard", deed.sentence, now_ns, guard_seq=deed.seq)
             await daemon.set_trading(rows)
-        else:
-            daemon.keep((daemon.clock.now_ns(), "guard", deed.kind, deed.sentence))
+        elif deed.kind == "done":
+            log.info("guard_did", sentence=deed.sentence)
 
 
 def loop_told(daemon: Daemon, lag_s: float, late: bool) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -16,10 +15,10 @@ import structlog
 import trio
 
 from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
-from engine.daemon.config import Mode, RunSettings, StopPolicy, is_direct
+from engine.daemon.config import Mode, RunSettings, is_direct, load
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.logins import login_of
-from engine.daemon.operating import be_guarded, loop_told, operator_desk, watch_data
+from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start, gateway_folder
 from engine.daemon.wire import WireKeeper
@@ -27,12 +26,14 @@ from engine.domain.brokerage import SessionNow
 from engine.domain.sessions import Sessions
 from engine.errors import InputError, JournalFull
 from engine.operator import systemd
+from engine.operator.ending import hear_signals, wind_down
 from engine.operator.folder import StateFolder
 from engine.orders.actions import Alert
 from engine.orders.replies import uncovered
+from engine.risk.limits import reload as tighten
 from engine.runtime.live.cutting import Cutter
 from engine.runtime.live.lagging import watch_loop
-from engine.runtime.live.letters import CancelNow, InstrumentNow, TradingNow
+from engine.runtime.live.letters import InstrumentNow
 from engine.runtime.live.nursery import Edges, Nursery
 from engine.webapi import tls
 from engine.webapi.clock import RatedClock, WallClock
@@ -74,11 +75,29 @@ async def run(settings: RunSettings, folder: StateFolder, *, say: Callable[[str]
     for sentence in uncovered(settings.suppress.ids):
         say(f"warning: {sentence}")
     venue = await find_venue(settings, folder)
+    async with trio.open_nursery() as guarding:
+        guard: Guarded | None = None
+        if settings.guard.on:
+            # Before the books are read: what the guard is at for an earlier daemon, it has ended when it takes us.
+            guard = Guarded(settings, folder, venue)
+            await guarding.start(guard.link.run)
+        await _trade_until_stopped(settings, folder, venue, guard, say)
+        guarding.cancel_scope.cancel()
+
+
+async def _trade_until_stopped(
+    settings: RunSettings, folder: StateFolder, venue: Venue, guard: Guarded | None, say: Callable[[str], None]
+) -> None:
     daemon = assemble(settings, folder, venue.clock)
+    if guard is not None:
+        guard.take(daemon)
     try:
         cutter = Cutter(HANDLER_LIMIT_S, lambda: daemon.nursery.deciding.core.sign())
         async with _running(daemon, venue, say), trio.open_nursery() as tasks:
-            tasks.start_soon(_signals, daemon)
+            if guard is not None:
+                guard.ready = True
+                await heed_guard(daemon)
+            tasks.start_soon(hear_signals, daemon.stopping.set, tasks.cancel_scope.cancel, partial(_reload, daemon))
             tasks.start_soon(_trade, daemon, say)
             tasks.start_soon(daemon.operator.run)
             tasks.start_soon(systemd.feed_watchdog)
@@ -87,9 +106,12 @@ async def run(settings: RunSettings, folder: StateFolder, *, say: Callable[[str]
             with cutter:
                 await daemon.stopping.wait()
             systemd.notify("STOPPING=1")
-            await _wind_down(daemon, say)
-            if daemon.guard is not None:
-                await daemon.guard.leave(gateway=False)
+            stop = settings.stop
+            say(f"stopping: {stop.policy} within {stop.limit_s:g} s")
+            for sentence in await wind_down(daemon.operator, str(stop.policy), stop.limit_s):
+                say(sentence)
+            if guard is not None:
+                await guard.link.leave(gateway=False)
             tasks.cancel_scope.cancel()
     finally:
         daemon.journal.close()
@@ -181,8 +203,6 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         )
         tasks.start_soon(_flush, daemon)
         daemon.operator = operator_desk(daemon, venue)
-        if settings.guard.on:
-            await be_guarded(daemon, venue, tasks)
         say(f"session with {place.url}, account {settings.base.account.id}, mode {settings.mode}")
         yield
         daemon.nursery.stop()
@@ -239,6 +259,7 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
                 daemon.trading.start()
                 await daemon.set_trading([])
                 say(f"trading is {daemon.trading.state}")
+                systemd.notify("READY=1")
             await _sleep_or_up(daemon, every_s)
         else:
             await daemon.clock.sleep(5)
@@ -293,24 +314,18 @@ async def _write_notes(daemon: Daemon) -> None:
             log.error("journal_full", lost=len(rows))
 
 
-async def _signals(daemon: Daemon) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for number in signals:
-            log.info("stop_asked", signal=signal.Signals(number).name)
-            daemon.stopping.set()
-
-
-async def _wind_down(daemon: Daemon, say: Callable[[str], None]) -> None:
-    """Stop by policy, within the deadline: no new order, then leave, cancel or flatten."""
-    stop = daemon.settings.stop
-    say(f"stopping: {stop.policy} within {stop.limit_s:g} s")
-    daemon.nursery.tell_risk(TradingNow("stopping", "the engine stops"))
-    if stop.policy is StopPolicy.LEAVE:
+def _reload(daemon: Daemon) -> None:
+    """SIGHUP: what the file now limits more tightly counts at once; what is looser waits for a restart."""
+    now_ns = daemon.clock.now_ns()
+    try:
+        wanted = load(daemon.settings.base.source).base.risk
+    except InputError as error:
+        daemon.people.alert(Alert("RELOAD", f"the limits stay as they are: {error}"), now_ns)
         return
-    daemon.nursery.tell_orders(CancelNow(None, "the engine stops"))
-    with trio.move_on_after(stop.limit_s):
-        while any(order.is_open for order in daemon.book.book.values()):
-            await trio.sleep(0.05)
-    left = [coid for coid, order in daemon.book.book.items() if order.is_open]
-    if left:
-        say(f"{len(left)} orders are still open: {', '.join(left[:5])}")
+    found = tighten(daemon.gate.settings, wanted)
+    daemon.gate.reload(found.now)
+    waiting = [f"{key} from {was} to {to}" for key, was, to in found.waiting]
+    daemon.keep((now_ns, "reload", "risk", {"waiting": waiting}))
+    if waiting:
+        daemon.people.alert(Alert("RELOAD", f"wait for a restart: {'; '.join(waiting)}"), now_ns)
+    log.info("limits_reloaded", waiting=len(waiting))
