@@ -91,7 +91,7 @@ def settings(folder: Path, gateway: Served, more: str = "") -> RunSettings:
 async def alongside(
     monkeypatch: pytest.MonkeyPatch, folder: Path, gateway: Served, more: str = "", *, said: list[str] | None = None
 ) -> AsyncIterator[Daemon]:
-    """Run a daemon until the block ends; it trades when the block begins. `said` gets what it tells the terminal."""
+    """Run a daemon until the block ends; it trades and has prices by then. `said` gets what it tells people."""
     made: list[Daemon] = []
     whole = assembling.assemble
 
@@ -115,6 +115,9 @@ async def alongside(
         nursery.start_soon(partial(running.run, configured, state, say=say))
         with trio.fail_after(PATIENCE_S):
             await trades.wait()
+            view = made[-1].nursery.judging.view
+            while not all(view.quote(conid) for conid in (AAPL, IBM)):  # risk refuses what has no price
+                await trio.sleep(0.02)
         yield made[-1]
         made[-1].stopping.set()
 
@@ -148,7 +151,10 @@ async def until(holds: Callable[[], object], limit_s: float = PATIENCE_S) -> Non
 
 async def until_stored(daemon: Daemon, coid: str, word: str) -> None:
     """Wait until the journal has an answer of this kind for an order, and so all that came before it."""
-    await until(lambda: any(coid in body and f'"{word}"' in body for body in told(daemon, "answer")))
+    rows = ("answer", "denied")
+    await until(lambda: any(coid in body for body in told(daemon, *rows) if f'"{word}"' in body or "sentence" in body))
+    stored = [body for body in told(daemon, *rows) if coid in body]
+    assert any(f'"{word}"' in body for body in stored), stored
 
 
 async def until_order(daemon: Daemon, coid: str, holds: Callable[[Order], object]) -> Order:
