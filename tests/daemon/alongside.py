@@ -55,8 +55,9 @@ use = "./quiet.py:Quiet"
 name = "quiet"
 instruments = ["AAPL", "IBM"]
 [risk.account]
-order_quantity_max = 10_000
-order_notional_max = 10_000_000
+order_quantity_max = 50_000
+order_notional_max = 100_000_000
+position_max = 100_000
 price_collar_pct = 50
 duplicate_window_s = 0
 quote_age_max_s = 100_000
