@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.operator.folder import StateFolder
 
 _LIMIT_S = 180.0
+_GONE_S = 10.0
 
 
 @click.command()
@@ -23,11 +24,15 @@ _LIMIT_S = 180.0
 def stop(state_dir: Path | None, as_json: bool) -> None:
     """End the daemon by its policy for stopping, and with it the guard and the gateway that `engine run` started."""
     from engine.operator.folder import state_folder
+    from engine.operator.processes import gone
     from engine.operator.protocol import Code, NotDone
 
     folder = state_folder(state_dir)
+    guard = folder.process("guard")
     try:
         data = ask_daemon(state_dir, "stop", _LIMIT_S)
+        if guard is not None:
+            gone(guard, _GONE_S)  # it has answered and is about to end: who looks after us shall find nobody
     except NotDone as problem:
         if problem.code is not Code.NO_DAEMON:
             raise

@@ -80,14 +80,19 @@ def end(one: Process, limit_s: float, kill_s: float = 5.0) -> bool:
     return _ended(one, signal.SIGTERM, limit_s) or kill(one, kill_s)
 
 
-def _ended(one: Process, number: signal.Signals, limit_s: float) -> bool:
+def gone(one: Process, limit_s: float) -> bool:
+    """Wait until it has ended by itself; False if it lives after `limit_s` of the wall."""
     until = time.monotonic() + limit_s
-    send(one, number)
     while alive(one):
         if time.monotonic() >= until:
             return False
         time.sleep(_POLL_S)
     return True
+
+
+def _ended(one: Process, number: signal.Signals, limit_s: float) -> bool:
+    send(one, number)
+    return gone(one, limit_s)
 
 
 def _started(pid: int) -> str | None:

@@ -32,7 +32,7 @@ async def test_each_session_has_the_whole_list_and_what_it_has_is_known(
                 nonlocal number
                 number += 1
                 coid = f"quiet-{number:06d}"
-                place(daemon, market(coid, quantity=LARGE))
+                place(daemon, market(coid, quantity=LARGE + number))  # never twice the same ticket
                 await until_stored(daemon, coid, "Filled")
                 return len(told(daemon, "question"))
 

@@ -184,6 +184,7 @@ SAMPLES: tuple[Any, ...] = (
     {"data": {"user_lists": [{"id": "1"}], "deleted": "1"}},
     {"DU1": {"1D": {"nav": [1], "dates": ["20260401"]}}, "included": ["DU1"]},
     {"amount": {"amount": "1,977.60 USD (10 Shares)", "commission": "1 USD"}, "error": None, "warn": "21/x"},
+    "The answer was taken.",
 )
 
 
