@@ -54,6 +54,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
         "cancel-all": ("engine.cli.operate:cancel_all", "Cancel all orders; trading goes on."),
         "suppress": ("engine.cli.operate:suppress", "Show or set which questions the venue need not ask."),
         "answer": ("engine.cli.operate:answer", "Answer a question of the venue's, yes or no."),
+        "confirm": ("engine.cli.operate:confirm", "Let limits count that SIGHUP found looser in the file."),
         "stop": ("engine.cli.stop:stop", "End the daemon, its guard and the gateway it started."),
         "journal": ("engine.cli.journal:journal", "Read or check the daemon's journal."),
         "risk": ("engine.cli.risk:risk", "Show every limit and what is used of it; explain a verdict."),

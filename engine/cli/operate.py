@@ -163,6 +163,16 @@ def suppress(ids: tuple[str, ...], state_dir: Path | None, as_json: bool) -> Non
 
 
 @click.command()
+@state_option
+@json_option
+@spoken
+def confirm(state_dir: Path | None, as_json: bool) -> None:
+    """Let the limits count that the file has loosened since the start, and that SIGHUP found."""
+    data = ask_daemon(state_dir, "confirm")
+    _done(data, as_json, "looser from now on: " + "; ".join(data["loosened"]))
+
+
+@click.command()
 @click.argument("question", type=click.IntRange(min=0))
 @click.argument("reply", metavar="yes|no", type=click.Choice(["yes", "no"]))
 @state_option

@@ -20,6 +20,7 @@ from engine.daemon.keeping import MarketKeeper
 from engine.daemon.people import People
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.recovering import Books, read_books
+from engine.daemon.reloading import Reloading
 from engine.daemon.rotating import rotate
 from engine.daemon.simulated import Place
 from engine.domain.messages import BarWish
@@ -96,6 +97,7 @@ class Daemon:
     keeper: MarketKeeper | None = field(default=None, init=False)
     layers: Layers = field(factory=Layers, init=False)
     operator: LiveDesk = field(init=False)
+    reloading: Reloading = field(init=False)
     halts: InstrumentHalts = field(factory=InstrumentHalts, init=False)
     came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
     waiting: list[Row] = field(factory=list, init=False)
@@ -259,11 +261,9 @@ def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
     )
 
 
-def _watch(daemon: Daemon) -> LossWatch | None:
-    """Latches on losses; worth begins with the books as they are."""
+def _watch(daemon: Daemon) -> LossWatch:
+    """Latches on losses; there even where no limit asks for it, because a reload may."""
     settings, books = daemon.settings.base, daemon.books.portfolio
-    if not LossWatch.wanted(settings.risk):
-        return None
     deposit = sum((amount * books.rates[currency] for currency, amount in books.cash.items()), Decimal(0))
     for (_, conid), held in books.holdings.items():
         deposit += (held.cost - held.realised) * books.rates[books.instruments[conid].currency]

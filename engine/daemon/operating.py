@@ -47,6 +47,7 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
         store=daemon.store,
         latch=daemon.latch,
         lift=daemon.resume,
+        loosen=daemon.reloading.confirm,
         people=daemon.people,
         layers=partial(_layers, daemon),
         about=lambda: {

@@ -15,11 +15,12 @@ import structlog
 import trio
 
 from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
-from engine.daemon.config import Mode, RunSettings, is_direct, load
+from engine.daemon.config import Mode, RunSettings, is_direct
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.logins import login_of
 from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
+from engine.daemon.reloading import Reloading
 from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start, gateway_folder
 from engine.daemon.wire import WireKeeper
 from engine.domain.brokerage import SessionNow
@@ -30,7 +31,6 @@ from engine.operator.ending import hear_signals, wind_down
 from engine.operator.folder import StateFolder
 from engine.orders.actions import Alert
 from engine.orders.replies import uncovered
-from engine.risk.limits import reload as tighten
 from engine.runtime.live.cutting import Cutter
 from engine.runtime.live.lagging import watch_loop
 from engine.runtime.live.letters import InstrumentNow
@@ -97,7 +97,7 @@ async def _trade_until_stopped(
             if guard is not None:
                 guard.ready = True
                 await heed_guard(daemon)
-            tasks.start_soon(hear_signals, daemon.stopping.set, tasks.cancel_scope.cancel, partial(_reload, daemon))
+            tasks.start_soon(hear_signals, daemon.stopping.set, tasks.cancel_scope.cancel, daemon.reloading.read_again)
             tasks.start_soon(_trade, daemon, say)
             tasks.start_soon(daemon.operator.run)
             tasks.start_soon(systemd.feed_watchdog)
@@ -202,6 +202,14 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
             last_cash=daemon.books.portfolio.cash,
         )
         tasks.start_soon(_flush, daemon)
+        daemon.reloading = Reloading(
+            settings,
+            clock,
+            tell_risk=daemon.nursery.tell_risk,
+            store=daemon.store,
+            keep=daemon.keep,
+            alert=daemon.people.alert,
+        )
         daemon.operator = operator_desk(daemon, venue)
         say(f"session with {place.url}, account {settings.base.account.id}, mode {settings.mode}")
         yield
@@ -312,20 +320,3 @@ async def _write_notes(daemon: Daemon) -> None:
             await daemon.committer.store(rows)
         except JournalFull:
             log.error("journal_full", lost=len(rows))
-
-
-def _reload(daemon: Daemon) -> None:
-    """SIGHUP: what the file now limits more tightly counts at once; what is looser waits for a restart."""
-    now_ns = daemon.clock.now_ns()
-    try:
-        wanted = load(daemon.settings.base.source).base.risk
-    except InputError as error:
-        daemon.people.alert(Alert("RELOAD", f"the limits stay as they are: {error}"), now_ns)
-        return
-    found = tighten(daemon.gate.settings, wanted)
-    daemon.gate.reload(found.now)
-    waiting = [f"{key} from {was} to {to}" for key, was, to in found.waiting]
-    daemon.keep((now_ns, "reload", "risk", {"waiting": waiting}))
-    if waiting:
-        daemon.people.alert(Alert("RELOAD", f"wait for a restart: {'; '.join(waiting)}"), now_ns)
-    log.info("limits_reloaded", waiting=len(waiting))

@@ -47,6 +47,9 @@ class OperatorDesk(Protocol):
     async def answer(self, question: int, yes: bool) -> Mapping[str, Any]:
         """Answer a question of the venue's."""
 
+    async def confirm(self) -> Mapping[str, Any]:
+        """Let limits that the file has loosened count."""
+
     async def stop(self) -> Mapping[str, Any]:
         """End by the policy for stopping."""
 
@@ -80,6 +83,8 @@ async def carry_out(desk: OperatorDesk, request: Request) -> Any:
             return await desk.suppress(args["ids"], reset=args["reset"])
         case "answer":
             return await desk.answer(args["question"], args["yes"])
+        case "confirm":
+            return await desk.confirm()
         case "stop":
             return await desk.stop()
     assert_never(cast("Any", request.verb))  # a checked request has a verb of the list

@@ -62,6 +62,7 @@ class LiveDesk:
         store: Returns when rows are in the journal. Raises: JournalFull.
         latch: Sets a latch, stores it, tells risk and orders.
         lift: Lifts all latches; False if none held.
+        loosen: Has limits count that wait for a person; returns which.
         layers: How each layer does.
         about: What the daemon is: name, mode, account, process.
         day_began_ns: When the venue's day began.
@@ -79,6 +80,7 @@ class LiveDesk:
     store: Callable[[Sequence[tuple[int, str, str, Any]]], Awaitable[None]]
     latch: Callable[[TradingState, str, str], Awaitable[None]]
     lift: Callable[[], Awaitable[bool]]
+    loosen: Callable[[], Awaitable[Sequence[str]]]
     people: Heard
     layers: Callable[[], Sequence[Mapping[str, Any]]]
     about: Callable[[], Mapping[str, Any]]
@@ -191,6 +193,11 @@ class LiveDesk:
             raise refused(f"question {question} is not open; `engine status` lists those that are")
         self.tell_orders(OperatorAnswered(question, yes))  # the orders task stores it before it acts on it
         return {"done": True, "question": question, "answer": "yes" if yes else "no"}
+
+    async def confirm(self) -> Mapping[str, Any]:
+        """Let limits that the file has loosened count. Raises: NotDone if none waits, or if it can't be stored."""
+        await self._note("confirm", {}, must=True)
+        return {"done": True, "loosened": list(await self.loosen())}
 
     async def stop(self) -> Mapping[str, Any]:
         """End by the policy for stopping."""

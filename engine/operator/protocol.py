@@ -121,6 +121,7 @@ VERBS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "cancel-all": _Nothing,
     "suppress": _Suppress,
     "answer": _Answer,
+    "confirm": _Nothing,
     "stop": _Nothing,
 }
 # What only looks; everything else is a command, stored before it is acted on.

@@ -81,7 +81,7 @@ class LossWatch:
         self._owners = [
             _Owner(name, limits, deposit, deposit, deposit, day=self._account.day_of(now_ns), day_worth=deposit)
             for name, limits in tables
-            if any(getattr(limits, one) is not None for one in _LOSSES) or name == ACCOUNT
+            if _limits_losses(limits) or name == ACCOUNT
         ]
         self._account.equity = deposit
 
@@ -91,6 +91,18 @@ class LossWatch:
         levels = (settings.account, *settings.strategy.values())
         names = (*_LOSSES, "leverage_max")
         return any(getattr(level, name) is not None for level in levels for name in names)
+
+    def reload(self, settings: RiskSettings) -> None:
+        """Other limits from now on. Of a strategy that had none before, losses count from here."""
+        self._until_day = settings.latch_until == "day"
+        known = {owner.name: owner for owner in self._owners}
+        for name, limits in ((ACCOUNT, settings.account), *settings.strategy.items()):
+            owner = known.get(name)
+            if owner is not None:
+                owner.limits = limits
+            elif _limits_losses(limits):
+                worth = self._deposit
+                self._owners.append(_Owner(name, limits, worth, worth, worth, day_worth=worth))
 
     # --- what happens -------------------------------------------------------------------------------------------
 
@@ -287,6 +299,10 @@ class LossWatch:
             until_ns = self._day_ends_ns(now_ns) if self._until_day else None
             sentence = f"{who} has {what} {loss:.2f} today, above {most}"
             self._gate.latch(owner.name, Held(Level.HALTED, "LOSS", sentence, now_ns, until_ns))
+
+
+def _limits_losses(limits: Limits) -> bool:
+    return any(getattr(limits, one) is not None for one in _LOSSES)
 
 
 def _streak_too_long(owner: _Owner) -> bool:

@@ -177,6 +177,9 @@ async def house(
             await set_trading(rows)
         return bool(rows)
 
+    async def loosen() -> Sequence[str]:
+        return ["risk.account.position_max from 10 to 20"]
+
     kept: list[tuple[str, ...]] = []
     desk = LiveDesk(
         clock=clock,
@@ -191,6 +194,7 @@ async def house(
         store=store,
         latch=latch,
         lift=lift,
+        loosen=loosen,
         people=people,
         layers=lambda: [{"layer": "gateway", "up": True, "reason": ""}],
         about=lambda: {"name": "test", "mode": "sim"},

@@ -26,6 +26,7 @@ from engine.runtime.live.letters import (
     CancelNow,
     InstrumentNow,
     Judged,
+    LimitsNow,
     OrdersLetter,
     RiskLetter,
     RiskSays,
@@ -178,6 +179,11 @@ class Judging:
                     self.gate.account.lift()
                     if self.watch is not None:
                         self.watch.lift()
+            case LimitsNow(settings=settings):
+                self.gate.reload(settings)
+                self._post.limits = with_defaults(settings.account, live=True)
+                if self.watch is not None:
+                    self.watch.reload(settings)
             case InstrumentNow(conid=conid, halted=halted, reason=reason):
                 self._halted.pop(conid, None)
                 if halted:

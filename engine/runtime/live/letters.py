@@ -26,6 +26,7 @@ from engine.domain.messages import Intent, PositionNow, Update, Verdict
 from engine.domain.ticket import OrderTicket
 from engine.orders.actions import FeeKnown
 from engine.risk.explaining import Finding
+from engine.settings import RiskSettings
 
 
 class Letter(Struct, frozen=True, tag=True):
@@ -240,7 +241,13 @@ class InstrumentNow(Letter, frozen=True, tag=True):
     reason: str
 
 
+class LimitsNow(Letter, frozen=True, tag=True):
+    """Supervisor to risk: judge by these limits from now on."""
+
+    settings: RiskSettings
+
+
 PortfolioLetter = Became | Charged | TakenOver | CashTold
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
-RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow
+RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow | LimitsNow

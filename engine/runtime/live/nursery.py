@@ -37,6 +37,7 @@ from engine.runtime.live.letters import (
     ExecutionsRead,
     FeedLetter,
     InstrumentNow,
+    LimitsNow,
     OperatorAnswered,
     OrdersLetter,
     OrdersRead,
@@ -109,8 +110,8 @@ class Nursery:
     _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
-    def tell_risk(self, letter: TradingNow | InstrumentNow | Wanted) -> None:
-        """The trading state, an instrument's, or intents of an operator's."""
+    def tell_risk(self, letter: TradingNow | InstrumentNow | LimitsNow | Wanted) -> None:
+        """The trading state, an instrument's, new limits, or intents of an operator's."""
         if isinstance(letter, Wanted):
             self.edges.note("operator", self.edges.clock.now_ns(), letter)
         self._to_risk.send_nowait(letter)

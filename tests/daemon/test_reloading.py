@@ -1,0 +1,132 @@
+"""SIGHUP: tighter at once, looser after a second yes, and the command line's own words stay in force."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.daemon.config import load
+from engine.daemon.reloading import Reloading
+from engine.operator.protocol import NotDone
+from engine.orders.actions import Alert
+from engine.risk.losses import LossWatch
+from engine.runtime.live import inputs
+from engine.runtime.live.letters import LimitsNow
+from engine.settings import Limits, RiskSettings
+from tests.risk.made import T0, gate
+from tests.runtime_live.edges import TrioClock
+
+D = Decimal
+_FILE = """
+name = "limits"
+[account]
+id = "DU1"
+[gateway]
+url = "https://localhost:5000/v1/api"
+[[instrument]]
+conid = 1
+symbol = "ACME"
+[[strategy]]
+use = "strategies.pulse:Pulse"
+name = "a"
+instruments = ["ACME"]
+[risk.account]
+{limits}
+"""
+
+
+class Told:
+    """Who hears of it."""
+
+    def __init__(self, path: Path, *overrides: str) -> None:
+        self.limits: list[RiskSettings] = []
+        self.rows: list[Any] = []
+        self.alerts: list[str] = []
+        self.path = path
+        self.reloading = Reloading(
+            load(path, overrides),
+            TrioClock(),
+            tell_risk=lambda letter: self.limits.append(letter.settings),
+            store=self.store,
+            keep=self.rows.append,
+            alert=self.alert,
+        )
+
+    async def store(self, rows: Any) -> None:
+        self.rows += rows
+
+    def alert(self, alert: Alert, now_ns: int) -> None:
+        self.alerts.append(alert.sentence)
+
+    def write(self, limits: str) -> None:
+        self.path.write_text(_FILE.format(limits=limits))
+        self.reloading.read_again()
+
+
+def told(folder: Path, limits: str, *overrides: str) -> Told:
+    path = folder / "run.toml"
+    path.write_text(_FILE.format(limits=limits))
+    return Told(path, *overrides)
+
+
+async def test_tighter_counts_at_once_and_looser_after_a_second_yes(tmp_path: Path) -> None:
+    here = told(tmp_path, "position_max = 10\norder_quantity_max = 10")
+    here.write("position_max = 5\norder_quantity_max = 20")
+    assert (here.limits[-1].account.position_max, here.limits[-1].account.order_quantity_max) == (5, 10)
+    assert here.reloading.waiting == ("risk.account.order_quantity_max from 10 to 20",)
+    assert "engine confirm" in here.alerts[-1]
+    assert await here.reloading.confirm() == ("risk.account.order_quantity_max from 10 to 20",)
+    assert here.limits[-1].account.order_quantity_max == 20
+    assert here.rows[-1][3] == {"loosened": ("risk.account.order_quantity_max from 10 to 20",)}
+    with pytest.raises(NotDone, match="no looser limit waits"):
+        await here.reloading.confirm()
+    here.write("position_max = 5\norder_quantity_max = 20")  # what was confirmed is in force now
+    assert here.reloading.waiting == ()
+
+
+async def test_two_hangups_do_not_make_a_confirmation(tmp_path: Path) -> None:
+    here = told(tmp_path, "position_max = 10")
+    here.write("position_max = 20")
+    here.write("position_max = 20")
+    assert here.limits[-1].account.position_max == 10
+    here.write("position_max = 10")  # taken back
+    with pytest.raises(NotDone):
+        await here.reloading.confirm()
+
+
+async def test_the_command_line_s_limits_stay_in_force(tmp_path: Path) -> None:
+    here = told(tmp_path, "position_max = 10", "risk.account.position_max=3")
+    here.write("position_max = 10\norder_quantity_max = 7")
+    assert (here.limits[-1].account.position_max, here.limits[-1].account.order_quantity_max) == (3, 7)
+    assert here.reloading.waiting == ()
+
+
+async def test_a_file_that_can_t_be_read_changes_nothing(tmp_path: Path) -> None:
+    here = told(tmp_path, "position_max = 10")
+    here.write("position_max = ten")
+    assert here.limits == []
+    assert here.alerts[-1].startswith("the limits stay as they are")
+
+
+def test_new_limits_are_an_input_that_a_replay_reads_back() -> None:
+    wanted = RiskSettings(
+        account=Limits(position_max=D("2.5"), allowed=("A",)), strategy={"a": Limits(loss_streak_max=2)}
+    )
+    record = inputs.read(inputs.write(1, "risk", 5, LimitsNow(wanted)))
+    assert inputs.is_outside(record)
+    assert inputs.letter_of(record) == LimitsNow(wanted)
+
+
+def test_a_reload_reaches_the_latches_on_losses() -> None:
+    here = gate()
+    watch = LossWatch(here.settings, here, values={1: 1.0}, rates={"USD": 1.0}, deposit=1000.0, now_ns=T0)
+    watch.paid("a", -50.0)
+    watch._weigh()
+    watch.mark(lambda conid: None, T0)
+    assert here.account.held == {}
+    watch.reload(RiskSettings(account=Limits(daily_loss_max=D(40))))
+    watch.mark(lambda conid: None, T0)
+    assert [held.code for held in here.account.held.values()] == ["LOSS"]
