@@ -139,7 +139,7 @@ class EquityMarks:
         minutes = each[np.concatenate([[True], each[1:] != each[:-1]])]
         if self._open_minute is not None and self._open_minute < minutes[0]:
             minutes = np.concatenate([np.array([self._open_minute], np.int64), minutes])
-        closes = (minutes + 1) * NS_PER_MINUTE - 1
+        closes: Ints = (minutes + 1) * NS_PER_MINUTE - 1
         closed = closes < end_ns
         self._open_minute = None if closed.all() else int(minutes[~closed][0])
         closes = closes[closed]
@@ -148,6 +148,8 @@ class EquityMarks:
         # A fill of the very last nanosecond waits: the next chunk may go on with rows of the same one.
         fills = np.array([ts for ts in self._fill_ns if last or ts < end_ns], np.int64)
         self._fill_ns = [ts for ts in self._fill_ns if not last and ts >= end_ns]
+        if not len(fills):
+            return closes  # sorted, and each once
         points: Ints = distinct(np.concatenate([closes, fills]))
         return points
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import repeat, starmap
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -103,12 +103,10 @@ def plan_of(chunk: Chunk, start: int, seats: Sequence[Seat]) -> Plan | None:
     single = only[0][1] if only is not None and len(only) == 1 else None
     if everything and single is not None:
         columns = wanted[0][0]
-        names = [name for name, _ in COLUMNS[columns.kind] if name != "conid"]
-        lists = [columns.as_list(name)[start:] if start else columns.as_list(name) for name in names]
-        left: Iterator[Any] = iter(lists[0])
-        alone = len(columns.conids) == 1
-        conids: Iterator[int] = repeat(columns.conids[0]) if alone else iter(columns.as_list("conid")[start:])
-        events: Iterator[MarketEvent] = starmap(ROW[columns.kind], zip(left, conids, *lists[1:], strict=False))
+        names = [name for name, _ in COLUMNS[columns.kind]]
+        left: Iterator[Any] = iter(columns.as_list(names[0])[start:])
+        others = [columns.values(name, start) for name in names[1:]]
+        events: Iterator[MarketEvent] = starmap(ROW[columns.kind], zip(left, *others, strict=False))
         return Plan(None, events, left, chunk.size, single, None, (only[0][0],) if only else ())
     return _mixed(wanted, start, single, only)
 

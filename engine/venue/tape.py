@@ -46,6 +46,7 @@ class Quotes(Rows):
         default=None, init=False
     )  # as buffers, of which one element costs half of an array's
     bids: memoryview | None = field(default=None, init=False)
+    _touches: tuple[memoryview, ...] | None = field(default=None, init=False)
     _cuts: dict[str, Floats] = field(factory=dict, init=False)
     _low_asks: Lows | None = field(default=None, init=False)
     _low_bids: Lows | None = field(default=None, init=False)
@@ -81,13 +82,12 @@ class Quotes(Rows):
     def touch(self, index: int) -> tuple[float, float, float, float]:
         """Bid, ask and their sizes of one quote."""
         at = index if self.mine is None else int(self.mine[index])
-        columns = self.columns
-        return (
-            columns.at_index("bid", at),
-            columns.at_index("ask", at),
-            columns.at_index("bid_size", at),
-            columns.at_index("ask_size", at),
-        )
+        columns = self._touches
+        if columns is None:
+            whole = self.columns
+            columns = self._touches = tuple(whole.buffer(name) for name in ("bid", "ask", "bid_size", "ask_size"))
+        bid, ask, bid_size, ask_size = columns
+        return bid[at], ask[at], bid_size[at], ask_size[at]
 
     def beyond(self, index: int, lo: float, hi: float, *, buy: bool) -> bool:
         """Say whether the touch of one quote is worse than a limit; `lo` and `hi` are a hair below and above that."""

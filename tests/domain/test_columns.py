@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -146,6 +147,17 @@ def test_events_are_made_of_pythons_own_numbers(kind: Kind, listed: bool) -> Non
     assert event == samples[kind]
     assert type(event) is ROW[kind]
     assert {type(getattr(event, name)) for name, _ in COLUMNS[kind]} <= {int, float, bool, str}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@given(data=st.data(), start=st.integers(0, 8))
+def test_values_one_by_one_are_those_of_the_list(kind: Kind, data: st.DataObject, start: int) -> None:
+    columns = Columns(kind, columns_of(kind, data.draw(rows_of[kind])))
+    start = min(start, len(columns))
+    for name, _ in COLUMNS[kind]:
+        listed = columns.as_list(name)[start:]
+        one_by_one = list(islice(columns.values(name, start), len(listed) + 1))
+        assert repr(one_by_one) == repr(listed)  # NaN equals itself, and no number is numpy's
 
 
 def test_times_are_made_once() -> None:
