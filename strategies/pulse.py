@@ -49,7 +49,9 @@ class Pulse(Strategy[PulseParams]):
         ]
         for coid in resting:
             self.ctx.cancel(coid)
-        if len(resting) < 2:  # an order that does not die is no reason to stop, a pile of them is
+        if (
+            self.ctx.is_open(instrument) and len(resting) < 2
+        ):  # an order that does not die is no reason to stop, a pile of them is
             self._place(instrument)
 
     def _place(self, instrument: Instrument) -> None:

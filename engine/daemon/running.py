@@ -266,6 +266,7 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
                 daemon.came_up = trio.Event()
                 daemon.trading.start()
                 await daemon.set_trading([])
+                daemon.nursery.begin()
                 say(f"trading is {daemon.trading.state}")
                 systemd.notify("READY=1")
             await _sleep_or_up(daemon, every_s)

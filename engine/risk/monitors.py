@@ -16,11 +16,10 @@ from engine.domain.facts import Filled
 from engine.domain.messages import Update
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import CLOSED, Order
-from engine.domain.ticket import OrderType, Side
+from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.risk.account import Level, Purse
 from engine.settings import Limits
 
-_ZERO: Final = Decimal(0)
 _WARNED: Final = 2  # times a limit above which health halts
 
 
@@ -91,6 +90,12 @@ class PostTrade:
     limits: Limits
     references: Mapping[str, float]
     _ended: set[str] = field(factory=set, init=False)
+    _had: dict[str, list[OrderTicket]] = field(factory=dict, init=False)  # by coid, the tickets of what was modified
+
+    def asked(self, before: OrderTicket, after: OrderTicket) -> None:
+        """A modification is on its way: a fill may be of either ticket, and be told late."""
+        had = self._had.setdefault(before.coid, [])
+        had += (ticket for ticket in (before, after) if ticket not in had)
 
     def hear(self, updates: Sequence[Update]) -> list[Finding]:
         """What became of orders, oldest first."""
@@ -110,14 +115,17 @@ class PostTrade:
 
     def _fill(self, order: Order, fill: Filled) -> list[Finding]:
         ticket, found = order.ticket, []
-        if order.filled > ticket.quantity:
-            sentence = f"order {order.coid} has filled {order.filled} of {ticket.quantity}"
+        had = (*self._had.get(order.coid, ()), ticket)
+        due = max(one.quantity for one in had)
+        if order.filled > due:
+            sentence = f"order {order.coid} has filled {order.filled} of {due}"
             found.append(Finding("OVER_FILL", sentence, Level.HALTED, fill.conid))
         if order.coid in self._ended:
             sentence = f"order {order.coid} has filled {fill.quantity} after it had ended"
             found.append(Finding("LATE_FILL", sentence, None, fill.conid))
-        limit = ticket.limit_price
-        if limit is not None and ticket.order_type is OrderType.LIMIT:
+        limits = [one.limit_price for one in had if one.limit_price is not None]
+        if limits and ticket.order_type is OrderType.LIMIT:
+            limit = max(limits) if ticket.side is Side.BUY else min(limits)
             worse = fill.price > limit if ticket.side is Side.BUY else fill.price < limit
             if worse:
                 sentence = f"order {order.coid} has filled at {fill.price}, beyond its limit {limit}"

@@ -204,6 +204,7 @@ async def house(
     )
     async with trio.open_nursery() as tasks:
         await tasks.start(nursery.run)
+        nursery.begin()
         tasks.start_soon(desk.run)
         if on:
             trading.start()

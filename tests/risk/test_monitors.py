@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.domain.facts import Cancelled, Filled
 from engine.domain.messages import Update
@@ -114,6 +115,20 @@ def test_over_fills_late_fills_and_fills_of_nobody() -> None:
     late = Update(Order(ticket=ticket, state=State.CANCELLED, filled=D(5)), fill(ticket, "100", 5))
     assert [one.code for one in watch.hear([late])] == ["LATE_FILL"]
     assert watch.unknown(fill(ticket, "100")).code == "UNKNOWN_FILL"
+
+
+def test_a_fill_may_be_of_either_ticket_while_a_modification_is_on_its_way() -> None:
+    ticket = new(4, limit_price=D(100))
+    more = replace(ticket, quantity=D(9), limit_price=D(101))
+    watch = PostTrade(Limits(), {})
+    watch.asked(ticket, more)
+    for order, price, codes in (
+        (Order(ticket=ticket, state=State.PENDING_MODIFY, wanted=more, filled=D(7)), "101", []),
+        (Order(ticket=ticket, state=State.FILLED, filled=D(9)), "101", []),  # full before the answer came
+        (Order(ticket=ticket, state=State.FILLED, filled=D(10)), "101", ["OVER_FILL"]),
+        (Order(ticket=more, state=State.FILLED, filled=D(9)), "101.01", ["FILL_COLLAR"]),
+    ):
+        assert [one.code for one in watch.hear([Update(order, fill(ticket, price, 7))])] == codes
 
 
 def test_alerts_reach_a_person_within_seconds() -> None:

@@ -107,6 +107,8 @@ def test_a_handler_that_raises_has_its_strategy_switched_off_and_the_others_go_o
 def test_of_each_instrument_the_newest_book_waits_and_the_others_are_counted() -> None:
     feed = FeedCore([], {})
     feed.deep(book(1))
+    assert feed.lot() is None  # they have not begun
+    feed.done()
     first = feed.lot()
     assert first is not None
     assert first.books == (book(1),)

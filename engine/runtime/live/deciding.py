@@ -94,7 +94,11 @@ class DecidingCore:
 
 
 class Deciding:
-    """The strategies task. `note` is told of each letter before it is decided on."""
+    """The strategies task. `note` is told of each letter before it is decided on.
+
+    Until `begin` it calls nobody: news of orders waits its turn, rows conflate in the feed. So no strategy acts on
+    books that are still being read, nor sends what could only be refused.
+    """
 
     def __init__(
         self,
@@ -111,13 +115,20 @@ class Deciding:
         self._to_feed = to_feed
         self._note = note
         self.slow_lots = 0
+        self._begun = trio.Event()
+
+    def begin(self) -> None:
+        """The venue's books have been read: strategies may act."""
+        self._begun.set()
 
     async def run(self, inbox: trio.MemoryReceiveChannel[StrategiesLetter]) -> None:
         """Call strategies as letters come, until the channel is closed."""
         async with self._to_risk, self._to_feed:
+            await self._begun.wait()
             now_ns = self._clock.now_ns()
             self._note("strategies", now_ns, Begin())
             self._want(self.core.start(now_ns), now_ns)
+            await self._to_feed.send(Ready())
             async for letter in inbox:
                 now_ns = self._clock.now_ns()
                 began = perf_counter()

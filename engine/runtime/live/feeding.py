@@ -1,7 +1,7 @@
 """The feed task: market data in, bars built, rows conflated while the strategies are busy, and who has gone silent.
 
 Bars and the recorder stand before conflation. The strategies are given rows one lot at a time: a lot follows when they
-have said that they are done with the last one.
+have said that they are done with the last one; the first one when they begin.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from engine.ports import Clock, MarketData
 from engine.runtime.live.letters import Arrived, FeedLetter, Fresh, Ready, RiskLetter, StrategiesLetter, Tick
 
 _BARS_WAITING_MAX: Final = 10_000
+_BARS_BEFORE_MAX: Final = 1_000  # that ended while the books were being read
 
 
 class FeedCore:
@@ -34,7 +35,8 @@ class FeedCore:
         self._built: list[Bar] = []
         self._books: dict[int, Depth] = {}
         self._folded_books = 0
-        self._free = True
+        self._free = False  # until the strategies have begun
+        self._begun = False
 
     @property
     def folded(self) -> int:
@@ -49,6 +51,8 @@ class FeedCore:
             built = [chunk.built.event(index) for index in range(len(chunk.built))]  # type: ignore[misc]  # bars
         self._waiting.add(events)
         self._built += built
+        if not self._begun:
+            del self._built[:-_BARS_BEFORE_MAX]  # who begins late begins with the newest
         if len(self._built) > _BARS_WAITING_MAX:
             raise InvariantBroken("strategies have not taken bars for so long that no more can be kept for them")
         return tuple(built)
@@ -59,8 +63,8 @@ class FeedCore:
         self._books[book.conid] = book
 
     def done(self) -> None:
-        """The strategies are free."""
-        self._free = True
+        """The strategies are free: they have begun, or are done with a lot."""
+        self._free = self._begun = True
 
     def lot(self) -> Arrived | None:
         """What the strategies get now; None if they are busy or there is nothing."""

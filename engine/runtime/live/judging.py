@@ -9,8 +9,8 @@ from typing import Final, Protocol
 import trio
 
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
-from engine.domain.messages import Cancel, Denied, Intent, Place, Refusal, Resend, Verdict
-from engine.domain.ticket import OrderTicket, Side
+from engine.domain.messages import Approved, Cancel, Denied, Intent, Modify, Place, Refusal, Resend, Verdict
+from engine.domain.ticket import OrderTicket, Side, amend
 from engine.domain.view import MarketView
 from engine.ports import Clock
 from engine.risk.account import Held, Level
@@ -171,7 +171,11 @@ class Judging:
                 for intent in intents:
                     if self._explains and isinstance(intent, Place):
                         findings += self._explain(intent, now_ns)  # before it is counted itself
-                    verdicts.append(self._judge(intent, now_ns))
+                    before = self._open_ticket(intent) if isinstance(intent, Modify) else None
+                    verdict = self._judge(intent, now_ns)
+                    if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
+                        self._post.asked(before, amend(before, intent.changes))
+                    verdicts.append(verdict)
                 return [Judged(tuple(verdicts), tuple(findings))] if verdicts else []
             case TradingNow():
                 self._trading = letter
@@ -189,6 +193,13 @@ class Judging:
                 if halted:
                     self._halted[conid] = reason
         return []
+
+    def _open_ticket(self, intent: Modify) -> OrderTicket | None:
+        """The ticket in force of an order that is to be modified."""
+        for (strategy, _), exposure in self.gate.account.exposures.items():
+            if strategy == intent.strategy and intent.coid in exposure.open:
+                return exposure.open[intent.coid].ticket
+        return None
 
     def _explain(self, intent: Place, now_ns: int) -> list[tuple[str, tuple[Finding, ...]]]:
         """What every check says of the tickets, each alone."""

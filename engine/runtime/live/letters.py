@@ -183,7 +183,7 @@ class CashTold(Letter, frozen=True, tag=True):
 
 
 class Begin(Letter, frozen=True, tag=True):
-    """To strategies, once and before all else: what they wanted as they started is due."""
+    """To strategies, once and before all else: the books are read, and what they wanted as they started is due."""
 
 
 class Booked(Letter, frozen=True, tag=True):
@@ -210,7 +210,7 @@ class Arrived(Letter, frozen=True, tag=True):
 
 
 class Ready(Letter, frozen=True, tag=True):
-    """Strategies to feed: the last `Arrived` is done with, the next may come."""
+    """Strategies to feed: they have begun, or are done with the last `Arrived`; the next may come."""
 
 
 class Fresh(Letter, frozen=True, tag=True):

@@ -121,6 +121,10 @@ class Nursery:
         self._to_risk.send_nowait(letter)
         self._to_strategies.send_nowait(letter)
 
+    def begin(self) -> None:
+        """The venue's books have been read: strategies may act from now on."""
+        self.deciding.begin()
+
     def tell_portfolio(self, letter: TakenOver | CashTold) -> None:
         """Units or cash that came into the account by no order of ours."""
         self._to_portfolio.send_nowait(letter)
