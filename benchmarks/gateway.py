@@ -1,5 +1,8 @@
 """How much the simulated gateway carries: requests a second over ten accounts, and websocket frames a second.
 
+Requests come as reads, as new orders, and as a mix: an order that is asked about, changed, looked up and cancelled, and
+reads between.
+
     python -m benchmarks.gateway
 
 Server and client share the machine, each a process of its own; TLS is on, pacing is off. The client is as thin as can
@@ -85,52 +88,87 @@ async def _connect(host: str, port: int, context: ssl.SSLContext) -> trio.SSLStr
     return trio.SSLStream(await trio.open_tcp_stream(host, port), context, server_hostname=host, https_compatible=True)
 
 
+class Load:
+    """One run of requests over all accounts. `kind`: `reads`, a mix of six; `orders`, far limits; `mix`, all of it."""
+
+    def __init__(self, kind: str, accounts: list[str], conid: str) -> None:
+        self.kind = kind
+        self.done = 0
+        self._accounts = accounts
+        self._conid = conid
+        # One question at a time can be open in a session: who places an order that will be asked about waits his turn.
+        self._turn = trio.Lock()
+
+    async def work(self, client: Thin, number: int, end: float) -> None:
+        """Send requests until `end`."""
+        at = number
+        while trio.current_time() < end:
+            account = self._accounts[at % len(self._accounts)]
+            match self.kind:
+                case "reads":
+                    await self._read(client, account, READS[at % len(READS)])
+                case "orders":
+                    await self._place(client, account, f"b{number}-{at}")
+                case _:
+                    await self._life(client, account, f"b{number}-{at}")
+            at += 1
+
+    async def _ask(self, client: Thin, method: str, path: str, body: object = None) -> bytes:
+        status, data = await client.ask(method, path, b"" if body is None else json.dumps(body).encode())
+        assert status == 200, data
+        self.done += 1
+        return data
+
+    async def _read(self, client: Thin, account: str, row: tuple[str, str, bytes]) -> None:
+        method, path, body = row
+        path = path.replace("CONID", self._conid).replace("ACCOUNT", account)
+        await self._ask(client, method, path, json.loads(body) if body else None)
+
+    def _ticket(self, name: str, **other: object) -> dict[str, object]:
+        plain = {"conid": int(self._conid), "orderType": "LMT", "price": 1, "side": "BUY", "tif": "DAY", "quantity": 1}
+        return plain | {"cOID": name} | other
+
+    async def _place(self, client: Thin, account: str, name: str, **other: object) -> str:
+        """Place an order, and confirm it if it is asked about; its id."""
+        path = f"/v1/api/iserver/account/{account}/orders"
+        data = await self._ask(client, "POST", path, {"orders": [self._ticket(name, **other)]})
+        row = json.loads(data)[0]
+        if "message" in row:
+            row = json.loads(
+                await self._ask(client, "POST", f"/v1/api/iserver/reply/{row['id']}", {"confirmed": True})
+            )[0]
+        assert "order_id" in row, row
+        return str(row["order_id"])
+
+    async def _life(self, client: Thin, account: str, name: str) -> None:
+        """Eleven requests: an order with a question, changed, looked up and cancelled, and reads between."""
+        order = f"/v1/api/iserver/account/{account}/order"
+        async with self._turn:
+            order_id = await self._place(client, account, name, quantity=600)  # more than o383 lets pass unasked
+            changed = self._ticket(name, quantity=600, price=1.5)
+            await self._ask(client, "POST", f"{order}/{order_id}", changed)
+        await self._ask(client, "GET", f"/v1/api/iserver/account/order/status/{order_id}")
+        for row in READS:
+            await self._read(client, account, row)
+        await self._ask(client, "DELETE", f"{order}/{order_id}")
+
+
 async def _requests(host: str, port: int, context: ssl.SSLContext, kind: str) -> float:
-    """Requests a second: `reads`, a mix of six, or `orders`, far limits placed on all accounts in turn."""
+    """Requests a second."""
     first = Thin(await _connect(host, port, context))
     told = json.loads((await first.ask("GET", "/v1/api/iserver/accounts"))[1])
     await first.ask("GET", "/v1/api/portfolio/accounts")
-    accounts = told["accounts"]
     found = json.loads((await first.ask("GET", "/v1/api/trsrv/stocks?symbols=S00"))[1])
     conid = str(found["S00"][0]["contracts"][0]["conid"])
-    await first.ask(
-        "POST", "/v1/api/iserver/questions/suppress", b'{"messageIds":["o163","o10153","o354","o451","o383"]}'
-    )
-    done = 0
+    quiet = ["o163", "o10153", "o354", "o451", *(["o383"] if kind == "orders" else [])]
+    suppressed = json.dumps({"messageIds": quiet}).encode()
+    await first.ask("POST", "/v1/api/iserver/questions/suppress", suppressed)
+    load = Load(kind, told["accounts"], conid)
     end = trio.current_time() + SECONDS
-
-    async def work(number: int) -> None:
-        nonlocal done
-        client = Thin(await _connect(host, port, context))
-        at = number
-        while trio.current_time() < end:
-            account = accounts[at % len(accounts)]
-            if kind == "reads":
-                method, path, body = READS[at % len(READS)]
-                path = path.replace("CONID", conid).replace("ACCOUNT", account)
-            else:
-                ticket = {
-                    "conid": int(conid),
-                    "orderType": "LMT",
-                    "price": 1,
-                    "side": "BUY",
-                    "tif": "DAY",
-                    "quantity": 1,
-                    "cOID": f"b{number}-{at}",
-                }
-                method, path = "POST", f"/v1/api/iserver/account/{account}/orders"
-                body = json.dumps({"orders": [ticket]}).encode()
-            status, data = await client.ask(method, path, body)
-            assert status == 200, data
-            if kind == "orders":
-                assert b"order_id" in data, data
-            done += 1
-            at += 1
-
     async with trio.open_nursery() as nursery:
         for number in range(CONNECTIONS):
-            nursery.start_soon(work, number)
-    return done / SECONDS
+            nursery.start_soon(load.work, Thin(await _connect(host, port, context)), number, end)
+    return load.done / SECONDS
 
 
 async def _frames(host: str, port: int, context: ssl.SSLContext) -> tuple[float, float]:
@@ -178,7 +216,7 @@ async def _frames(host: str, port: int, context: ssl.SSLContext) -> tuple[float,
 def main() -> None:
     """Measure and print; `cpu` is the processor time of one request or frame, in us, of server and client."""
     market = ("--synthetic", SYMBOLS)
-    for kind in ("reads", "orders"):
+    for kind in ("reads", "orders", "mix"):
         with gateway("--accounts", str(ACCOUNTS), *market) as (pid, host, port, context):
             theirs, ours = _cpu_s(pid), time.process_time()
             rate = trio.run(_requests, host, port, context, kind)

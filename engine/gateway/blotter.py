@@ -94,6 +94,7 @@ class Blotter:
         self._delay_ns = delay_ns
         self._untold: list[tuple[int, str]] = []
         self._working: dict[int, Standing] = {}  # with the venue or on the way to it
+        self._touched: dict[str, dict[int, None]] = {name: {} for name in accounts}
         self._of: dict[str, dict[int, LiveOrder]] = {name: {} for name in accounts}
         self._fills_of: dict[str, dict[str, Execution]] = {name: {} for name in accounts}
 
@@ -126,6 +127,7 @@ class Blotter:
         self._list(standing)
         if standing.order.open and not standing.order.parked:
             self._working[standing.order.order_id] = standing
+            self._touch(standing.order)
 
     def _list(self, standing: Standing) -> None:
         order = standing.order
@@ -331,6 +333,22 @@ class Blotter:
         """Orders that the venue has, or that are on their way to it, oldest first."""
         return iter(self._working.values())
 
+    def at_work(self, order_id: int) -> LiveOrder | None:
+        """An order that the venue has, or that is on its way to it."""
+        standing = self._working.get(order_id)
+        return None if standing is None else standing.order
+
+    def take_touched(self, account: str) -> list[int]:
+        """Ids of an account's orders of which anything has changed since this was asked last, each once."""
+        touched = self._touched.get(account)
+        if not touched:
+            return []
+        self._touched[account] = {}
+        return list(touched)
+
+    def _touch(self, order: LiveOrder) -> None:
+        self._touched.setdefault(order.account, {})[order.order_id] = None
+
     def orders_of(self, account: str) -> list[LiveOrder]:
         """An account's orders, oldest first."""
         return list(self._of.get(account, {}).values())
@@ -349,6 +367,7 @@ class Blotter:
     def _tell(self, standing: Standing, ts_ns: int) -> None:
         order = standing.order
         self.changed_orders.add(order.order_id)
+        self._touch(order)
         self.news.append(
             OrderNews(
                 ts_ns=ts_ns, order_id=order.order_id, account=order.account, status=order.status, filled=order.filled

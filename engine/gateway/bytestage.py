@@ -44,7 +44,8 @@ class Stage:
         self.socket = stream.transport_stream.socket if isinstance(stream, trio.SSLStream) else stream.socket
         self._sending = trio.Lock()  # Hypercorn's answers and our frames take turns
         self._head = b""
-        self._mute = False
+        self._unread = b""
+        self.mute = False  # a script has made it half-open
         self._halve = False
         self._ended = False
 
@@ -53,7 +54,7 @@ class Stage:
         async with self._sending:
             if self._ended:
                 raise trio.BrokenResourceError("cut by the fault script")
-            if self._mute:
+            if self.mute:
                 return
             if data[:5] == b"HTTP/" and data[9:10] != b"1":
                 # An answer's head waits for its body: one TLS record and one system call instead of two each.
@@ -66,11 +67,23 @@ class Stage:
             elif whole:
                 await self._stream.send_all(whole)
 
+    async def send_answer(self, head: bytes, body: bytes) -> None:
+        """Send a whole answer in one piece. Raises: trio.BrokenResourceError once the connection has ended."""
+        await self.send_all(head)
+        await self.send_all(body)
+
+    def unread(self, data: bytes) -> None:
+        """Have `receive_some` give these bytes first."""
+        self._unread = data
+
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Receive; for ever silent where the script has made it deaf."""
+        if self._unread:
+            unread, self._unread = self._unread, b""
+            return unread
         while True:
             data = await self._stream.receive_some(max_bytes)
-            if not self._mute or not data:
+            if not self.mute or not data:
                 return data
 
     async def send_eof(self) -> None:
@@ -80,7 +93,7 @@ class Stage:
 
     async def aclose(self) -> None:
         """Close; a half-open connection is left to the peer's patience."""
-        if self._mute and not self._ended:
+        if self.mute and not self._ended:
             return
         await trio.aclose_forcefully(self._stream) if self._ended else await self._stream.aclose()
 
@@ -90,7 +103,7 @@ class Stage:
             return
         match how:
             case "half-open":
-                self._mute = True
+                self.mute = True
             case "cut":
                 self._halve = True
             case "close" | "reset":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -23,6 +24,7 @@ from engine.gateway.boxes import Client
 from engine.gateway.bytestage import Cut, Stage, Stream, frame
 from engine.gateway.calls import Answer, refusal
 from engine.gateway.faults import Fault
+from engine.gateway.plainhttp import LARGEST_HEAD, NotPlainError, Peer, written
 from engine.gateway.requests import JSON_TYPE, Request, encoded, request_of
 from engine.gateway.routing import PREFIXES
 from engine.gateway.shell import Matched, Shell
@@ -30,6 +32,8 @@ from engine.gateway.sim import answer_sim
 
 _HANDSHAKE_S: Final = 10.0
 _LARGEST_BODY: Final = 4_000_000
+_IDLE_S: Final = 75
+_PIECE: Final = 65_536
 _BATCH: Final = 256  # frames that go out in one piece
 _SHORTEST_WAIT_S: Final = 0.002  # the wall's; a market at a thousand times its speed is looked at in batches
 _LONGEST_WAIT_S: Final = 0.5
@@ -44,6 +48,14 @@ _CUTS: Final[dict[str, Cut]] = {
     "stall-connections": "half-open",
     "restart": "close",  # what the kernel says for a process that ended
 }
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Reply(Protocol):
+    """How an answer leaves: with further headers, and with other bytes in place of its body."""
+
+    async def __call__(self, answer: Answer, extra: Headers = (), data: bytes | None = None) -> None:
+        """Send it."""
 
 
 class Server:
@@ -66,10 +78,10 @@ class Server:
         self._config = Config()
         self._config.include_server_header = False
         self._config.errorlog = None
-        self._config.keep_alive_timeout = 75
+        self._config.keep_alive_timeout = _IDLE_S
         self._config.keep_alive_max_requests = 1_000_000_000
         self._config.max_app_queue_size = 1_000
-        self._config.h11_max_incomplete_size = 64 * 1024  # a snapshot's address may be long
+        self._config.h11_max_incomplete_size = LARGEST_HEAD
         routes = [WebSocketRoute(f"{prefix}/ws", self._socket) for prefix in PREFIXES]
         self._app = ASGIWrapper(cast(Any, Starlette(routes=[*routes, Mount("/", self._http)])))
         shell.mishap = self._struck.append
@@ -102,13 +114,49 @@ class Server:
             self._stages[stage] = False
             try:
                 state = cast(ConnectionState, {"stage": stage, "tls": self._context is not None})
-                await TCPServer(self._app, self._config, self._worker, state, cast(Any, stage))
+                if await self._plainly(stage):
+                    await TCPServer(self._app, self._config, self._worker, state, cast(Any, stage))
             finally:
                 del self._stages[stage]
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, OSError):
             return  # the peer left, or never spoke TLS
         finally:
             await trio.aclose_forcefully(stream)
+
+    async def _plainly(self, stage: Stage) -> bool:
+        """Answer requests the short way as long as they are plain; False once the connection is over."""
+        peer, server = stage.socket.getpeername(), stage.socket.getsockname()
+        reader = Peer(
+            peer=str(peer[0]),
+            server=f"{server[0]}:{server[1]}",
+            scheme="http" if self._context is None else "https",
+            largest_body=_LARGEST_BODY,
+        )
+
+        async def reply(answer: Answer, extra: Headers = (), data: bytes | None = None) -> None:
+            await stage.send_answer(*written(answer, extra, data))
+
+        held = b""
+        with trio.CancelScope() as idle:
+            while True:
+                try:
+                    found = reader.read(held) if held else None
+                except NotPlainError:
+                    stage.unread(held)
+                    return True
+                if found is not None:
+                    request, held = found
+                    await self._request(request, stage, reply)
+                    continue
+                idle.deadline = trio.current_time() + _IDLE_S
+                data = await stage.receive_some(_PIECE)
+                idle.deadline = math.inf
+                if not data:
+                    return False
+                held += data
+        while stage.mute:  # half-open: it stands until the peer has had enough
+            await stage.receive_some()
+        return False
 
     async def _mishaps(self) -> None:
         """Do what a script does to connections; whoever armed it by /sim gets his answer before."""
@@ -140,34 +188,37 @@ class Server:
                 return
             body += message.get("body", b"")
             if len(body) > _LARGEST_BODY:
-                await _send(send, refusal(400, "Bad Request: body too large"), ())
+                await _send(send, refusal(400, "Bad Request: body too large"))
                 return
             if not message.get("more_body"):
                 break
-        request = request_of(scope, body)
+        await self._request(request_of(scope, body), scope["state"]["stage"], partial(_send, send))
+
+    async def _request(self, request: Request, stage: Stage, reply: Reply) -> None:
+        """Answer one request, whichever way it came."""
         answer = answer_sim(self._shell, request)
         if answer is not None:
             self._curtain += 1
             try:
-                await _send(send, answer, ())
+                await reply(answer)
             finally:
                 self._curtain -= 1
             return
         answer = self._shell.keeper.endpoint(request, self._shell.present())
         if answer is not None:
-            await _send(send, answer, ())
+            await reply(answer)
             return
         matched = self._shell.match(request)
         if isinstance(matched, Answer):
-            await _send(send, matched, ())
+            await reply(matched)
             return
         end = self._shell.budgets.begin(matched.key)
         try:
-            await self._play(matched, scope["state"]["stage"], send)
+            await self._play(matched, stage, reply)
         finally:
             end()
 
-    async def _play(self, matched: Matched, stage: Stage, send: Send) -> None:
+    async def _play(self, matched: Matched, stage: Stage, reply: Reply) -> None:
         """Answer a request with what the fault script does before and after."""
         shell = self._shell
         faults = shell.faults.on_request(matched.key, shell.present())
@@ -200,7 +251,7 @@ class Server:
                     data = whole[: len(whole) // 2]
                 case kind if kind in _CUTS:
                     stage.cut(_CUTS[kind])
-        await _send(send, answer, self._cookies(matched.request), data)
+        await reply(answer, self._cookies(matched.request), data)
 
     async def _wait(self, fault: Fault) -> None:
         await trio.sleep((1.0 if fault.seconds is None else fault.seconds) / self._rate)
@@ -296,7 +347,7 @@ def _status(fault: Fault) -> Answer:
     return refusal(fault.status, fault.text or "Service Unavailable" if fault.status == 503 else fault.text or "error")
 
 
-async def _send(send: Send, answer: Answer, extra: tuple[tuple[bytes, bytes], ...], data: bytes | None = None) -> None:
+async def _send(send: Send, answer: Answer, extra: Headers = (), data: bytes | None = None) -> None:
     body, kind = encoded(answer)
     if data is not None:
         body, kind = data, JSON_TYPE

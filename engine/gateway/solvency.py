@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import chain
 from typing import Final
 
-from engine.domain.ticket import OrderTicket
+from engine.domain.ticket import OrderTicket, Side
 from engine.gateway.accounts import ZERO, Account
 from engine.gateway.blotter import Blotter
 from engine.gateway.margin import Rules, cents
@@ -15,8 +16,27 @@ from engine.venue.live import LiveVenue
 
 _NOBODY: Final = Account("", {})
 _MOVED: Final = 2  # by how much prices may have moved since an order's margin was worked out
-_UNKNOWN: Final = Decimal("Infinity")
-_REMEMBERED: Final = 10_000
+
+
+class _Tally:
+    """What the working orders of one account bind at most, order by order and in all; None: not known."""
+
+    def __init__(self) -> None:
+        self.of: dict[int, Decimal | None] = {}
+        self.total = ZERO
+        self.unknown = 0
+
+    def enter(self, order_id: int, most: Decimal | None) -> None:
+        self.leave(order_id)
+        self.of[order_id] = most
+        self.total += most or ZERO
+        self.unknown += most is None
+
+    def leave(self, order_id: int) -> None:
+        if order_id in self.of:
+            most = self.of.pop(order_id)
+            self.total -= most or ZERO
+            self.unknown -= most is None
 
 
 class Solvency:
@@ -26,7 +46,7 @@ class Solvency:
         self._rules = rules
         self._accounts = accounts
         self._blotter = blotter
-        self._bound: dict[int, tuple[OrderTicket, Decimal]] = {}
+        self._tallies: dict[str, _Tally] = {}
 
     def against(self, order: NewOrder) -> str | None:
         """Why the account can't pay for an order, in the venue's words; None if it can.
@@ -42,21 +62,15 @@ class Solvency:
             return f"No market price is known for contract {order.ticket.conid}: its margin can't be worked out."
         if added <= 0:
             return None
-        others = [
-            standing.order
-            for standing in self._blotter.working()
-            if standing.order.account == order.account
-            and standing.order.parent_id is None
-            and standing.order.order_id != order.replaces
-        ]
         funds = self._rules.funds(account)
-        # With plenty of room there is no need to work out hundreds of margins anew: what each bound when it was first
-        # looked at, twice over for prices that have moved since, is enough to say yes.
-        if funds.initial_margin + added + sum((self._most(one) for one in others), ZERO) <= (funds.net_liquidation):
+        # With plenty of room there is no need to work out every margin anew: what each order bound when it was last
+        # changed, twice over for prices that have moved since, is enough to say yes. The sum is kept, so that it costs
+        # the same over a thousand open orders as over one.
+        tally = self._tally(order.account)
+        most = tally.total - (tally.of.get(order.replaces or 0) or ZERO)
+        if not tally.unknown and funds.initial_margin + added + most <= funds.net_liquidation:
             return None
-        for other in others:
-            added += max(ZERO, self._initial(account, other.ticket, other.filled) or ZERO)
-        needed = funds.initial_margin + added
+        needed = funds.initial_margin + added + self._others(account, tally, order.replaces)
         if needed <= funds.net_liquidation:
             return None
         base = self._rules.base
@@ -65,18 +79,53 @@ class Solvency:
             f"[{cents(funds.net_liquidation)} {base}] MUST EXCEED THE INITIAL MARGIN [{cents(needed)} {base}]"
         )
 
-    def _most(self, order: LiveOrder) -> Decimal:
-        """Surely no less than what a standing order binds, unless its price has doubled since it was first asked."""
-        known = self._bound.get(order.order_id)
-        if known is None or known[0] is not order.ticket:
-            if len(self._bound) > _REMEMBERED:
-                self._bound.clear()
-            alone = self._initial(_NOBODY, order.ticket)  # as if nothing were held that it closes
-            known = self._bound[order.order_id] = order.ticket, _UNKNOWN if alone is None else _MOVED * max(ZERO, alone)
-        return known[1]
+    def _others(self, account: Account, tally: _Tally, replaced: int | None) -> Decimal:
+        """What an account's working orders add to its margin at the prices of now, each looked at alone.
 
-    def _initial(self, account: Account, ticket: OrderTicket, filled: Decimal = ZERO) -> Decimal | None:
-        added = self._rules.added(account, ticket.conid, ticket.side.sign * (ticket.quantity - filled))
+        Margin grows in proportion while a position grows, so those that only add to it are worked out as one.
+        """
+        alike: dict[tuple[int, Side], Decimal] = {}
+        against: list[LiveOrder] = []
+        for order_id in tally.of:
+            order = self._blotter.at_work(order_id)
+            if order is None or order_id == replaced:
+                continue
+            ticket = order.ticket
+            what = ticket.conid, ticket.side
+            if what not in alike and self._closes(account, ticket):
+                against.append(order)
+            else:
+                alike[what] = alike.get(what, ZERO) + ticket.quantity - order.filled
+        whole = ((conid, side.sign * units) for (conid, side), units in alike.items())
+        alone = ((one.ticket.conid, one.ticket.side.sign * (one.ticket.quantity - one.filled)) for one in against)
+        found = (self._rules.added(account, conid, units) for conid, units in chain(whole, alone))
+        return sum((max(ZERO, one[0]) for one in found if one is not None), ZERO)
+
+    def _closes(self, account: Account, ticket: OrderTicket) -> bool:
+        """Whether a ticket trades against something that is held."""
+        legs = self._rules.contracts[ticket.conid].instrument.legs
+        parts = [(leg.conid, leg.ratio) for leg in legs] or [(ticket.conid, 1)]
+        return any(account.quantity(conid) * ratio * ticket.side.sign < 0 for conid, ratio in parts)
+
+    def _tally(self, name: str) -> _Tally:
+        """An account's tally as of now: only what has changed since the last look, or had no price, is worked out."""
+        tally = self._tallies.setdefault(name, _Tally())
+        dark = [order_id for order_id, most in tally.of.items() if most is None] if tally.unknown else []
+        for order_id in [*dark, *self._blotter.take_touched(name)]:
+            order = self._blotter.at_work(order_id)
+            if order is None or order.parent_id is not None:
+                tally.leave(order_id)
+            else:
+                tally.enter(order_id, self._most(order.ticket))
+        return tally
+
+    def _most(self, ticket: OrderTicket) -> Decimal | None:
+        """Surely no less than what a ticket binds, unless its price doubles; None without a price."""
+        alone = self._initial(_NOBODY, ticket)  # as if nothing were held that it closes
+        return None if alone is None else _MOVED * max(ZERO, alone)
+
+    def _initial(self, account: Account, ticket: OrderTicket) -> Decimal | None:
+        added = self._rules.added(account, ticket.conid, ticket.side.sign * ticket.quantity)
         return None if added is None else added[0]
 
     def change(self, order: NewOrder, venue: LiveVenue, now_ns: int) -> tuple[Decimal, Decimal, Decimal]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.domain.instrument import Instrument, PriceTick, SecType
 from engine.domain.market import MarketEvent
@@ -202,3 +204,43 @@ def test_a_balance_that_is_not_zero_shows() -> None:
     account = opened(ACCOUNT, {"USD": D(5)})
     account.cash["USD"] += 1
     assert account.balance({}) == {"USD": D(1)}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["BUY", "SELL", "cancel", "modify", "fill"]), st.integers(1, 60)), max_size=12),
+    st.integers(1, 250),
+)
+def test_the_kept_tally_says_what_adding_up_all_orders_says(steps: list[tuple[str, int]], asked: int) -> None:
+    exchange = market()
+    resting: list[int] = []
+    for what, size in steps:
+        match what:
+            case "BUY" | "SELL":
+                resting += place(exchange, order(what, size, "90.00" if what == "BUY" else "110.00", conid=1))
+            case "fill":
+                place(exchange, order("BUY", size, conid=1))
+            case "cancel" if resting:
+                exchange.cancel(resting.pop(size % len(resting)))
+            case "modify" if resting:
+                changed = order("BUY", size, "90.00", conid=1)
+                exchange.modify(resting[0], changed.ticket, {})
+        after(exchange, 0)
+        exchange.unaffordable(order("BUY", 1, conid=1))  # looks on the way must not change the end
+    held = exchange.books[ACCOUNT].quantity(1)
+
+    def grows(units: Decimal) -> Decimal:
+        return max(D(0), abs(held + units) - abs(held)) * D(50)  # half of 100 a share
+
+    others = D(0)
+    for number in resting:
+        standing = exchange.order(number)
+        assert standing is not None
+        if standing.open:
+            others += grows((standing.ticket.quantity - standing.filled) * standing.ticket.side.sign)
+    funds = exchange.funds(ACCOUNT)
+    for side, sign in (("BUY", 1), ("SELL", -1)):
+        for size in (1, asked, 10_000):
+            needed = abs(held) * D(50) + grows(D(sign * size)) + others
+            no = exchange.unaffordable(order(side, size, conid=1))
+            assert (no is not None) == (grows(D(sign * size)) > 0 and needed > funds.net_liquidation)
+            assert no is None or f"INITIAL MARGIN [{needed:.2f} USD]" in no
