@@ -23,6 +23,7 @@ from engine.risk.outside import Outside
 
 if TYPE_CHECKING:
     from engine.risk.exposure import Exposure, Units
+    from engine.risk.together import Group
 
 NS_PER_HOUR: Final = 60 * NS_PER_MINUTE
 ACCOUNT: Final = ""  # the owner's name that stands for the whole account; no strategy is called so
@@ -170,6 +171,8 @@ class Account:
     purses: dict[str, Purse] = field(factory=dict, init=False)
     recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
     in_doubt: set[str] = field(factory=set, init=False)
+    groups: dict[Group, None] = field(factory=dict, init=False)  # OCA groups with an open order
+    joining: dict[str, Group] = field(factory=dict, init=False)  # those of the intent that is being judged, by name
     tops: dict[int, float] = field(factory=dict, init=False)  # the dearest price reserved while orders were open
     counting: bool = field(default=False, init=False)  # a limit counts messages, days or what was sent lately
     _spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary

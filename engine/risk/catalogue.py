@@ -91,7 +91,7 @@ TABLE: Final[tuple[Row, ...]] = (
          limits=("gross_max", "net_max", "sector_max", "currency_max", "leverage_max"), checks=(sums.money_at_stake,),
          codes=("GROSS", "NET", "SECTOR", "CURRENCY", "LEVERAGE")),
     _row("R12", _G, "reservation", "what is approved counts at once; modifications at the worse of old and new",
-         elsewhere="engine.risk.exposure"),
+         elsewhere="engine.risk.ledger"),
     _row("R13", _G, "open orders", "orders open at one time", limits=("open_orders_max",),
          checks=(checks.open_orders,), codes=("OPEN_ORDERS",), new_only=True),
     _row("R14", _G, "allow list", "instruments and exchanges that may be traded", limits=("allowed", "exchanges"),

@@ -36,6 +36,7 @@ def clear(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, 
         or ticket.order_type not in _TYPES
         or ticket.tif not in _TIFS
         or ticket.parent is not None
+        or ticket.oca_group is not None
         or ticket.outside_rth
         or quantity > bounds.quantity_max
         or now_ns - since_ns > bounds.quote_age_max_ns

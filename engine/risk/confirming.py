@@ -10,7 +10,8 @@ from engine.domain.ticket import OrderTicket, OrderType
 from engine.domain.view import MarketView
 from engine.risk import checks
 from engine.risk.exposure import Exposure, MarketNow
-from engine.risk.gate import Gate, market_now
+from engine.risk.gate import Gate
+from engine.risk.market import market_now
 
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL, OrderType.TRAIL_LIMIT})
 # A condition holds where its check has been asked and refuses nothing. They are asked of the ticket alone: what counts

@@ -17,8 +17,9 @@ from engine.risk.catalogue import row_of
 from engine.risk.checks import NEW_ORDER, Check
 from engine.risk.conduct import latched
 from engine.risk.exposure import Exposure, MarketNow
-from engine.risk.gate import Gate, market_now
+from engine.risk.gate import Gate
 from engine.risk.limits import Bounds
+from engine.risk.market import market_now
 from engine.risk.sums import worst_money
 
 Figures = Callable[[OrderTicket, Exposure, MarketNow, Bounds], tuple[str, str]]

@@ -22,6 +22,7 @@ from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.risk.limits import Bounds
+from engine.risk.together import Bracket, Oca
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
@@ -76,7 +77,7 @@ class Tally:
 
 
 class Reserved(Struct, eq=False):
-    """An open order as it counts: `counted` units on its side, or within its bracket.
+    """An open order as it counts: `counted` units on its side, or what it shares with its bracket or OCA group.
 
     `wanted` is the ticket of a modification that has no answer yet; one that we have asked to cancel is `cancelling`.
     """
@@ -86,7 +87,7 @@ class Reserved(Struct, eq=False):
     counted: Decimal = _ZERO
     filled: Decimal = _ZERO
     wanted: OrderTicket | None = None
-    bracket: Bracket | None = None
+    shared: Bracket | Oca | None = None
     cancelling: bool = False
 
     def worst(self) -> Decimal:
@@ -96,35 +97,6 @@ class Reserved(Struct, eq=False):
             quantity = self.wanted.quantity
         left = quantity - self.filled
         return left if left > _ZERO else _ZERO
-
-
-@define(eq=False)
-class Bracket:
-    """An entry and the children that get out of what it has filled.
-
-    They share that, so it counts once, however many they are; while the entry has not filled they can't trade.
-    """
-
-    exposure: Exposure
-    side: Side  # of the children
-    quantity: Decimal  # of the entry
-    filled: Decimal
-    children: dict[str, Decimal] = field(factory=dict)  # units that each open one may still trade
-    exits: dict[str, Decimal] = field(factory=dict)  # units that each has traded, open or not
-    counted: Decimal = _ZERO
-
-    def worst(self, also: Decimal = _ZERO) -> Decimal:
-        """Units that may yet be traded, with one more child that may trade `also`."""
-        most = max(self.children.values(), default=_ZERO)
-        left = self.filled - sum(self.exits.values(), _ZERO)
-        return max(_ZERO, min(max(most, also), left))
-
-    def settle(self) -> None:
-        """Count them anew."""
-        worst = self.worst()
-        if worst != self.counted:
-            self.exposure.count(self.side, worst - self.counted)
-            self.counted = worst
 
 
 Level = tuple[Tally, int, str]  # a tally, its limit, and whose it is
@@ -227,13 +199,15 @@ class Exposure:
         """By how many units a new or modified ticket lifts the worst case on its side; zero or less: by none."""
         known = self.open.get(ticket.coid)
         if known is None:
-            bracket = None if ticket.parent is None else self.bracket_of(ticket)
-            return ticket.quantity if bracket is None else bracket.worst(ticket.quantity) - bracket.counted
+            shared: Bracket | Oca | None = None if ticket.parent is None else self.bracket_of(ticket)
+            if shared is None and ticket.oca_group is not None:
+                shared = self.oca_of(ticket)
+            return ticket.quantity if shared is None else shared.worst(ticket.quantity) - shared.counted
         left = ticket.quantity - known.filled
-        bracket = known.bracket
-        if bracket is not None and ticket.quantity <= bracket.quantity:
-            return bracket.worst(left) - bracket.counted
-        return left - known.counted
+        shared = known.shared
+        if shared is None or (isinstance(shared, Bracket) and ticket.quantity > shared.quantity):
+            return left - known.counted
+        return shared.worst(left) - shared.counted
 
     def reduces(self, ticket: OrderTicket) -> bool:
         """Whether an order can only make the strategy's position smaller, with all that is open counted."""
@@ -265,6 +239,13 @@ class Exposure:
                 return None
             found = Bracket(self, entry.ticket.side.opposite, entry.ticket.quantity, entry.filled)
         return found if ticket.side is found.side and ticket.quantity <= found.quantity else None
+
+    def oca_of(self, ticket: OrderTicket) -> Oca | None:
+        """The orders of its side here that a ticket shares an OCA group with, of those that are asked for together."""
+        if self.account is None or ticket.oca_group is None:
+            return None
+        group = self.account.joining.get(ticket.oca_group)
+        return None if group is None else group.sides.get((ticket.conid, ticket.side))
 
     def follow(self, order: Order) -> None:
         """Fold what an entry or a child of a bracket has traded or become."""

@@ -4,22 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from math import isfinite, nan
-from typing import Final
 
-from attrs import evolve
-
-from engine.domain.facts import (
-    Accepted,
-    CancelAsked,
-    CancelRefused,
-    Filled,
-    Modified,
-    ModifyAsked,
-    ModifyRefused,
-    OrderEvent,
-    Pending,
-)
 from engine.domain.instrument import Instrument
 from engine.domain.market import Trading
 from engine.domain.messages import (
@@ -35,27 +20,24 @@ from engine.domain.messages import (
     Update,
     Verdict,
 )
-from engine.domain.order import CLOSED, Order, State
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import BadTicket, OrderTicket, amend
 from engine.domain.view import MarketView
-from engine.risk.account import Account, Held
+from engine.risk.account import Held
 from engine.risk.account import Level as Latching
-from engine.risk.catalogue import HELD_FOR_A_PERSON, Row, arm
+from engine.risk.catalogue import HELD_FOR_A_PERSON, Row
 from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
 from engine.risk.clear import clear
 from engine.risk.conduct import latched
-from engine.risk.exposure import Exposure, Level, MarketNow, Reserved, Tally, Units
-from engine.risk.limits import LEVELS, counts, resolve
+from engine.risk.exposure import Exposure, MarketNow, Reserved, Tally
+from engine.risk.exposures import Exposures
+from engine.risk.ledger import Ledger, drop_done
+from engine.risk.market import market_now
 from engine.risk.outside import Outside
 from engine.risk.shrinking import smaller
 from engine.risk.sums import worst_money, worst_price
+from engine.risk.together import Bracket
 from engine.settings import RiskSettings
-
-_ZERO: Final = Decimal(0)
-_IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
-_ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
-_COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
 
 
 class Gate:
@@ -81,47 +63,39 @@ class Gate:
         plugins: Sequence[Row] = (),
         equity: float | None = None,
     ) -> None:
-        self._settings = settings
-        self._instruments = instruments
-        self.sessions = sessions
-        self._rates = rates
-        self._warm_up_until_ns = warm_up_until_ns
-        self._exposures: dict[tuple[str, int], Exposure] = {}
-        self._account_units: dict[int, Units] = {}
-        self._account_tally = Tally()
-        self._strategy_tallies: dict[str, Tally] = {}
-        self._instrument_tallies: dict[int, Tally] = {}
-        self._open: dict[str, Reserved] = {}
-        self._refused: set[str] = set()
-        self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
-        self._plugins = plugins
-        self.account = Account(
-            exposures=self._exposures,
-            units=self._account_units,
+        self._exposures = Exposures(
+            settings=settings,
             instruments=instruments,
-            values={conid: _unit_value(one, rates) for conid, one in instruments.items()},
-            sectors=settings.sectors,
+            sessions=sessions,
+            rates=rates,
+            warm_up_until_ns=warm_up_until_ns,
             outside=outside,
-            day_start_s=settings.day_start_s,
+            plugins=plugins,
             equity=equity,
         )
-        self.account.counting = outside is not None or bool(plugins) or counts(settings)
+        self._known = self._exposures.known
+        self._ledger = Ledger(self._exposures)
+        self._open = self._ledger.open
+        self.sessions = sessions
+        self.account = self._exposures.account
+        self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
         self.latched: list[tuple[str, Held]] = []  # latches set since somebody last looked: owner and why
+        self._refused: set[str] = set()
 
     @property
     def settings(self) -> RiskSettings:
         """The limits in force."""
-        return self._settings
+        return self._exposures.settings
 
     @property
     def plugins(self) -> Sequence[Row]:
         """Rows of a user's own."""
-        return self._plugins
+        return self._exposures.plugins
 
     @property
     def tally(self) -> Tally:
         """The account's open and recent orders."""
-        return self._account_tally
+        return self._exposures.tally
 
     def judge(self, intent: Intent, view: Callable[[], MarketView], now_ns: int) -> Verdict:
         """Approve or refuse one intent as a whole; what is approved counts at once."""
@@ -146,78 +120,18 @@ class Gate:
 
     def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:
         """Fold what became of orders and positions."""
-        open_orders = self._open
-        in_doubt, counting = self.account.in_doubt, self.account.counting
-        for update in updates:
-            order = update.order
-            event = update.event
-            kind = event.__class__
-            if order.state is _IN_DOUBT:
-                in_doubt.add(order.ticket.coid)
-            elif in_doubt:
-                in_doubt.discard(order.ticket.coid)
-            if counting and kind is Filled:
-                self.account.executed(order.ticket.strategy, event.ts_ns)
-            entry = open_orders.get(order.ticket.coid)
-            if entry is None:
-                if order.state not in CLOSED:  # one that was lost, or of another session, is alive after all
-                    entry = self._reserve(order.ticket, self.exposure(order.ticket.strategy, order.ticket.conid))
-                    entry.filled, entry.wanted = order.filled, order.wanted
-                    self._count(entry)
-            elif order.state in CLOSED:
-                self._release(entry)
-            elif kind not in _COUNTS_THE_SAME:
-                entry.ticket = order.ticket
-                entry.filled = order.filled
-                if kind in _ANSWERS_A_CHANGE:
-                    entry.wanted = order.wanted
-                self._count(entry)
-            if kind is Filled or kind is Modified:
-                self._follow(order, event, entry)
-        for now in positions:
-            exposure = self._exposures.get((now.strategy, now.conid)) or self.exposure(now.strategy, now.conid)
-            account, strategy = exposure.units
-            account.position = now.account_quantity
-            strategy.position = now.quantity
+        self._ledger.hear(updates, positions)
 
     def exposure(self, strategy: str, conid: int) -> Exposure:
-        """Return what is at stake for a strategy in an instrument, made on first use."""
-        found = self._exposures.get((strategy, conid))
-        if found is None:
-            instrument = self._instruments[conid]
-            live = self.account.outside is not None
-            bounds = resolve(self._settings, strategy=strategy, symbol=instrument.symbol, live=live)
-            legs = tuple((leg.ratio, self.exposure(strategy, leg.conid)) for leg in instrument.legs)
-            if any(leg.bounds.restricted for _, leg in legs):
-                bounds = evolve(bounds, restricted=True)
-            tallies = (
-                self._account_tally,
-                self._strategy_tallies.setdefault(strategy, Tally()),
-                self._instrument_tallies.setdefault(conid, Tally()),
-            )
-            found = self._exposures[strategy, conid] = Exposure(
-                strategy=strategy,
-                instrument=instrument,
-                sessions=self.sessions.get(instrument.calendar),
-                bounds=bounds,
-                rate=self._rates.get(instrument.currency),
-                units=(self._account_units.setdefault(conid, Units()), Units()),
-                tallies=tallies,
-                warm_up_until_ns=self._warm_up_until_ns,
-                legs=legs,
-                open_levels=_levels(tallies, bounds.open_orders_max),
-                rate_levels=_levels(tallies, bounds.orders_per_minute_max),
-                account=self.account,
-            )
-            found.armed, found.armed_changes = arm(bounds, instrument, live=live, plugins=self._plugins)
-        return found
+        """What is at stake for a strategy in an instrument, made on first use. Raises: KeyError if it is not known."""
+        return self._exposures.of(strategy, conid)
 
     # --- judging ------------------------------------------------------------------------------------------------
 
     def _takes(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:
         """Take a plain order that is far from every limit; False, with nothing counted, if the checks must be asked."""
         coid = ticket.coid
-        exposure = self._exposures.get((ticket.strategy, ticket.conid))
+        exposure = self._known.get((ticket.strategy, ticket.conid))
         if exposure is None or coid in self.references or coid in self._refused or self.account.held:
             return False
         known = view.price(ticket.conid)
@@ -237,7 +151,7 @@ class Gate:
         elif self.account.counting:
             self._count_sent(ticket, exposure, MarketNow(now_ns, known[0], known[1], False, view))
         self.references[coid] = known[0]
-        self._reserve(ticket, exposure)
+        self._ledger.reserve(ticket, exposure)
         for tally, _, _ in exposure.rate_levels:
             tally.sent_ns.append(now_ns)
         if exposure.bounds.duplicate_window_ns:
@@ -246,6 +160,14 @@ class Gate:
 
     def _judge_place(
         self, intent: Place, view: Callable[[], MarketView], now_ns: int, waived: frozenset[str] = frozenset()
+    ) -> Verdict:
+        verdict = self._judge_tickets(intent, view, now_ns, waived)
+        if self.account.joining:
+            self._ledger.joined()
+        return verdict
+
+    def _judge_tickets(
+        self, intent: Place, view: Callable[[], MarketView], now_ns: int, waived: frozenset[str]
     ) -> Verdict:
         passed: list[Reserved] = []
         if not intent.tickets:
@@ -256,12 +178,13 @@ class Gate:
                 sentence = f"the client order id {coid} has been used before"
                 refusal = Refusal("ID", "a new id", coid, sentence)
                 return self._take_back(passed, Denied(intent, refusal), now_ns)
-            exposure = self._exposures.get((ticket.strategy, ticket.conid))
+            exposure = self._known.get((ticket.strategy, ticket.conid))
             if exposure is None:
-                if self._unknown(ticket.conid):
+                if self._exposures.unknown(ticket.conid):
                     return self._take_back(passed, Denied(intent, _unknown_instrument(ticket)), now_ns)
                 exposure = self.exposure(ticket.strategy, ticket.conid)
             market = market_now(exposure.instrument, view(), now_ns)
+            group = self._ledger.join(ticket)
             refusal_ = self._refusal(ticket, exposure, market, waived)
             if refusal_ is not None:
                 less = smaller(ticket, exposure, market, refusal_) if len(intent.tickets) == 1 else None
@@ -271,7 +194,7 @@ class Gate:
                 return self._take_back(passed, Denied(intent, refusal_), now_ns)
             if self.account.counting:
                 self._count_sent(ticket, exposure, market)
-            passed.append(self._reserve(ticket, exposure))
+            passed.append(self._ledger.reserve(ticket, exposure, group))
             assert market.price is not None  # a check has refused where there is none
             self.references[coid] = market.price
             for tally, _, _ in exposure.rate_levels:
@@ -338,20 +261,7 @@ class Gate:
 
     def reload(self, settings: RiskSettings) -> None:
         """Judge by other limits from now on; what is reserved stays reserved."""
-        self._settings = settings
-        live = self.account.outside is not None
-        for (strategy, _), exposure in self._exposures.items():
-            bounds = resolve(settings, strategy=strategy, symbol=exposure.instrument.symbol, live=live)
-            if any(leg.bounds.restricted for _, leg in exposure.legs):
-                bounds = evolve(bounds, restricted=True)
-            exposure.rebound(
-                bounds,
-                _levels(exposure.tallies, bounds.open_orders_max),
-                _levels(exposure.tallies, bounds.orders_per_minute_max),
-            )
-            exposure.armed, exposure.armed_changes = arm(bounds, exposure.instrument, live=live, plugins=self._plugins)
-        self.account.sectors = settings.sectors
-        self.account.counting = self.account.counting or counts(settings)
+        self._exposures.reload(settings)
 
     def _count_sent(self, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> None:
         """Sums of the day, what was sent lately, and the price that counts while it is open."""
@@ -368,12 +278,12 @@ class Gate:
             sentence = f"order {ticket.coid} is not wanted any more"
             return Denied(intent, Refusal("NOT_OPEN", "an open order", ticket.coid, sentence))
         exposure = reserved.exposure
-        self._release(reserved)
+        self._ledger.release(reserved)
         market = market_now(exposure.instrument, view(), now_ns)
         refusal = self._refusal(ticket, exposure, market, frozenset())
         if refusal is None and self.account.counting:
             self._count_sent(ticket, exposure, market)
-        self._reserve(ticket, exposure)
+        self._ledger.reserve(ticket, exposure)
         if refusal is not None:
             return Denied(intent, refusal)
         for tally, _, _ in exposure.rate_levels:
@@ -383,7 +293,7 @@ class Gate:
     def _take_back(self, passed: Sequence[Reserved], denied: Denied, now_ns: int) -> Denied:
         """A group is refused as a whole: what its earlier tickets had reserved is free again."""
         for entry in reversed(passed):
-            self._release(entry)
+            self._ledger.release(entry)
             if self.account.counting:
                 reference = self.references[entry.ticket.coid]
                 market = MarketNow(now_ns, reference, now_ns, False)
@@ -418,91 +328,13 @@ class Gate:
             self.account.reserve(ticket.conid, worst_price(ticket, market))
         if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
             reserved.wanted = ticket
-            if reserved.bracket is not None and ticket.quantity > reserved.bracket.quantity:
-                self._leave(reserved)  # more than its entry gets into: an order of its own from now on
-                _drop_done(exposure)
-            self._count(reserved)
+            if isinstance(reserved.shared, Bracket) and ticket.quantity > reserved.shared.quantity:
+                self._ledger.leave(reserved)  # more than its entry gets into: an order of its own from now on
+                drop_done(exposure)
+            self._ledger.count(reserved)
             if exposure.bounds.duplicate_window_ns:
                 exposure.lately.append((now_ns, ticket))
         return Approved(intent)
-
-    # --- counting -----------------------------------------------------------------------------------------------
-
-    def _reserve(self, ticket: OrderTicket, exposure: Exposure) -> Reserved:
-        coid = ticket.coid
-        account, strategy, instrument = exposure.tallies
-        account.open += 1
-        strategy.open += 1
-        instrument.open += 1
-        bracket = None if ticket.parent is None else exposure.bracket_of(ticket)
-        if bracket is None:
-            entry = Reserved(exposure, ticket, ticket.quantity)
-            exposure.count(ticket.side, ticket.quantity)
-            self._open[coid] = exposure.open[coid] = entry
-            return entry
-        assert ticket.parent is not None
-        entry = self._open[coid] = exposure.open[coid] = Reserved(exposure, ticket, bracket=bracket)
-        exposure.brackets[ticket.parent] = bracket
-        bracket.exits[coid] = _ZERO
-        self._count(entry)
-        return entry
-
-    def _release(self, entry: Reserved) -> None:
-        coid = entry.ticket.coid
-        exposure = entry.exposure
-        if entry.bracket is not None:
-            self._leave(entry)
-        elif entry.counted:
-            exposure.count(entry.ticket.side, -entry.counted)
-            entry.counted = _ZERO
-        del self._open[coid], exposure.open[coid]
-        account, strategy, instrument = exposure.tallies
-        account.open -= 1
-        strategy.open -= 1
-        instrument.open -= 1
-        if exposure.brackets:
-            _drop_done(exposure)
-
-    def _count(self, entry: Reserved) -> None:
-        """Count an open order at its worst."""
-        if entry.bracket is None:
-            counted = entry.worst()
-            more = counted - entry.counted
-            if more:
-                entry.counted = counted
-                entry.exposure.count(entry.ticket.side, more)
-        else:
-            entry.bracket.children[entry.ticket.coid] = entry.worst()
-            entry.bracket.settle()
-
-    @staticmethod
-    def _leave(entry: Reserved) -> None:
-        bracket = entry.bracket
-        assert bracket is not None
-        entry.bracket = None
-        del bracket.children[entry.ticket.coid]
-        bracket.settle()
-
-    def _follow(self, order: Order, event: OrderEvent, entry: Reserved | None) -> None:
-        """What has become of a bracket, and of a combo: the portfolio knows its legs only, its own units count here."""
-        ticket = order.ticket
-        exposure = self.exposure(ticket.strategy, ticket.conid) if entry is None else entry.exposure
-        if exposure.brackets:
-            exposure.follow(order)
-        if exposure.legs and isinstance(event, Filled):
-            for units in exposure.units:
-                units.position += event.quantity * order.ticket.side.sign
-
-    def _unknown(self, conid: int) -> bool:
-        instrument = self._instruments.get(conid)
-        return instrument is None or any(leg.conid not in self._instruments for leg in instrument.legs)
-
-
-def _drop_done(exposure: Exposure) -> None:
-    """Forget brackets without an open order."""
-    done = [coid for coid, held in exposure.brackets.items() if not held.children and coid not in exposure.open]
-    for coid in done:
-        del exposure.brackets[coid]
 
 
 def _first(checks: Sequence[Check], ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Refusal | None:
@@ -513,47 +345,6 @@ def _first(checks: Sequence[Check], ticket: OrderTicket, exposure: Exposure, mar
     return None
 
 
-def market_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketNow:
-    """Work out the price that orders in an instrument are judged by; of a combo, from its legs' prices."""
-    if instrument.legs:
-        return _combo_now(instrument, view, now_ns)
-    conid = instrument.conid
-    known = view.price(conid)
-    if known is None or not isfinite(known[0]):
-        return MarketNow(now_ns, None, 0, _halted(conid, view), view)
-    return MarketNow(now_ns, known[0], known[1], _halted(conid, view), view)
-
-
-def _combo_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketNow:
-    net, oldest, halted = 0.0, now_ns, False
-    for leg in instrument.legs:
-        known = view.price(leg.conid)
-        if known is None or not isfinite(known[0]):
-            return MarketNow(now_ns, None, 0, False, view)
-        net += leg.ratio * known[0]
-        oldest = min(oldest, known[1])
-        halted = halted or _halted(leg.conid, view)
-    return MarketNow(now_ns, net, oldest, halted, view)
-
-
-def _halted(conid: int, view: MarketView) -> bool:
-    status = view.status(conid)
-    return status is not None and status.trading != Trading.OPEN
-
-
-def _unit_value(instrument: Instrument, rates: Mapping[str, Decimal]) -> float:
-    rate = rates.get(instrument.currency)
-    return nan if rate is None else float(instrument.multiplier * rate)
-
-
 def _unknown_instrument(ticket: OrderTicket) -> Refusal:
     sentence = f"no instrument has the conid {ticket.conid}"
     return Refusal("NO_INSTRUMENT", "a known instrument", str(ticket.conid), sentence)
-
-
-def _levels(
-    tallies: tuple[Tally, Tally, Tally], limits: tuple[int | None, int | None, int | None]
-) -> tuple[Level, ...]:
-    return tuple(
-        (tally, limit, name) for tally, limit, name in zip(tallies, limits, LEVELS, strict=True) if limit is not None
-    )

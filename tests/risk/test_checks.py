@@ -15,8 +15,9 @@ from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk.checks import Check, order_notional, price_collar
 from engine.risk.exposure import MarketNow
-from engine.risk.gate import Gate, market_now
+from engine.risk.gate import Gate
 from engine.risk.limits import DEFAULTS, resolve, with_defaults
+from engine.risk.market import market_now
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import FUTURE, SPREAD, STOCK, T0, WIDE, D, FakeView, ask, code_of, gate, make_gate, new
 

@@ -15,7 +15,8 @@ from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk import gate as gates
 from engine.risk.checks import NEW_ORDER
 from engine.risk.clear import clear
-from engine.risk.gate import Gate, market_now
+from engine.risk.gate import Gate
+from engine.risk.market import market_now
 from engine.settings import Limits
 from tests.risk.made import STOCK, T0, D, FakeView, code_of, make_gate, new
 

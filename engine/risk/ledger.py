@@ -1,0 +1,194 @@
+"""The ledger of what is reserved: every open order at its worst, from its approval until it is seen dead.
+
+Folded order by order, in the account's, the strategy's and the instrument's counts; a law under test compares them with
+a recount of every open order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from engine.domain.facts import (
+    Accepted,
+    CancelAsked,
+    CancelRefused,
+    Filled,
+    Modified,
+    ModifyAsked,
+    ModifyRefused,
+    OrderEvent,
+    Pending,
+)
+from engine.domain.messages import PositionNow, Update
+from engine.domain.order import CLOSED, Order, State
+from engine.domain.ticket import OrderTicket
+from engine.risk.exposure import Exposure, Reserved
+from engine.risk.exposures import Exposures
+from engine.risk.together import Bracket, Group, Oca
+
+_ZERO: Final = Decimal(0)
+_IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
+_ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
+_COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
+
+
+class Ledger:
+    """Open orders by coid, counted in the exposures that they belong to."""
+
+    def __init__(self, exposures: Exposures) -> None:
+        self.exposures = exposures
+        self.account = exposures.account
+        self.open: dict[str, Reserved] = {}
+        self._found: dict[tuple[str, str, int], Group] = {}  # OCA groups of orders that we did not judge here
+
+    # --- what is decided ----------------------------------------------------------------------------------------
+
+    def reserve(self, ticket: OrderTicket, exposure: Exposure, group: Group | None = None) -> Reserved:
+        """Count a new order; with what it belongs to, if it is of a bracket or of an OCA group."""
+        account, strategy, instrument = exposure.tallies
+        account.open += 1
+        strategy.open += 1
+        instrument.open += 1
+        shared: Bracket | Oca | None = None
+        if ticket.parent is not None:
+            shared = exposure.bracket_of(ticket)
+            if shared is not None:
+                exposure.brackets[ticket.parent] = shared
+                shared.exits[ticket.coid] = _ZERO
+        if shared is None and group is not None:
+            shared = group.side_of(exposure, ticket.side)
+        entry = Reserved(exposure, ticket, shared=shared)
+        self.open[ticket.coid] = exposure.open[ticket.coid] = entry
+        self.count(entry)
+        return entry
+
+    def join(self, ticket: OrderTicket) -> Group | None:
+        """The OCA group that a ticket of the intent in hand belongs to."""
+        if ticket.oca_group is None:
+            return None
+        joining = self.account.joining
+        found = joining.get(ticket.oca_group)
+        if found is None:
+            found = joining[ticket.oca_group] = Group(ticket.strategy)
+            self.account.groups[found] = None
+        return found
+
+    def joined(self) -> None:
+        """The intent in hand is judged: what comes later under the same name is another group."""
+        account = self.account
+        for group in account.joining.values():
+            if group.empty:
+                del account.groups[group]
+        account.joining.clear()
+
+    def release(self, entry: Reserved) -> None:
+        """An order counts no more."""
+        coid = entry.ticket.coid
+        exposure = entry.exposure
+        if entry.shared is not None:
+            self.leave(entry)
+        elif entry.counted:
+            exposure.count(entry.ticket.side, -entry.counted)
+            entry.counted = _ZERO
+        del self.open[coid], exposure.open[coid]
+        account, strategy, instrument = exposure.tallies
+        account.open -= 1
+        strategy.open -= 1
+        instrument.open -= 1
+        if exposure.brackets:
+            drop_done(exposure)
+
+    def count(self, entry: Reserved) -> None:
+        """Count an open order at its worst."""
+        shared = entry.shared
+        if shared is None:
+            counted = entry.worst()
+            more = counted - entry.counted
+            if more:
+                entry.counted = counted
+                entry.exposure.count(entry.ticket.side, more)
+        else:
+            shared.children[entry.ticket.coid] = entry.worst()
+            shared.settle()
+
+    def leave(self, entry: Reserved) -> None:
+        """An order leaves its bracket or OCA group."""
+        shared = entry.shared
+        assert shared is not None
+        entry.shared = None
+        del shared.children[entry.ticket.coid]
+        shared.settle()
+        if isinstance(shared, Oca) and shared.group.empty and not self.account.joining:
+            del self.account.groups[shared.group]
+            self._found = {key: group for key, group in self._found.items() if group is not shared.group}
+
+    # --- what happens -------------------------------------------------------------------------------------------
+
+    def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:
+        """Fold what became of orders and positions."""
+        open_orders, exposures = self.open, self.exposures
+        in_doubt, counting = self.account.in_doubt, self.account.counting
+        for update in updates:
+            order = update.order
+            event = update.event
+            kind = event.__class__
+            if order.state is _IN_DOUBT:
+                in_doubt.add(order.ticket.coid)
+            elif in_doubt:
+                in_doubt.discard(order.ticket.coid)
+            if counting and kind is Filled:
+                self.account.executed(order.ticket.strategy, event.ts_ns)
+            entry = open_orders.get(order.ticket.coid)
+            if entry is None:
+                if order.state not in CLOSED:  # one that was lost, or of another session, is alive after all
+                    entry = self._found_alive(order)
+            elif order.state in CLOSED:
+                self.release(entry)
+            elif kind not in _COUNTS_THE_SAME:
+                entry.ticket = order.ticket
+                entry.filled = order.filled
+                if kind in _ANSWERS_A_CHANGE:
+                    entry.wanted = order.wanted
+                self.count(entry)
+            if kind is Filled or kind is Modified:
+                self._follow(order, event, entry)
+        known = exposures.known
+        for now in positions:
+            exposure = known.get((now.strategy, now.conid)) or exposures.of(now.strategy, now.conid)
+            account, strategy = exposure.units
+            account.position = now.account_quantity
+            strategy.position = now.quantity
+
+    def _found_alive(self, order: Order) -> Reserved:
+        """An order that nothing was reserved for; those of one OCA group were made at one moment."""
+        ticket = order.ticket
+        group = None
+        if ticket.oca_group is not None:
+            key = ticket.strategy, ticket.oca_group, order.created_ns
+            group = self._found.get(key)
+            if group is None:
+                group = self._found[key] = Group(ticket.strategy)
+                self.account.groups[group] = None
+        entry = self.reserve(ticket, self.exposures.of(ticket.strategy, ticket.conid), group)
+        entry.filled, entry.wanted = order.filled, order.wanted
+        self.count(entry)
+        return entry
+
+    def _follow(self, order: Order, event: OrderEvent, entry: Reserved | None) -> None:
+        """What has become of a bracket, and of a combo: the portfolio knows its legs only, its own units count here."""
+        ticket = order.ticket
+        exposure = self.exposures.of(ticket.strategy, ticket.conid) if entry is None else entry.exposure
+        if exposure.brackets:
+            exposure.follow(order)
+        if exposure.legs and isinstance(event, Filled):
+            for units in exposure.units:
+                units.position += event.quantity * order.ticket.side.sign
+
+
+def drop_done(exposure: Exposure) -> None:
+    """Forget brackets without an open order."""
+    done = [coid for coid, held in exposure.brackets.items() if not held.children and coid not in exposure.open]
+    for coid in done:
+        del exposure.brackets[coid]

@@ -1,0 +1,126 @@
+"""Orders of one OCA group count as the largest of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.domain.facts import Accepted, Cancelled, Filled, Modified
+from engine.domain.messages import Modify, PositionNow, Update
+from engine.domain.order import Order, State
+from engine.domain.ticket import OrderTicket, Side
+from engine.risk.gate import Gate
+from engine.settings import Limits
+from tests.risk.made import T0, D, FakeView, ask, code_of, gate, new
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def oca(*quantities: int, name: str = "g", **terms: Any) -> list[OrderTicket]:
+    return [new(quantity, oca_group=name, **terms) for quantity in quantities]
+
+
+def counts(here: Gate, conid: int = 1, strategy: str = "a") -> list[tuple[Any, Any]]:
+    """Units to buy and to sell, of the account and of the strategy."""
+    return [(units.buys, units.sells) for units in here.exposure(strategy, conid).units]
+
+
+def ended(here: Gate, ticket: OrderTicket) -> None:
+    gone = Order(ticket=ticket, state=State.CANCELLED)
+    here.hear([Update(gone, Cancelled(coid=ticket.coid, ts_ns=T0))], [])
+
+
+@pytest.mark.parametrize(("most", "code"), [(11, "ok"), (10, "ok"), (9, "POSITION")])
+@pytest.mark.parametrize("level", ["account", "strategy", "instrument"])
+def test_a_group_needs_room_for_its_largest_order(level: str, most: int, code: str) -> None:
+    limit = Limits(position_max=D(most))
+    here = {
+        "account": lambda: gate(position_max=D(most)),
+        "strategy": lambda: gate(strategy={"a": limit}),
+        "instrument": lambda: gate(instrument={"AAA": limit}),
+    }[level]()
+    assert ask(here, *oca(10, 4, 10, 7)) == code
+    assert counts(here) == ([(10, 0)] * 2 if code == "ok" else [(0, 0)] * 2)
+
+
+def test_each_side_counts_its_own_largest() -> None:
+    here = gate()
+    assert ask(here, *oca(4, 7, side=SELL), *oca(5, 3)) == "ok"
+    assert counts(here) == [(5, 7)] * 2
+
+
+def test_what_ends_leaves_the_next_largest() -> None:
+    here = gate()
+    ten, seven, four = group = oca(10, 7, 4)
+    assert ask(here, *group) == "ok"
+    for gone, left in ((seven, 10), (ten, 4), (four, 0)):
+        ended(here, gone)
+        assert counts(here) == [(left, 0)] * 2
+    assert not here.account.groups
+
+
+def test_the_others_count_until_they_are_seen_dead() -> None:
+    here = gate()
+    ten, _ = group = oca(10, 7)
+    assert ask(here, *group) == "ok"
+    fill = Filled(coid=ten.coid, ts_ns=T0, exec_id="e", conid=1, side=BUY, quantity=D(8), price=D(100))
+    here.hear([Update(Order(ticket=ten, state=State.WORKING, filled=D(8)), fill)], [])
+    assert counts(here) == [(7, 0)] * 2  # 2 left of the one, and all of the other
+
+
+def test_what_is_placed_later_under_the_same_name_is_another_group() -> None:
+    here = gate()
+    assert ask(here, *oca(10, 7)) == "ok"
+    assert ask(here, *oca(10)) == "ok"
+    assert counts(here) == [(20, 0)] * 2
+
+
+def test_a_refused_group_leaves_nothing() -> None:
+    here = gate(open_orders_max=1)
+    assert ask(here, *oca(10, 7)) == "OPEN_ORDERS"
+    assert counts(here) == [(0, 0)] * 2
+    assert not here.account.groups
+    assert not here.account.joining
+
+
+def test_a_modification_counts_at_the_larger_until_it_is_answered() -> None:
+    here = gate(position_max=D(12))
+    ten, seven = group = oca(10, 7)
+    assert ask(here, *group) == "ok"
+
+    def change(quantity: int) -> str:
+        return code_of(here.judge(Modify(seven.coid, "a", {"quantity": D(quantity)}), FakeView, T0))
+
+    assert change(13) == "POSITION"
+    assert change(12) == "ok"
+    assert counts(here) == [(12, 0)] * 2
+    small = new(3, oca_group="g", coid=seven.coid, tag=seven.tag)
+    here.hear([Update(Order(ticket=small, state=State.WORKING), Modified(coid=seven.coid, ts_ns=T0))], [])
+    assert counts(here) == [(10, 0)] * 2
+    assert change(10) == "ok"  # it raises nothing
+    assert counts(here) == [(10, 0)] * 2
+    ended(here, ten)
+    assert counts(here) == [(10, 0)] * 2
+
+
+def test_after_a_restart_orders_made_at_one_moment_are_one_group() -> None:
+    here = gate()
+    for ticket in oca(10, 7):
+        alive = Order(ticket=ticket, state=State.WORKING, created_ns=T0)
+        here.hear([Update(alive, Accepted(coid=ticket.coid, ts_ns=T0 + 5))], [])
+    assert counts(here) == [(10, 0)] * 2
+    later = Order(ticket=oca(5)[0], state=State.IN_DOUBT, created_ns=T0 + 1)
+    here.hear([Update(later, Accepted(coid=later.coid, ts_ns=T0 + 5))], [])
+    assert counts(here) == [(15, 0)] * 2
+
+
+def test_two_strategies_count_beside_one_another() -> None:
+    here = gate(position_max=D(16))
+    assert ask(here, *oca(10, 7)) == "ok"
+    assert ask(here, *oca(7, 6, strategy="b")) == "POSITION"
+    assert ask(here, *oca(6, 6, strategy="b")) == "ok"
+    assert counts(here) == [(16, 0), (10, 0)]
+    assert counts(here, strategy="b") == [(16, 0), (6, 0)]
+    here.hear([], [PositionNow("a", 1, D(3), D(0), D(0), D(3), D(0), "USD")])
+    assert ask(here, new(1, strategy="b")) == "POSITION"
