@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import structlog
 import trio
 from attrs import define, field, frozen
 
-from engine.calendars import sessions
 from engine.daemon import halting
 from engine.daemon.config import RunSettings
 from engine.daemon.days import day_began_ns
 from engine.daemon.halting import InstrumentHalts
+from engine.daemon.hours import calendars_for
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.people import People
 from engine.daemon.reconciling import Reconciler
@@ -25,7 +25,6 @@ from engine.daemon.rotating import rotate
 from engine.daemon.simulated import Place
 from engine.domain.messages import BarWish
 from engine.domain.messages import Place as PlaceIntent
-from engine.domain.moments import NS_PER_DAY
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import ConfigError, JournalFull
@@ -58,8 +57,6 @@ from engine.strategy.plan import Seat
 from engine.webapi.link import Link
 
 Row = tuple[int, str, str, Any]
-PAST_DAYS: Final = 10
-AHEAD_DAYS: Final = 300  # as far ahead as calendars are sure
 
 log = structlog.get_logger()
 
@@ -153,7 +150,16 @@ class Daemon:
         self.people.alert(Alert(held.code, held.sentence), held.ts_ns)
 
 
-def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon:
+def assemble(
+    settings: RunSettings, folder: StateFolder, clock: Clock, calendars: Mapping[str, Sessions] | None = None
+) -> Daemon:
+    """Put a daemon together on the journal of a state folder.
+
+    Args:
+        calendars: Sessions by name, for each instrument's calendar; worked out if not given.
+
+    Raises: InputError for what a person has to mend.
+    """
     base = settings.base
     account = base.account
     rates = {account.base_currency: Decimal(1), **account.fx_rates}
@@ -173,10 +179,8 @@ def assemble(settings: RunSettings, folder: StateFolder, clock: Clock) -> Daemon
         book.adopt(books.orders.orders.values(), books.orders.executions)
         desk = Desk(book, settings.replies, _desk_settings(settings), by_conid)
         now_ns = clock.now_ns()
-        calendars = {
-            name: sessions(name, now_ns - PAST_DAYS * NS_PER_DAY, now_ns + AHEAD_DAYS * NS_PER_DAY)
-            for name in {instrument.calendar for instrument in by_conid.values()}
-        }
+        if calendars is None:
+            calendars = calendars_for((instrument.calendar for instrument in by_conid.values()), now_ns)
         gate = Gate(settings=base.risk, instruments=by_conid, sessions=calendars, rates=rates, plugins=installed())
         for owner, held in rebuilding.latches((r.kind, r.name, r.body) for r in journal.rows(kinds=rebuilding.LATCHES)):
             gate.account.latch(owner, held)

@@ -16,6 +16,7 @@ import trio
 
 from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
 from engine.daemon.config import Mode, RunSettings, is_direct
+from engine.daemon.hours import calendars_for
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.logins import login_of
 from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
@@ -75,20 +76,34 @@ async def run(settings: RunSettings, folder: StateFolder, *, say: Callable[[str]
     for sentence in uncovered(settings.suppress.ids):
         say(f"warning: {sentence}")
     venue = await find_venue(settings, folder)
+    calendars: dict[str, Sessions] = {}
+
+    async def look_up_hours() -> None:
+        names = [instrument.calendar for instrument in settings.by_conid.values()]
+        calendars.update(await trio.to_thread.run_sync(calendars_for, names, venue.clock.now_ns(), folder.path))
+
     async with trio.open_nursery() as guarding:
         guard: Guarded | None = None
-        if settings.guard.on:
-            # Before the books are read: what the guard is at for an earlier daemon, it has ended when it takes us.
-            guard = Guarded(settings, folder, venue)
-            await guarding.start(guard.link.run)
-        await _trade_until_stopped(settings, folder, venue, guard, say)
+        # A guard takes a while to come, and so does a calendar that was not kept.
+        async with trio.open_nursery() as preparing:
+            preparing.start_soon(look_up_hours)
+            if settings.guard.on:
+                # Before the books are read: what the guard is at for an earlier daemon, it has ended when it takes us.
+                guard = Guarded(settings, folder, venue)
+                await guarding.start(guard.link.run)
+        await _trade_until_stopped(settings, folder, venue, calendars, guard, say)
         guarding.cancel_scope.cancel()
 
 
 async def _trade_until_stopped(
-    settings: RunSettings, folder: StateFolder, venue: Venue, guard: Guarded | None, say: Callable[[str], None]
+    settings: RunSettings,
+    folder: StateFolder,
+    venue: Venue,
+    calendars: Mapping[str, Sessions],
+    guard: Guarded | None,
+    say: Callable[[str], None],
 ) -> None:
-    daemon = assemble(settings, folder, venue.clock)
+    daemon = assemble(settings, folder, venue.clock, calendars)
     if guard is not None:
         guard.take(daemon)
     try:
