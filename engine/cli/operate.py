@@ -97,13 +97,26 @@ def pnl(state_dir: Path | None, as_json: bool) -> None:
 
 @click.command()
 @click.option("--why", default="", metavar="TEXT", help="The reason, for the journal.")
+@click.option("--flatten", "flat", is_flag=True, help="Close every position too.")
 @state_option
 @json_option
 @spoken
-def halt(why: str, state_dir: Path | None, as_json: bool) -> None:
+def halt(why: str, flat: bool, state_dir: Path | None, as_json: bool) -> None:
     """Send no new order, cancel what is open, until `engine resume`."""
-    data = ask_daemon(state_dir, "halt", why=why)
-    _done(data, as_json, f"halted; {_orders(data.get('cancelling', data.get('cancelled', 0)))}")
+    data = ask_daemon(state_dir, "halt", why=why, flatten=flat)
+    closing = "; then positions are closed" if flat else ""
+    _done(data, as_json, f"halted; {_orders(data.get('cancelling', data.get('cancelled', 0)))}{closing}")
+
+
+@click.command()
+@state_option
+@json_option
+@spoken
+def alive(state_dir: Path | None, as_json: bool) -> None:
+    """Say that somebody looks after the daemon: the dead-man timer begins anew."""
+    data = ask_daemon(state_dir, "alive")
+    until = data["alive_until"]
+    _done(data, as_json, f"noted; the next one is due before {until}" if until else "noted; no timer is configured")
 
 
 @click.command()

@@ -17,6 +17,8 @@ from engine.daemon.days import day_began_ns
 from engine.daemon.halting import InstrumentHalts
 from engine.daemon.hours import calendars_for
 from engine.daemon.keeping import MarketKeeper
+from engine.daemon.killing import KIND as ALIVE
+from engine.daemon.killing import KillSwitch
 from engine.daemon.people import People
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.recovering import Books, read_books
@@ -99,6 +101,8 @@ class Daemon:
     came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
     waiting: list[Row] = field(factory=list, init=False)
     stopping: trio.Event = field(factory=trio.Event, init=False)
+    unconfirmed: int = field(default=0, init=False)  # halts that are not yet stored and told
+    switch: KillSwitch = field(init=False)
 
     def keep(self, row: Row) -> None:
         """Into the journal soon; nothing follows from it."""
@@ -121,11 +125,27 @@ class Daemon:
             self.nursery.tell_orders(CancelNow(None, self.trading.reason))
         log.info("trading", state=str(state), reason=self.trading.reason, at_ns=now_ns)
 
-    async def latch(self, level: TradingState, source: str, reason: str) -> None:
+    async def latch(self, level: TradingState, source: str, reason: str, *, flatten: bool = False) -> None:
         """Halt or reduce, until a person lifts it."""
-        rows = self.trading.latch(level, source, reason, self.clock.now_ns())
-        if rows:
+        rows = self.trading.latch(level, source, reason, self.clock.now_ns(), flatten=flatten)
+        if not rows:
+            return
+        self.unconfirmed += 1
+        try:
             await self.set_trading(rows)
+        finally:
+            self.unconfirmed -= 1
+
+    async def pull(self, level: TradingState, source: str, why: str, *, flatten: bool) -> None:
+        """The kill switch, pulled by something else than an operator's socket; before the desk is there, a latch."""
+        now_ns = self.clock.now_ns()
+        self.people.alert(Alert("KILL_SWITCH", f"{why}: trading is {level}"), now_ns)
+        if not hasattr(self, "operator"):
+            await self.store(self.trading.latch(level, source, why, now_ns, flatten=flatten))
+        elif level is TradingState.HALTED:
+            await self.operator.kill(source, why, flatten=flatten)
+        else:
+            await self.latch(level, source, why)
 
     async def resume(self) -> bool:
         """Lift all latches and halts of instruments; False if none held."""
@@ -142,11 +162,8 @@ class Daemon:
         return bool(rows)
 
     def risk_latched(self, owner: str, held: Held) -> None:
-        """Risk has set a latch of its own: into the journal soon, and a person hears of it.
-
-        It holds in the gate already; at the next start it is set again out of the journal.
-        """
-        self.keep((held.ts_ns, "risk_latched", owner, held))
+        """Risk has set a latch of its own, and a person hears of it. The orders task stores it (`letters.Latched`)."""
+        del owner
         self.people.alert(Alert(held.code, held.sentence), held.ts_ns)
 
 
@@ -206,6 +223,18 @@ def assemble(
             began_seq=journal.last_seq,
         )
         daemon.waiting = waiting
+        heard = [row.ts_ns for row in journal.rows(kinds=(ALIVE,))]
+        daemon.switch = KillSwitch(
+            settings.kill,
+            clock,
+            folder.halt_file,
+            alive_ns=heard[-1] if heard else now_ns,
+            pull=daemon.pull,
+            alert=daemon.people.alert,
+            store=daemon.store,
+        )
+        if not heard:
+            daemon.keep((now_ns, ALIVE, "start", {}))  # a restart does not wind the timer up
         daemon.halts = InstrumentHalts.rebuilt((r.kind, r.name, r.body) for r in journal.rows(kinds=halting.KINDS))
         _seat_strategies(daemon, calendars)
     except BaseException:
@@ -217,7 +246,7 @@ def assemble(
 def _desk_settings(settings: RunSettings) -> DeskSettings:
     orders = settings.orders
     return DeskSettings(
-        cancel=CancelSettings(waits_s=orders.cancel_waits_s),
+        cancel=CancelSettings(waits_s=orders.cancel_waits_s, all_above=settings.kill.cancel_all_above),
         doubt=DoubtSettings(settle_s=orders.settle_s, operator_after_s=orders.operator_after_s, resend=orders.resend),
         previews=PreviewSettings(above=orders.preview_above),
         census=orders.missing_stop,

@@ -54,6 +54,7 @@ _TOP: Final = (
     "recorder",
     "stop",
     "guard",
+    "kill",
 )
 
 
@@ -175,6 +176,23 @@ class GuardSettings:
 
 
 @frozen(kw_only=True)
+class KillSettings:
+    """`[kill]`: what the kill switch does beyond halting and cancelling; times on the venue's clock.
+
+    `flatten`: signal, file and timer close positions too. They are closed once every order is proved dead, or after
+    `flatten_after_s`. Above `cancel_all_above` open orders a halt cancels by one request for everything in the account,
+    foreign orders included; None: never. Where nobody has said `engine alive` for `dead_man_hours`, trading is
+    `dead_man`: reducing or halted.
+    """
+
+    flatten: bool = False
+    flatten_after_s: float = 30.0
+    cancel_all_above: int | None = None
+    dead_man_hours: float | None = None
+    dead_man: str = "reducing"
+
+
+@frozen(kw_only=True)
 class RunSettings:
     """One daemon. `base` has what a backtest's configuration has too."""
 
@@ -189,6 +207,7 @@ class RunSettings:
     recorder: RecorderSettings
     stop: StopSettings
     guard: GuardSettings
+    kill: KillSettings = field(factory=KillSettings)
     overrides: tuple[str, ...] = ()
 
     @property
@@ -242,6 +261,7 @@ def _settings(table: dict[str, Any], path: Path) -> RunSettings:
         recorder=read("recorder", RecorderSettings),
         stop=read("stop", StopSettings),
         guard=read("guard", GuardSettings),
+        kill=read("kill", KillSettings),
     )
     for key, sentence in _problems(found):
         raise ConfigError(sentence, place=f"{path}: {key}")
@@ -331,9 +351,18 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
         ("orders.reconcile.every_minutes", found.orders.reconcile.every_minutes, 0.5),
         ("stop.limit_s", found.stop.limit_s, 1.0),
         ("guard.silence_s", found.guard.silence_s, 0.2),
+        ("kill.flatten_after_s", found.kill.flatten_after_s, 0.0),
     ):
         if not least <= value <= 86_400:
             bad(key, f"must be from {least:g} to 86,400, not {value:g}")
+    if found.kill.dead_man not in ("reducing", "halted"):
+        bad("kill.dead_man", f"must be reducing or halted, not {found.kill.dead_man!r}")
+    hours = found.kill.dead_man_hours
+    if hours is not None and not 0 < hours <= 24 * 31:
+        bad("kill.dead_man_hours", f"must be above 0 and at most 744, not {hours:g}")
+    most = found.kill.cancel_all_above
+    if most is not None and most < 0:
+        bad("kill.cancel_all_above", f"must be a number of orders, not {most}")
     above = found.orders.preview_above
     if above is not None and above < 0:
         bad("orders.preview_above", f"must be an amount of money, not {above}")

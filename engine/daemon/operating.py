@@ -16,6 +16,7 @@ from engine.domain.moments import iso
 from engine.guard.link import GuardLink
 from engine.guard.mandate import Mandate
 from engine.guard.notes import guard_acted
+from engine.guard.talk import HALTING
 from engine.operator.desk import carry_out
 from engine.operator.folder import StateFolder
 from engine.operator.layers import SESSION
@@ -56,12 +57,19 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
             "account": settings.base.account.id,
             "gateway": venue.place.url,
             "process": this_process().pid,
+            "alive_until": None if daemon.switch.until_ns is None else iso(daemon.switch.until_ns),
             "instruments_halted": {str(conid): reason for conid, reason in daemon.halts.reasons.items()},
             "strategies": {name: seat.off or "on" for name, seat in daemon.host.seats.items()},
         },
         suppression=Suppression(daemon.link.broker, settings.suppress.ids, daemon.link.chores.suppress_from_now),
         day_began_ns=lambda: day_began_ns(daemon.clock.now_ns()),
         stopping=daemon.stopping,
+        positions_there=daemon.link.broker.positions,
+        keep=daemon.keep,
+        alive=daemon.switch.alive,
+        may_resume=daemon.switch.may_resume,
+        settle_s=settings.orders.settle_s,
+        flatten_after_s=settings.kill.flatten_after_s,
     )
 
 
@@ -114,7 +122,9 @@ class Guarded:
         )
 
     def _trading(self) -> str:
-        return str(TradingState.STARTING if self.daemon is None else self.daemon.trading.state)
+        if self.daemon is None:
+            return str(TradingState.STARTING)
+        return HALTING if self.daemon.unconfirmed else str(self.daemon.trading.state)
 
     def _changed(self, up: bool, why: str) -> None:
         self._state = up, why

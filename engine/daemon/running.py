@@ -155,6 +155,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         tasks = await stack.enter_async_context(trio.open_nursery())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(daemon.committer.run)
+        tasks.start_soon(daemon.switch.run)
         wire = WireKeeper.of(daemon) if settings.recorder.wire else None
         if wire is not None:
             await tasks.start(wire.run)
@@ -282,6 +283,8 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
                 daemon.trading.start()
                 await daemon.set_trading([])
                 daemon.nursery.begin()
+                if daemon.trading.flattens:  # it was wanted before a restart
+                    daemon.operator.begin_flattening()
                 say(f"trading is {daemon.trading.state}")
                 systemd.notify("READY=1")
             await _sleep_or_up(daemon, every_s)

@@ -19,6 +19,7 @@ from engine.guard.known import known_orders
 from engine.guard.mandate import TOOK, Mandate, OpenVenue
 from engine.guard.notes import GuardNotes
 from engine.guard.talk import (
+    HALTING,
     LINE_MAX,
     VERSION,
     Heard,
@@ -38,11 +39,13 @@ from engine.operator.processes import alive, end, this_process
 from engine.operator.protocol import Request, no_daemon, read_reply, refused
 from engine.operator.server import serve
 from engine.operator.story import orders_of_day, story
+from engine.operator.trading import TradingState
 
 ALONE_S: Final = 30.0
 _HELLO_S: Final = 5.0
 _STOP_S: Final = 90.0  # longer than the daemon's own deadline
 _PROBE_S: Final = 5.0
+HALTED: Final = str(TradingState.HALTED)
 _log: Final = structlog.get_logger()
 
 
@@ -60,6 +63,8 @@ class Post:
         self._trading = "starting"
         self._probed = False
         self._stopping = False
+        self._halting_s: float | None = None  # since when the daemon has been at a halt that it can't confirm
+        self._file_s: float | None = None  # since when the file that halts has been there, and trading is not halted
         self._ended = trio.Event()  # a daemon's line has closed
 
     async def run(self) -> None:
@@ -122,6 +127,7 @@ class Post:
         self._notes.note(TOOK, "daemon", {"pid": hello.mandate.daemon.pid, "config": hello.mandate.config})
         self._mandate, self._line, self._acting = hello.mandate, lines, None
         self._trading = hello.mandate.trading
+        self._halting_s = self._file_s = None
         self._ended = trio.Event()
         self._watch.hello(trio.current_time(), hello.mandate.limit_s)
         self._probed = hello.mandate.probe is not None
@@ -133,6 +139,10 @@ class Post:
             case Sign(trading=trading):
                 self._watch.sign(trio.current_time())
                 self._trading = trading
+                if trading != HALTING:
+                    self._halting_s = None
+                elif self._halting_s is None:
+                    self._halting_s = trio.current_time()
                 self._nursery.start_soon(lines.send, line(Heard()))
             case Replied():
                 self._forwarding.replied(said)
@@ -162,6 +172,26 @@ class Post:
                 self._act(f"the daemon gave no sign for {self._watch.limit_s:g} s", None)
             elif todo is Todo.END and not self._stopping:
                 self._nursery.cancel_scope.cancel()
+            elif not self._watch.acted:
+                why = self._unheeded(now_s)
+                if why:
+                    self._act(why, None)
+
+    def _unheeded(self, now_s: float) -> str:
+        """Why the daemon is not to be waited for, although it gives signs; empty if it is."""
+        presence, limit_s = self._watch.presence(now_s), self._watch.limit_s
+        if self._mandate is None or presence is Presence.NONE:
+            return ""
+        if self._halting_s is not None and now_s - self._halting_s >= limit_s:
+            return f"the daemon could not confirm a halt within {limit_s:g} s"
+        if self._trading == HALTED or not self._folder.halt_file.exists():
+            self._file_s = None
+            return ""
+        if self._file_s is None:
+            self._file_s = now_s
+        if presence is not Presence.HERE or now_s - self._file_s >= limit_s:
+            return "the file that halts is in the state folder, and the daemon does not heed it"
+        return ""
 
     def _gateway_there(self) -> bool:
         mandate, acting = self._mandate, self._acting
@@ -242,7 +272,7 @@ class Post:
                 return [row for row in rows if not request.args["open"] or row["open"]]
             case "halt" if mandate is not None:
                 why = request.args["why"] or "an operator halted while the daemon did not answer"
-                return await self._halted(self._act(why, None))
+                return await self._halted(self._act(why, True if request.args["flatten"] else None))
             case "flatten" if mandate is not None and gone:
                 return await self._halted(self._act("an operator flattened while there was no daemon", True))
             case "cancel-all" if mandate is not None and gone:

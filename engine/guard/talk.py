@@ -12,6 +12,9 @@ from engine.operator.protocol import REPLY_MAX
 
 VERSION: Final = 1
 LINE_MAX: Final = REPLY_MAX + (1 << 16)
+HALTING: Final = (
+    "halting"  # a daemon's trading state while its halt is not yet stored: the guard does not wait for ever
+)
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):

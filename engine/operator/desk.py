@@ -29,8 +29,11 @@ class OperatorDesk(Protocol):
     async def risk(self) -> Mapping[str, Any]:
         """How much of each limit of the account is used, and what is left of it, by the catalogue's code."""
 
-    async def halt(self, why: str) -> Mapping[str, Any]:
-        """Nothing new goes out, and what is open is cancelled, until `resume`."""
+    async def halt(self, why: str, *, flatten: bool = False) -> Mapping[str, Any]:
+        """Nothing new goes out, and what is open is cancelled, until `resume`; with `flatten` all is closed too."""
+
+    async def say_alive(self) -> Mapping[str, Any]:
+        """Somebody looks after this: the dead-man timer begins anew."""
 
     async def resume(self) -> Mapping[str, Any]:
         """Lift all latches."""
@@ -72,7 +75,9 @@ async def carry_out(desk: OperatorDesk, request: Request) -> Any:
         case "risk":
             return await desk.risk()
         case "halt":
-            return await desk.halt(args["why"])
+            return await desk.halt(args["why"], flatten=args["flatten"])
+        case "alive":
+            return await desk.say_alive()
         case "resume":
             return await desk.resume()
         case "flatten":

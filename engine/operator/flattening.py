@@ -1,85 +1,145 @@
-"""Closing what is held, by orders that go through risk like any other, in slices that the limits let pass."""
+"""Closing what is held, sized by what the venue says is held, in slices, until it says that nothing is. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from attrs import define, field
 
 from engine.domain.messages import Place
+from engine.domain.moments import NS_PER_S
 from engine.domain.order import Order, State
-from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.domain.ticket import OrderTicket, OrderType
 from engine.domain.view import MarketView
 from engine.portfolio.books import Portfolio
+from engine.risk.closing import closing_side, under_way
 from engine.risk.gate import Gate
 
 TAG: Final = "flatten"
+OUTSIDE: Final = "outside"  # who owns what the venue holds and no strategy of ours does
 REFUSALS: Final = 5  # after so many refusals of one position a person is told
+_WAIT_MAX_S: Final = 60.0
 _ZERO: Final = Decimal(0)
 # Of what a limit lets pass: the market may move between the look and the check.
 _SHARE: Final = Decimal("0.9")
 
 
 @define(eq=False)
+class _Way:
+    """The orders sent for one strategy's part of a position."""
+
+    coids: list[str] = field(factory=list)
+    again_ns: int = 0
+
+
+@define(eq=False)
 class Flattening:
-    """One flattening: which orders it has sent, and what comes next. Pure."""
+    """One flattening: which orders it has sent, and what comes next.
+
+    Args:
+        settle_s: Seconds of the venue's clock after which a position that differs from our books is believed.
+    """
 
     account: str
     portfolio: Portfolio
     gate: Gate
     book: Mapping[str, Order]
     view: Callable[[], MarketView]
-    coids: dict[tuple[str, int], list[str]] = field(factory=dict)
+    settle_s: float
+    held: dict[int, Decimal] = field(factory=dict)  # by conid, as the venue said last; what is missing is flat
+    told: set[str] = field(factory=set)  # reasons that a person has heard
+    _read: bool = False
+    _ways: dict[tuple[str, int], _Way] = field(factory=dict)
+
+    def read(self, held: Mapping[int, Decimal]) -> None:
+        """What the venue holds of our instruments, signed units by conid."""
+        self.held = {conid: units for conid, units in held.items() if units}
+        self._read = True
 
     def next(self, now_ns: int) -> list[Place]:
-        """Orders to send now: one a position, where none is under way and not too many were refused."""
+        """Orders to send now: one a part of a position, where none is under way and the venue's figure can be true."""
         wanted = []
-        for (strategy, conid), held in sorted(self.portfolio.holdings.items()):
-            sent = self.coids.setdefault((strategy, conid), [])
-            if not held.quantity or self._under_way(sent) or len(self._refused(sent)) >= REFUSALS:
+        for conid, units in sorted(self.held.items()):
+            room = abs(units) - under_way(self.gate, conid, units)
+            if room <= _ZERO or not self._believed(conid, now_ns):
                 continue
-            coid = f"{strategy}-{conid}f{now_ns // 1_000:x}"
-            quantity = self._slice(strategy, conid, abs(held.quantity))
-            sent.append(coid)
-            ticket = OrderTicket(
-                coid=coid,
-                strategy=strategy,
-                account=self.account,
-                conid=conid,
-                side=Side.SELL if held.quantity > _ZERO else Side.BUY,
-                order_type=OrderType.MARKET,
-                quantity=quantity,
-                tag=TAG,
-            )
-            wanted.append(Place((ticket,)))
+            for strategy, part in self._parts(conid, units, room):
+                way = self._ways.setdefault((strategy, conid), _Way())
+                if self._under_way(way) or now_ns < way.again_ns:
+                    continue
+                wanted.append(self._order(strategy, conid, units, self._slice(strategy, conid, part), now_ns))
+                way.coids.append(wanted[-1].tickets[0].coid)
+                refused = len(self._refused(way))
+                way.again_ns = now_ns + round(min(2.0**refused, _WAIT_MAX_S) * NS_PER_S)
         return wanted
 
-    def flat(self) -> bool:
-        """Whether nothing is held."""
-        return not any(held.quantity for held in self.portfolio.holdings.values())
+    def flat(self, now_ns: int) -> bool:
+        """Whether the venue says that nothing is held, and can know."""
+        return (
+            self._read
+            and not self.held
+            and not any(self._under_way(way) for way in self._ways.values())
+            and all(self._believed(conid, now_ns) for conid in self.portfolio.account)
+        )
 
     def stuck(self) -> list[str]:
-        """Positions that risk or the venue do not let go, each with the last reason."""
+        """Positions that the venue does not let go, each with the last reason."""
         said = []
-        for (strategy, conid), sent in sorted(self.coids.items()):
-            refused = self._refused(sent)
-            held = self.portfolio.holdings.get((strategy, conid))
-            if held is not None and held.quantity and len(refused) >= REFUSALS:
-                said.append(f"{strategy} still holds {held.quantity} of {conid}: {refused[-1].reason}")
+        for (strategy, conid), way in sorted(self._ways.items()):
+            refused = self._refused(way)
+            if conid in self.held and len(refused) >= REFUSALS:
+                said.append(f"{self.held[conid]} of {conid} are held still ({strategy}): {refused[-1].reason}")
         return said
 
     def mine(self, coid: str) -> bool:
         """Whether an order is one of these."""
-        return any(coid in sent for sent in self.coids.values())
+        return any(coid in way.coids for way in self._ways.values())
 
-    def _under_way(self, sent: list[str]) -> bool:
+    def _believed(self, conid: int, now_ns: int) -> bool:
+        """Whether the venue's figure is our books', or so old a difference that it can't be an execution on its way."""
+        if self.held.get(conid, _ZERO) == self.portfolio.account.get(conid, _ZERO):
+            return True
+        last_ns = max((o.updated_ns for o in self.book.values() if o.ticket.conid == conid and o.filled), default=0)
+        return now_ns - last_ns >= self.settle_s * NS_PER_S
+
+    def _parts(self, conid: int, units: Decimal, room: Decimal) -> list[tuple[str, Decimal]]:
+        """Whose units are closed: those of strategies on the position's side, and the rest is nobody's."""
+        parts = []
+        for (strategy, of), held in sorted(self.portfolio.holdings.items()):
+            part = min(abs(held.quantity), room)
+            if of == conid and held.quantity * units > _ZERO and part > _ZERO:
+                parts.append((strategy, part))
+                room -= part
+        return [*parts, (OUTSIDE, room)] if room > _ZERO else parts
+
+    def _order(self, strategy: str, conid: int, units: Decimal, quantity: Decimal, now_ns: int) -> Place:
+        ticket = OrderTicket(
+            coid=f"{strategy}-{conid}f{now_ns // 1_000:x}",
+            strategy=strategy,
+            account=self.account,
+            conid=conid,
+            side=closing_side(units),
+            order_type=OrderType.MARKET,
+            quantity=quantity,
+            tag=TAG,
+        )
+        return Place((ticket,))
+
+    def _under_way(self, way: _Way) -> bool:
         # One that is not in the book yet is on its way through risk.
-        return bool(sent) and (sent[-1] not in self.book or self.book[sent[-1]].is_open)
+        return bool(way.coids) and (way.coids[-1] not in self.book or self.book[way.coids[-1]].is_open)
 
-    def _refused(self, sent: list[str]) -> list[Order]:
-        return [self.book[coid] for coid in sent if coid in self.book and self.book[coid].state is State.REFUSED]
+    def _refused(self, way: _Way) -> Sequence[Order]:
+        """The last orders, as many as were refused in a row."""
+        found: list[Order] = []
+        for coid in reversed(way.coids):
+            order = self.book.get(coid)
+            if order is None or order.state is not State.REFUSED:
+                break
+            found.insert(0, order)
+        return found
 
     def _slice(self, strategy: str, conid: int, units: Decimal) -> Decimal:
         """As much of the units as one order may have."""
@@ -94,4 +154,4 @@ class Flattening:
             return units
         step = instrument.size_increment
         whole = (most / step).to_integral_value(ROUND_DOWN) * step
-        return whole if whole > _ZERO else units  # too small a limit: risk says so itself
+        return whole if whole > _ZERO else min(step, units)

@@ -39,6 +39,11 @@ class StateFolder:
         return self.path / "journal.db"
 
     @property
+    def halt_file(self) -> Path:
+        """Whoever makes this file pulls the kill switch."""
+        return self.path / "halt"
+
+    @property
     def guard_journal(self) -> Path:
         """What the guard did."""
         return self.path / "guard.db"

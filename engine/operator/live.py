@@ -7,15 +7,18 @@ journal before they are acted on; a journal that takes no more holds up neither 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import trio
 from attrs import define, field
 
+from engine.domain.brokerage import VenuePosition
+from engine.domain.messages import Place
 from engine.domain.moments import NS_PER_S, iso
 from engine.domain.order import State
 from engine.domain.view import MarketView
-from engine.errors import JournalFull
+from engine.errors import JournalFull, VenueError
 from engine.operator.flattening import Flattening
 from engine.operator.protocol import refused
 from engine.operator.rows import Row, day_rows, pnl_document, position_rows
@@ -27,12 +30,11 @@ from engine.portfolio.books import Portfolio
 from engine.ports import Clock
 from engine.risk.gate import Gate
 from engine.risk.showing import usage
-from engine.runtime.live.letters import CancelNow, OperatorAnswered, TradingNow, Wanted
+from engine.runtime.live.letters import CancelNow, Closing, OperatorAnswered, TradingNow
 
 STORE_S: Final = 2.0  # a disk that hangs holds up no halt for longer
 SWEEP_S: Final = 0.25
-CANCEL_S: Final = 30.0  # of the venue's clock: how long orders may take to die before positions are closed all the same
-FLATTEN_S: Final = 180.0  # likewise, for positions
+FLATTEN_S: Final = 180.0  # of the venue's clock: a person hears of positions that take longer to close
 ALERTS: Final = 20
 _DYING: Final = frozenset({State.PENDING_CANCEL})
 _BY_OPERATOR: Final = "operator"
@@ -52,6 +54,12 @@ class Heard(Protocol):
         """A person should know."""
 
 
+class Latching(Protocol):
+    """Sets a latch, stores it, tells risk and orders."""
+
+    async def __call__(self, level: TradingState, source: str, reason: str, *, flatten: bool = False) -> None: ...
+
+
 @define(kw_only=True, eq=False)
 class LiveDesk:
     """Fulfils `desk.OperatorDesk`. `run` must run beside the nursery.
@@ -60,12 +68,18 @@ class LiveDesk:
         view: The market as risk sees it.
         tell_orders, tell_risk: The nursery's.
         store: Returns when rows are in the journal. Raises: JournalFull.
+        positions_there: Reads what the venue holds. Raises: VenueError.
+        keep: Takes a row for the journal that nothing follows from.
         latch: Sets a latch, stores it, tells risk and orders.
         lift: Lifts all latches; False if none held.
         loosen: Has limits count that wait for a person; returns which.
         layers: How each layer does.
         about: What the daemon is: name, mode, account, process.
         day_began_ns: When the venue's day began.
+        alive: A person has said that somebody looks after this.
+        may_resume: What stands against resuming, in a sentence; empty if nothing does.
+        settle_s: Seconds of the venue's clock after which a write that has not shown up never arrived.
+        flatten_after_s: Likewise, that orders may take to die before positions are closed all the same.
     """
 
     clock: Clock
@@ -76,9 +90,11 @@ class LiveDesk:
     view: Callable[[], MarketView]
     trading: TradingDesk
     tell_orders: Callable[[CancelNow | OperatorAnswered], None]
-    tell_risk: Callable[[TradingNow | Wanted], None]
+    tell_risk: Callable[[TradingNow | Closing], None]
+    positions_there: Callable[[], Awaitable[Sequence[VenuePosition]]]
+    keep: Callable[[tuple[int, str, str, Any]], None]
     store: Callable[[Sequence[tuple[int, str, str, Any]]], Awaitable[None]]
-    latch: Callable[[TradingState, str, str], Awaitable[None]]
+    latch: Latching
     lift: Callable[[], Awaitable[bool]]
     loosen: Callable[[], Awaitable[Sequence[str]]]
     people: Heard
@@ -86,10 +102,15 @@ class LiveDesk:
     about: Callable[[], Mapping[str, Any]]
     suppression: Suppression
     day_began_ns: Callable[[], int]
+    alive: Callable[[], Awaitable[Mapping[str, Any]]]
+    may_resume: Callable[[], str]
     stopping: trio.Event
+    settle_s: float = 45.0
+    flatten_after_s: float = 30.0
     _swept: set[str] = field(factory=set, init=False)
     _flattening: Flattening | None = field(default=None, init=False)
     _flatten_asked: trio.Event = field(factory=trio.Event, init=False)
+    flat_at_venue: bool = field(default=False, init=False)  # the last flattening has ended so
 
     async def run(self) -> None:
         """See to it that what is halted stays cancelled, and flatten when it is asked for; until cancelled."""
@@ -149,25 +170,40 @@ class LiveDesk:
 
     # --- commanding ---------------------------------------------------------------------------------------------
 
-    async def halt(self, why: str) -> Mapping[str, Any]:
-        """Nothing new goes out, and what is open is cancelled, until `resume`."""
-        await self._note("halt", {"why": why})
-        await self.latch(TradingState.HALTED, _BY_OPERATOR, why or "halted by an operator")
+    async def halt(self, why: str, *, flatten: bool = False) -> Mapping[str, Any]:
+        """Nothing new goes out, and what is open is cancelled, until `resume`; with `flatten` all is closed too."""
+        await self._note("halt", {"why": why, "flatten": flatten})
+        return await self.kill(_BY_OPERATOR, why or "halted by an operator", flatten=flatten)
+
+    async def kill(self, source: str, why: str, *, flatten: bool) -> Mapping[str, Any]:
+        """The kill switch, whoever pulls it: halt, cancel all and, if wanted, flatten."""
+        await self.latch(TradingState.HALTED, source, why, flatten=flatten)
         self._sweep_now()
-        return {"done": True, "trading": str(self.trading.state), "cancelling": self._open()}
+        if flatten:
+            self.begin_flattening()
+        return {"done": True, "trading": str(self.trading.state), "cancelling": self._open(), "flattening": flatten}
 
     async def resume(self) -> Mapping[str, Any]:
         """Lift all latches; a flattening that is under way ends."""
+        against = self.may_resume()
+        if against:
+            raise refused(against)
         await self._note("resume", {}, must=True)
         self._flattening = None
         lifted = await self.lift()
         self._swept.clear()
+        await self.alive()
         return {"done": True, "trading": str(self.trading.state), "lifted": lifted}
+
+    async def say_alive(self) -> Mapping[str, Any]:
+        """Somebody looks after this: the dead-man timer begins anew."""
+        await self._note("alive", {}, must=True)
+        return {"done": True, **await self.alive()}
 
     async def flatten(self) -> Mapping[str, Any]:
         """Cancel all and close every position; then only what reduces may trade, until `resume`."""
         await self._note("flatten", {})
-        await self.latch(TradingState.REDUCING, _BY_OPERATOR, "flattened by an operator")
+        await self.latch(TradingState.REDUCING, _BY_OPERATOR, "flattened by an operator", flatten=True)
         self.begin_flattening()
         held = sum(1 for held in self.portfolio.holdings.values() if held.quantity)
         return {"done": True, "trading": str(self.trading.state), "cancelling": self._open(), "closing": held}
@@ -224,7 +260,7 @@ class LiveDesk:
         """While halted every open order is asked to die, those too that risk had approved just before."""
         while True:
             await trio.sleep(SWEEP_S)
-            if self.trading.state is TradingState.HALTED:
+            if self.trading.state is TradingState.HALTED or self._flattening is not None:
                 self._sweep_now()
             else:
                 self._swept.clear()
@@ -249,7 +285,10 @@ class LiveDesk:
         """Cancel what is open, then close what is held; one that is under way goes on."""
         self.tell_orders(CancelNow(None, "flattened"))
         if self._flattening is None:
-            self._flattening = Flattening(self.account, self.portfolio, self.gate, self.book.book, self.view)
+            self.flat_at_venue = False
+            self._flattening = Flattening(
+                self.account, self.portfolio, self.gate, self.book.book, self.view, self.settle_s
+            )
         self._flatten_asked.set()
 
     def open_orders(self) -> list[str]:
@@ -258,51 +297,58 @@ class LiveDesk:
 
     def flat(self) -> bool:
         """Whether no order is open and nothing is held."""
-        return not self._open() and not any(held.quantity for held in self.portfolio.holdings.values())
+        held = any(held.quantity for held in self.portfolio.holdings.values())
+        return not self._open() and (self.flat_at_venue or not held)
 
     async def _flattener(self) -> None:
         while True:
             await self._flatten_asked.wait()
             self._flatten_asked = trio.Event()
-            await self._dead(CANCEL_S)
+            await self._dead(self.flatten_after_s)
             until_ns = self.clock.now_ns() + round(FLATTEN_S * NS_PER_S)
             while (flattening := self._flattening) is not None:
+                held = await self._held_there()
                 now_ns = self.clock.now_ns()
-                stuck = flattening.stuck()
-                if now_ns >= until_ns or (not flattening.flat() and len(stuck) == _held(self.portfolio)):
-                    held = "; ".join(stuck) or "not everything was closed in time"
-                    self.people.alert(Alert("NOT_FLAT", held), now_ns)
-                    self._flattening = None
-                elif flattening.flat():
-                    self._flattening = None
-                else:
-                    self._send(flattening, now_ns)
-                    await self.clock.sleep(1)
+                if held is not None:
+                    flattening.read(held)
+                    if flattening.flat(now_ns):
+                        self._flattening, self.flat_at_venue = None, True
+                        for row in self.trading.flat(now_ns):
+                            self.keep(row)
+                        break
+                    self._close(flattening.next(now_ns), flattening.held)
+                for sentence in flattening.stuck() or _late(now_ns, until_ns):
+                    if sentence not in flattening.told:
+                        flattening.told.add(sentence)
+                        self.people.alert(Alert("NOT_FLAT", sentence), now_ns)
+                await self.clock.sleep(1)
 
-    def _send(self, flattening: Flattening, now_ns: int) -> None:
-        """Closing orders through risk. Halted, it lets nothing pass; its inbox is a row, so just these can be let."""
-        places = flattening.next(now_ns)
-        if not places:
-            return
-        if self.trading.state is TradingState.HALTED:
-            self.tell_risk(TradingNow(str(TradingState.REDUCING), "a person flattens"))
-            self.tell_risk(Wanted(tuple(places), now_ns))
-            self.tell_risk(TradingNow(str(TradingState.HALTED), self.trading.reason))
-        else:
-            self.tell_risk(Wanted(tuple(places), now_ns))
+    def _close(self, places: Sequence[Place], held: Mapping[int, Decimal]) -> None:
+        """Closing orders to the gate that no halt closes."""
+        if places:
+            self.tell_risk(Closing(tuple(places), dict(held)))
+
+    async def _held_there(self) -> dict[int, Decimal] | None:
+        """What the venue holds of our instruments; None if it can't be asked now."""
+        try:
+            rows = await self.positions_there()
+        except VenueError:
+            return None
+        known = self.portfolio.instruments
+        return {row.conid: row.quantity for row in rows if row.conid in known}
 
     async def _dead(self, limit_s: float) -> None:
         """Wait until no order is open, or for so many seconds of the venue's clock."""
         until_ns = self.clock.now_ns() + round(limit_s * NS_PER_S)
         while self._open() and self.clock.now_ns() < until_ns:
-            await self.clock.sleep(0.2)
+            await self.clock.sleep(0.05)
 
     def _open(self) -> int:
         return sum(order.is_open for order in self.book.book.values())
 
 
-def _held(portfolio: Portfolio) -> int:
-    return sum(1 for held in portfolio.holdings.values() if held.quantity)
+def _late(now_ns: int, until_ns: int) -> list[str]:
+    return [] if now_ns < until_ns else [f"not everything was closed within {FLATTEN_S:g} s; it is tried on"]
 
 
 def _question(one: AskOperator) -> dict[str, Any]:

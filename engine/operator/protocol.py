@@ -95,6 +95,7 @@ class _Why(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Halt(msgspec.Struct, forbid_unknown_fields=True):
     why: str = ""
+    flatten: bool = False
 
 
 class _Suppress(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,6 +123,7 @@ VERBS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "suppress": _Suppress,
     "answer": _Answer,
     "confirm": _Nothing,
+    "alive": _Nothing,
     "stop": _Nothing,
 }
 # What only looks; everything else is a command, stored before it is acted on.

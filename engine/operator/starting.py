@@ -37,7 +37,10 @@ class StartingDesk:
                 return self._status()
             case "halt":
                 why = request.args["why"] or "halted by an operator"
-                await self._keep(request, self.trading.latch(TradingState.HALTED, "operator", why, self.now_ns()))
+                rows = self.trading.latch(
+                    TradingState.HALTED, "operator", why, self.now_ns(), flatten=request.args.get("flatten", False)
+                )
+                await self._keep(request, rows)
                 return {"done": True, "trading": str(self.trading.state), "cancelling": 0}
             case "resume":
                 await self._keep(request, [])  # what can't be written down is not lifted

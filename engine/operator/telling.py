@@ -127,7 +127,9 @@ def _latch(body: Any) -> str:
     if isinstance(body, str):
         return f"the guard halted: {body}"
     if body.get("latch") == "set":
-        return f"trading {body['level']}: {body['reason']}"
+        return f"trading {body['level']}: {body['reason']}" + (", and flattened" if body.get("flatten") else "")
+    if body.get("latch") == "flat":
+        return "the venue says that nothing is held"
     return "an operator resumed trading"
 
 
@@ -136,6 +138,12 @@ def _command(body: Any) -> str:
         args = ", ".join(f"{name} {value}" for name, value in body.get("args", {}).items() if value not in ("", None))
         return f"an operator said {body['verb']}" + (f" ({args})" if args else "")
     return f"an operator answered question {body['question']} {'yes' if body['yes'] else 'no'}"
+
+
+def _reload(body: Any) -> str:
+    if body.get("loosened"):
+        return f"an operator confirmed looser limits: {'; '.join(body['loosened'])}"
+    return "limits read again" + (f"; these wait: {'; '.join(body['waiting'])}" if body.get("waiting") else "")
 
 
 def _raw_text(body: Any) -> str:
@@ -199,6 +207,14 @@ _TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
     "operator": _command,
     "latch": _latch,
     "alert": _alert,
+    "alive": lambda _: "an operator looks after it",
+    "reload": _reload,
+    "risk_latched": lambda body: f"risk latched: {body['sentence']}",
+    "risk_lifted": lambda _: "an operator lifted what risk had latched",
+    "cancel_all_sent": lambda body: (
+        f"cancellation of everything asked for at the venue, for {len(body['coids'])} orders"
+    ),
+    "answer_to_cancel_all": lambda body: f"the venue on cancelling everything: {_cancel_answer(body)}",
     # What the guard writes into its own journal.
     "took": lambda body: f"the daemon, process {body['pid']}, is guarded from here on",
     "fenced": _raw_text,

@@ -31,6 +31,7 @@ class Latch(msgspec.Struct, frozen=True, kw_only=True):
     """Something that holds until a person lifts it.
 
     `level` is `halted` or `reducing`, `source` who set it, `guard_seq` the row of the guard's journal it comes from.
+    With `flatten` positions are to be closed too; a restart goes on with that.
     """
 
     level: TradingState
@@ -38,19 +39,25 @@ class Latch(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     ts_ns: int
     guard_seq: int = 0
+    flatten: bool = False
 
 
 class _Set(msgspec.Struct, tag_field="latch", tag="set"):
     level: TradingState
     reason: str
     guard_seq: int = 0
+    flatten: bool = False
 
 
 class _Lifted(msgspec.Struct, tag_field="latch", tag="lifted"):
     count: int = 0
 
 
-_BODY: Final = msgspec.json.Decoder(_Set | _Lifted)
+class _Flat(msgspec.Struct, tag_field="latch", tag="flat"):
+    pass
+
+
+_BODY: Final = msgspec.json.Decoder(_Set | _Lifted | _Flat)
 
 
 class TradingDesk:
@@ -71,9 +78,18 @@ class TradingDesk:
             said = _BODY.decode(body)
             if isinstance(said, _Lifted):
                 made._latches.clear()
+            elif isinstance(said, _Flat):
+                made._done_flattening()
             else:
                 made._add(
-                    Latch(level=said.level, source=name, reason=said.reason, ts_ns=ts_ns, guard_seq=said.guard_seq)
+                    Latch(
+                        level=said.level,
+                        source=name,
+                        reason=said.reason,
+                        ts_ns=ts_ns,
+                        guard_seq=said.guard_seq,
+                        flatten=said.flatten,
+                    )
                 )
         return made
 
@@ -107,17 +123,43 @@ class TradingDesk:
         """The venue's books have been read and agree: what no latch forbids may be traded."""
         self._started = True
 
-    def latch(self, level: TradingState, source: str, reason: str, now_ns: int, *, guard_seq: int = 0) -> list[Row]:
+    @property
+    def flattens(self) -> bool:
+        """Whether what holds wants positions closed."""
+        return any(latch.flatten for latch in self._latches)
+
+    def latch(
+        self,
+        level: TradingState,
+        source: str,
+        reason: str,
+        now_ns: int,
+        *,
+        guard_seq: int = 0,
+        flatten: bool = False,
+    ) -> list[Row]:
         """Set a latch; one that says the same as one that holds is none. Returns the rows to store."""
         if level not in (TradingState.HALTED, TradingState.REDUCING):
             raise ValueError(f"there is no latch {level}")
-        one = Latch(level=level, source=source, reason=reason, ts_ns=now_ns, guard_seq=guard_seq)
+        one = Latch(level=level, source=source, reason=reason, ts_ns=now_ns, guard_seq=guard_seq, flatten=flatten)
         if guard_seq and guard_seq <= self._guard_seq:
             return []
-        if not guard_seq and any((known.level, known.source) == (level, source) for known in self._latches):
+        if not guard_seq and any(
+            (known.level, known.source) == (level, source) and known.flatten >= flatten for known in self._latches
+        ):
             return []
         self._add(one)
-        return [(now_ns, KIND, source, _Set(level, reason, guard_seq))]
+        return [(now_ns, KIND, source, _Set(level, reason, guard_seq, flatten))]
+
+    def flat(self, now_ns: int) -> list[Row]:
+        """Positions have been closed: a restart need not. Returns the row to store; none where nothing wanted it."""
+        if not self.flattens:
+            return []
+        self._done_flattening()
+        return [(now_ns, KIND, LIFTED, _Flat())]
+
+    def _done_flattening(self) -> None:
+        self._latches = [msgspec.structs.replace(latch, flatten=False) for latch in self._latches]
 
     def resume(self, now_ns: int) -> list[Row]:
         """A person lifts all latches. Returns the rows to store; none where nothing held."""

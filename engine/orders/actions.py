@@ -55,6 +55,12 @@ class SendCancel(Struct, frozen=True, tag=True):
     urgent: bool
 
 
+class SendCancelAll(Struct, frozen=True, tag=True):
+    """Ask for the cancellation of every order of the account; answer with `Desk.cancel_all_answered`."""
+
+    count: int
+
+
 class ReadOrders(Struct, frozen=True, tag=True):
     """Read the day's orders, primed."""
 
@@ -129,6 +135,7 @@ Action = (
     | SendModify
     | SendReply
     | SendCancel
+    | SendCancelAll
     | ReadOrders
     | ReadExecutions
     | ReadOrder

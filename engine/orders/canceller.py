@@ -10,7 +10,7 @@ from engine.domain.brokerage import CancelAnswer, CancelTaken, OrdersKnown, Uncl
 from engine.domain.facts import Cancelled, CancelRefused, Refused
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import CLOSED, State
-from engine.orders.actions import ReadOrders, SendCancel
+from engine.orders.actions import ReadOrders, SendCancel, SendCancelAll
 from engine.orders.doubt import Doubts
 from engine.orders.following import Follower, alive
 from engine.orders.identity import Identity
@@ -21,11 +21,13 @@ from engine.orders.writer import Writer
 @frozen(kw_only=True)
 class CancelSettings:
     """`[orders.cancel]`, seconds of the venue's clock: how long a routine cancel waits for a round and when it is
-    repeated; and after how many tries a person is told."""
+    repeated; and after how many tries a person is told. Above `all_above` orders a halt asks for all by one request,
+    which cancels what is not ours in the account too; None: never."""
 
     waits_s: float = 2.0
     again_s: float = 5.0
     tries: int = 6
+    all_above: int | None = None
 
 
 @define(eq=False)
@@ -105,6 +107,33 @@ class Canceller:
                 self._slate.alert("CANCEL", "an order does not die although it was cancelled often", coid)
             self._slate.note(now_ns, "cancel_sent", coid, {"order_id": order_id, "try": wanted.tries})
             self._slate.actions.append(SendCancel(coid, order_id, wanted.urgent))
+
+    def send_all(self, writer: Writer, now_ns: int) -> None:
+        """Ask for all that is due by one request, where policy allows it and they are many."""
+        most = self._settings.all_above
+        if most is None or not writer.up:
+            return
+        due = {
+            coid: wanted
+            for coid, wanted in self.wanted.items()
+            if coid in self._identity.id_of and now_ns >= wanted.again_ns and not self._dead(coid)
+        }
+        if len(due) <= most:
+            return
+        if writer.round is not None and not writer.round.unsent:
+            writer.break_off(now_ns)
+        for wanted in due.values():  # whichever lives on after this is asked by itself
+            wanted.tries += 1
+            wanted.again_ns = now_ns + round(self._settings.again_s * NS_PER_S)
+        self._slate.note(now_ns, "cancel_all_sent", "", {"coids": sorted(due)})
+        self._slate.actions.append(SendCancelAll(len(due)))
+
+    def all_answered(self, answer: CancelAnswer, now_ns: int) -> None:
+        """What became of the request to cancel everything; the orders' ends come by rows."""
+        self._slate.note(now_ns, "answer_to_cancel_all", "", answer)
+        if not isinstance(answer, CancelTaken):
+            for wanted in self.wanted.values():
+                wanted.again_ns = now_ns
 
     def answered(self, coid: str, answer: CancelAnswer, now_ns: int) -> None:
         """What became of a request to cancel; its end comes by rows."""

@@ -157,10 +157,21 @@ class Desk:
                 self._writer.push(request)
         self._go_on(now_ns)
 
-    def cancel_now(self, coids: Iterable[str], now_ns: int) -> None:
-        """Cancel for a halt or by risk: nothing waits, and tickets that have not left never do."""
+    def cancel_now(self, coids: Iterable[str], now_ns: int, *, everything: bool = False) -> None:
+        """Cancel for a halt or by risk: nothing waits, and tickets that have not left never do.
+
+        Args:
+            everything: These are all: above the number that the settings name, one request may cancel them together.
+        """
         for coid in coids:
             self._kill(coid, now_ns)
+        if everything:
+            self._canceller.send_all(self._writer, now_ns)
+        self._go_on(now_ns)
+
+    def cancel_all_answered(self, answer: CancelAnswer, now_ns: int) -> None:
+        """What became of the request to cancel everything; where it was not taken, each order is asked to die."""
+        self._canceller.all_answered(answer, now_ns)
         self._go_on(now_ns)
 
     def session(self, up: bool, now_ns: int) -> None:

@@ -66,6 +66,11 @@ class Told:
         self.reloading.read_again()
 
 
+def _two(here: Told) -> tuple[Decimal | None, Decimal | None]:
+    account = here.limits[-1].account
+    return account.position_max, account.order_quantity_max
+
+
 def told(folder: Path, limits: str, *overrides: str) -> Told:
     path = folder / "run.toml"
     path.write_text(_FILE.format(limits=limits))
@@ -75,7 +80,7 @@ def told(folder: Path, limits: str, *overrides: str) -> Told:
 async def test_tighter_counts_at_once_and_looser_after_a_second_yes(tmp_path: Path) -> None:
     here = told(tmp_path, "position_max = 10\norder_quantity_max = 10")
     here.write("position_max = 5\norder_quantity_max = 20")
-    assert (here.limits[-1].account.position_max, here.limits[-1].account.order_quantity_max) == (5, 10)
+    assert _two(here) == (D(5), D(10))
     assert here.reloading.waiting == ("risk.account.order_quantity_max from 10 to 20",)
     assert "engine confirm" in here.alerts[-1]
     assert await here.reloading.confirm() == ("risk.account.order_quantity_max from 10 to 20",)
@@ -84,7 +89,7 @@ async def test_tighter_counts_at_once_and_looser_after_a_second_yes(tmp_path: Pa
     with pytest.raises(NotDone, match="no looser limit waits"):
         await here.reloading.confirm()
     here.write("position_max = 5\norder_quantity_max = 20")  # what was confirmed is in force now
-    assert here.reloading.waiting == ()
+    assert len(here.alerts) == 1
 
 
 async def test_two_hangups_do_not_make_a_confirmation(tmp_path: Path) -> None:
@@ -100,7 +105,7 @@ async def test_two_hangups_do_not_make_a_confirmation(tmp_path: Path) -> None:
 async def test_the_command_line_s_limits_stay_in_force(tmp_path: Path) -> None:
     here = told(tmp_path, "position_max = 10", "risk.account.position_max=3")
     here.write("position_max = 10\norder_quantity_max = 7")
-    assert (here.limits[-1].account.position_max, here.limits[-1].account.order_quantity_max) == (3, 7)
+    assert _two(here) == (D(3), D(7))
     assert here.reloading.waiting == ()
 
 

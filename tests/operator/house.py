@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -85,6 +85,8 @@ class House:
     lists: ListKeeper
     kept: list[tuple[str, ...]]
     strategy: Busy
+    notes: list[Row]
+    against: list[str]
     stored: list[str] = field(factory=list)  # kinds and sources, in the order in which they were stored
 
     def rows(self, *kinds: str) -> list[tuple[str, str]]:
@@ -166,8 +168,8 @@ async def house(
         if trading.state is TradingState.HALTED:
             nursery.tell_orders(CancelNow(None, trading.reason))
 
-    async def latch(level: TradingState, source: str, reason: str) -> None:
-        rows = trading.latch(level, source, reason, clock.now_ns())
+    async def latch(level: TradingState, source: str, reason: str, *, flatten: bool = False) -> None:
+        rows = trading.latch(level, source, reason, clock.now_ns(), flatten=flatten)
         if rows:
             await set_trading(rows)
 
@@ -180,6 +182,11 @@ async def house(
     async def loosen() -> Sequence[str]:
         return ["risk.account.position_max from 10 to 20"]
 
+    async def alive() -> Mapping[str, Any]:
+        return {"alive_until": None}
+
+    notes: list[Row] = []
+    against: list[str] = []
     kept: list[tuple[str, ...]] = []
     desk = LiveDesk(
         clock=clock,
@@ -200,6 +207,10 @@ async def house(
         about=lambda: {"name": "test", "mode": "sim"},
         suppression=Suppression(lists, ["o163"], kept.append),
         day_began_ns=lambda: 0,
+        positions_there=broker.positions,
+        keep=notes.append,
+        alive=alive,
+        may_resume=lambda: against[0] if against else "",
         stopping=trio.Event(),
     )
     async with trio.open_nursery() as tasks:
@@ -209,7 +220,22 @@ async def house(
         if on:
             trading.start()
             await set_trading([])
-        yield House(desk, nursery, book, venue, broker, portfolio, journal, trading, people, lists, kept, strategy)
+        yield House(
+            desk,
+            nursery,
+            book,
+            venue,
+            broker,
+            portfolio,
+            journal,
+            trading,
+            people,
+            lists,
+            kept,
+            strategy,
+            notes,
+            against,
+        )
         nursery.stop()
         tasks.cancel_scope.cancel()
     journal.close()

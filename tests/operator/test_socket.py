@@ -66,7 +66,7 @@ async def serving(folder: StateFolder) -> AsyncIterator[None]:
 async def test_what_is_asked_is_answered(folder: StateFolder) -> None:
     async with serving(folder):
         assert await ask(folder, request("orders", {"open": True})) == {"verb": "orders", "args": {"open": True}}
-        assert await ask(folder, request("halt", {})) == {"verb": "halt", "args": {"why": ""}}
+        assert await ask(folder, request("halt", {})) == {"verb": "halt", "args": {"why": "", "flatten": False}}
 
 
 @pytest.mark.parametrize(

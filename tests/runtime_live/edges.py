@@ -121,7 +121,10 @@ class LossyBroker:
         return copy
 
     async def positions(self) -> tuple[VenuePosition, ...]:
-        return ()
+        held: Counter[int] = Counter()
+        for live in self.venue.orders.values():
+            held[live.ticket.conid] += live.filled * live.ticket.side.sign  # type: ignore[assignment]  # a Decimal
+        return tuple(VenuePosition(conid=conid, quantity=Decimal(units)) for conid, units in held.items())
 
     async def cash(self) -> Mapping[str, Decimal]:
         return {}

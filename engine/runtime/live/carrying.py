@@ -15,6 +15,7 @@ from engine.errors import AnswerLost, VenueError, VenueRefused, VenueUnreachable
 from engine.orders.actions import SendCancel, SendModify, SendPlace, SendPreview, SendReply
 from engine.ports import Broker, Clock
 from engine.runtime.live.letters import (
+    CancelAllAnswered,
     CancelAnswered,
     ExecutionsRead,
     OrderRead,
@@ -39,6 +40,7 @@ class Carrier:
         # A round has one write under way, and then its end: two places are enough, more would hide a mistake.
         self._to_writer, self._writes = trio.open_memory_channel[Write | None](2)
         self._cancels: set[str] = set()
+        self._all_asked = False
         self._wanted = {"orders": trio.Event(), "executions": trio.Event()}
         self._pages: set[str] = set()
         self._nursery: trio.Nursery | None = None
@@ -58,6 +60,12 @@ class Carrier:
         if action.coid not in self._cancels:
             self._cancels.add(action.coid)
             self._start(self._cancel, action)
+
+    def cancel_all(self) -> None:
+        """Ask for the cancellation of every order of the account; asked already and unanswered, not again."""
+        if not self._all_asked:
+            self._all_asked = True
+            self._start(self._cancel_all, None)
 
     def preview(self, action: SendPreview) -> None:
         """Ask what tickets would do."""
@@ -130,6 +138,17 @@ class Carrier:
         finally:
             self._cancels.discard(action.coid)
         await self._inbox.send(CancelAnswered(action.coid, answer))
+
+    async def _cancel_all(self, _: None) -> None:
+        try:
+            answer = await self._broker.cancel_all()
+        except VenueRefused as error:
+            answer = CancelTurnedDown(reason=error.problem)
+        except VenueError as error:
+            answer = Unclear(reason=error.problem)
+        finally:
+            self._all_asked = False
+        await self._inbox.send(CancelAllAnswered(answer))
 
     async def _preview(self, action: SendPreview) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
@@ -14,6 +15,7 @@ from engine.domain.ticket import OrderTicket, Side, amend
 from engine.domain.view import MarketView
 from engine.ports import Clock
 from engine.risk.account import Held, Level
+from engine.risk.closing import judge_closing
 from engine.risk.explaining import Finding, explain
 from engine.risk.gate import Gate
 from engine.risk.limits import with_defaults
@@ -23,14 +25,16 @@ from engine.runtime.live.letters import (
     Arrived,
     Asked,
     Booked,
-    CancelNow,
+    Closing,
     InstrumentNow,
     Judged,
+    Latched,
     LimitsNow,
     OrdersLetter,
     RiskLetter,
     RiskSays,
     TradingNow,
+    Wake,
     Wanted,
 )
 
@@ -121,6 +125,7 @@ class Judging:
         self._on_latch = on_latch
         self._explains = explains
         self.view = LatestView()
+        self.urgent: deque[RiskLetter] = deque()  # the trading state: a full channel holds up no halt
         self._clock = clock
         self._conditions = conditions
         self._to_orders = to_orders
@@ -130,13 +135,19 @@ class Judging:
         self._trading = TradingNow("starting", "the venue's books are being read")
 
     async def run(self, inbox: trio.MemoryReceiveChannel[RiskLetter]) -> None:
-        """Judge as letters come, until the channel is closed."""
+        """Judge as letters come, until the channel is closed; what is urgent goes before all that wait."""
         async with self._to_orders:
             async for letter in inbox:
-                now_ns = self._clock.now_ns()
-                self._note("risk", now_ns, letter)
-                for answer in self.decide(letter, now_ns):
-                    await self._to_orders.send(answer)
+                while self.urgent:
+                    await self._take(self.urgent.popleft())
+                if not isinstance(letter, Wake):
+                    await self._take(letter)
+
+    async def _take(self, letter: RiskLetter) -> None:
+        now_ns = self._clock.now_ns()
+        self._note("risk", now_ns, letter)
+        for answer in self.decide(letter, now_ns):
+            await self._to_orders.send(answer)
 
     def decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
         """One letter, and what orders hear of it; what is open of whoever has been halted by it is cancelled."""
@@ -144,9 +155,8 @@ class Judging:
         for owner, held in self.gate.latched:
             if self._on_latch is not None:
                 self._on_latch(owner, held)
-            coids = tuple(coid for coid, _ in self.gate.open_of(owner))
-            if held.level is Level.HALTED and coids:
-                answers.append(CancelNow(coids, held.sentence))
+            coids = tuple(coid for coid, _ in self.gate.open_of(owner)) if held.level is Level.HALTED else ()
+            answers.append(Latched(owner, held, coids))
         self.gate.latched.clear()
         return answers
 
@@ -188,6 +198,9 @@ class Judging:
                 self._post.limits = with_defaults(settings.account, live=True)
                 if self.watch is not None:
                     self.watch.reload(settings)
+            case Closing(intents=intents, held=units):
+                closed = tuple(judge_closing(self.gate, one, units, self._look, now_ns) for one in intents)
+                return [Judged(closed)] if closed else []
             case InstrumentNow(conid=conid, halted=halted, reason=reason):
                 self._halted.pop(conid, None)
                 if halted:

@@ -22,9 +22,10 @@ from engine.domain.brokerage import (
 )
 from engine.domain.depth import Depth
 from engine.domain.market import Bar, MarketEvent
-from engine.domain.messages import Intent, PositionNow, Update, Verdict
+from engine.domain.messages import Intent, Place, PositionNow, Update, Verdict
 from engine.domain.ticket import OrderTicket
 from engine.orders.actions import FeeKnown
+from engine.risk.account import Held
 from engine.risk.explaining import Finding
 from engine.settings import RiskSettings
 
@@ -125,10 +126,24 @@ class OperatorAnswered(Letter, frozen=True, tag=True):
 
 
 class CancelNow(Letter, frozen=True, tag=True):
-    """Cancel these at once, by risk or by an operator; None: all that are open."""
+    """Cancel these at once, by risk or by an operator; None: all that are open, by one request if policy allows it."""
 
     coids: tuple[str, ...] | None
     why: str
+
+
+class Latched(Letter, frozen=True, tag=True):
+    """Risk to orders: risk has set a latch; it is stored before anything follows, and these orders are cancelled."""
+
+    owner: str
+    held: Held
+    coids: tuple[str, ...]
+
+
+class CancelAllAnswered(Letter, frozen=True, tag=True):
+    """Carrier to orders: what the request to cancel everything came to."""
+
+    answer: CancelAnswer
 
 
 class Tick(Letter, frozen=True, tag=True):
@@ -150,6 +165,8 @@ OrdersLetter = (
     | SessionHeard
     | OperatorAnswered
     | CancelNow
+    | CancelAllAnswered
+    | Latched
     | Tick
 )
 
@@ -241,6 +258,20 @@ class InstrumentNow(Letter, frozen=True, tag=True):
     reason: str
 
 
+class Closing(Letter, frozen=True, tag=True):
+    """The kill switch to risk: market orders that close what the venue says is held, units by conid.
+
+    They pass a gate of their own, which asks only that they reduce, and which no halt closes.
+    """
+
+    intents: tuple[Place, ...]
+    held: Mapping[int, Decimal]
+
+
+class Wake(Letter, frozen=True, tag=True):
+    """Supervisor to risk: something urgent waits beside the channel."""
+
+
 class LimitsNow(Letter, frozen=True, tag=True):
     """Supervisor to risk: judge by these limits from now on."""
 
@@ -250,4 +281,4 @@ class LimitsNow(Letter, frozen=True, tag=True):
 PortfolioLetter = Became | Charged | TakenOver | CashTold
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
-RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow | LimitsNow
+RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow | LimitsNow | Closing | Wake

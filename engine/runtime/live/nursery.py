@@ -7,6 +7,7 @@ ends the process: the journal has everything, and a start reads it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import trio
@@ -33,6 +34,7 @@ from engine.runtime.live.letters import (
     Booked,
     CancelNow,
     CashTold,
+    Closing,
     ExecutionsHeard,
     ExecutionsRead,
     FeedLetter,
@@ -49,6 +51,7 @@ from engine.runtime.live.letters import (
     TakenOver,
     Tick,
     TradingNow,
+    Wake,
     Wanted,
 )
 from engine.runtime.live.ordering import Ledger, Ordering, People
@@ -110,8 +113,16 @@ class Nursery:
     _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
-    def tell_risk(self, letter: TradingNow | InstrumentNow | LimitsNow | Wanted) -> None:
-        """The trading state, an instrument's, new limits, or intents of an operator's."""
+    def tell_risk(self, letter: TradingNow | InstrumentNow | LimitsNow | Closing | Wanted) -> None:
+        """The trading state, an instrument's, new limits, what closes positions, or intents of an operator's.
+
+        The trading state goes before whatever waits, in a full channel too.
+        """
+        if isinstance(letter, TradingNow):
+            self.judging.urgent.append(letter)
+            with suppress(trio.WouldBlock):  # full: then risk looks before it takes the next one
+                self._to_risk.send_nowait(Wake())
+            return
         if isinstance(letter, Wanted):
             self.edges.note("operator", self.edges.clock.now_ns(), letter)
         self._to_risk.send_nowait(letter)
@@ -130,7 +141,15 @@ class Nursery:
         self._to_portfolio.send_nowait(letter)
 
     def tell_orders(self, letter: CancelNow | OperatorAnswered | OrdersRead | ExecutionsRead) -> None:
-        """Cancel at once, an operator's answer, or a reading that somebody else has made."""
+        """Cancel at once, an operator's answer, or a reading that somebody else has made.
+
+        What cancels goes before whatever waits, in a full channel too.
+        """
+        if isinstance(letter, CancelNow):
+            self.ordering.urgent.append(letter)
+            with suppress(trio.WouldBlock):
+                self._to_orders.send_nowait(Tick())
+            return
         self._to_orders.send_nowait(letter)
 
     def stop(self) -> None:

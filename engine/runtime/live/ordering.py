@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, assert_never
@@ -21,6 +22,7 @@ from engine.orders.actions import (
     ReadOrder,
     ReadOrders,
     SendCancel,
+    SendCancelAll,
     SendModify,
     SendPlace,
     SendPreview,
@@ -34,12 +36,14 @@ from engine.runtime.live.inputs import Did, did
 from engine.runtime.live.letters import (
     Asked,
     Became,
+    CancelAllAnswered,
     CancelAnswered,
     CancelNow,
     Charged,
     ExecutionsHeard,
     ExecutionsRead,
     Judged,
+    Latched,
     NotSent,
     OperatorAnswered,
     OrderRead,
@@ -107,6 +111,7 @@ class Ordering:
         self._flatten = flatten
         self._note = note
         self._in_section = False
+        self.urgent: deque[OrdersLetter] = deque()  # what cancels: a full channel holds up none
         self.full = False  # the journal takes no more: cancels go out all the same, nothing else does
 
     async def run(self, inbox: trio.MemoryReceiveChannel[OrdersLetter], carrier: Carrier) -> None:
@@ -114,6 +119,7 @@ class Ordering:
         async with self._to_portfolio, self._to_risk:
             async for letter in inbox:
                 now_ns = self._clock.now_ns()
+                self._urgently(now_ns)
                 self.decide(letter, now_ns)
                 for _ in range(_TOGETHER):
                     try:
@@ -122,6 +128,10 @@ class Ordering:
                         break
                     self.decide(more, now_ns)
                 await self._carry_out(carrier, now_ns)
+
+    def _urgently(self, now_ns: int) -> None:
+        while self.urgent:
+            self.decide(self.urgent.popleft(), now_ns)
 
     def decide(self, letter: OrdersLetter, now_ns: int) -> None:
         """Hand one letter to the desk."""
@@ -160,7 +170,12 @@ class Ordering:
                 desk.answer_question(number, yes, now_ns)
             case CancelNow(coids=coids):
                 wanted = coids if coids is not None else [c for c, o in desk.book.book.items() if o.is_open]
-                desk.cancel_now(wanted, now_ns)
+                desk.cancel_now(wanted, now_ns, everything=coids is None)
+            case CancelAllAnswered(answer=answer):
+                desk.cancel_all_answered(answer, now_ns)
+            case Latched(owner=owner, held=held, coids=coids):
+                desk.book.facts.append((now_ns, "risk_latched", owner, held))
+                desk.cancel_now(coids, now_ns)
             case Tick():
                 if now_ns >= desk.next_ns():
                     self._note("orders", now_ns, letter)
@@ -231,6 +246,8 @@ class Ordering:
                     carrier.write(action)
                 case SendCancel():
                     carrier.cancel(action)
+                case SendCancelAll():
+                    carrier.cancel_all()
                 case ReadOrders():
                     carrier.read_orders()
                 case ReadExecutions():
