@@ -261,21 +261,23 @@ class Gate:
 
     def under_way(self, conid: int, side: Side) -> Decimal:
         """Units of all open orders of one side of an instrument, at their worst."""
-        return sum((e.worst() for e in self._open.values() if e.ticket.conid == conid and e.ticket.side is side), _ZERO)
+        return sum(
+            (e.worst() for e in self._open.values() if e.ticket.conid == conid and e.ticket.side is side), Decimal(0)
+        )
 
     def take_closing(self, ticket: OrderTicket, view: Callable[[], MarketView], now_ns: int) -> Refusal | None:
         """Count an order of the kill switch, which only reduces; only an unknown instrument or a used id refuse it."""
         coid = ticket.coid
         if coid in self.references or coid in self._refused:
             return Refusal("ID", "a new id", coid, f"the client order id {coid} has been used before")
-        if self._unknown(ticket.conid):
+        if self._exposures.unknown(ticket.conid):
             return _unknown_instrument(ticket)
         exposure = self.exposure(ticket.strategy, ticket.conid)
         market = market_now(exposure.instrument, view(), now_ns)
         if self.account.counting and market.price is not None:
             self._count_sent(ticket, exposure, market)
         self.references[coid] = market.price or 0.0  # 0: no price was known
-        self._reserve(ticket, exposure)
+        self._ledger.reserve(ticket, exposure)
         return None
 
     def reload(self, settings: RiskSettings) -> None:
