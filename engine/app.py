@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import evolve, field, fields, frozen
 
+from engine.bookkeeping import Due, assumed, carried_into, due, pairs_wanted
 from engine.calendars import sessions
 from engine.domain.actions import Action
 from engine.domain.instrument import Instrument
@@ -25,10 +26,10 @@ from engine.errors import ConfigError, InputError, StrategyError
 from engine.journal.run import RunJournal
 from engine.journal.unfinished import unfinished
 from engine.manifest import manifest
-from engine.recording.adjusting import actions_due
 from engine.recording.quality import examine
 from engine.recording.reader import Recording, open_recording
 from engine.risk.limits import with_defaults
+from engine.risk.margin import OFF, margin_row
 from engine.runtime.backtest import Backtest, Job
 from engine.runtime.outcome import Outcome
 from engine.settings import Settings
@@ -56,13 +57,13 @@ class Prepared:
     end_ns: int | None
     span_ns: tuple[int, int]
     warm_up_until_ns: int
+    due: Due
     began: float = field(factory=perf_counter)
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """Splits and dividends that come due within the run."""
-        zone, adjusted = self.recording.head.time_zone, self.settings.recording.adjust_splits
-        return actions_due(self.recording.actions, zone, self.conids, self.span_ns, adjusted=adjusted)
+        """What comes due within the run by the calendar: corporate actions, interest, rates of currencies."""
+        return self.due.actions
 
     @property
     def rows(self) -> int:
@@ -88,18 +89,22 @@ def prepare(settings: Settings) -> Prepared:
     high = last_ns if end_ns is None else min(end_ns, last_ns)
     if low > high:
         raise ConfigError("no row of the recording lies between start and end", place=f"{settings.source}: recording")
+    wanted |= carried_into(recording, wanted)
+    wanted |= pairs_wanted(settings, recording)
+    instruments = {conid: recording.instruments[conid] for conid in sorted(wanted)}
     calendars = sorted({recording.instruments[conid].calendar for conid in wanted})
     return Prepared(
         settings=settings,
         recording=recording,
         strategies=strategies,
-        instruments={conid: recording.instruments[conid] for conid in sorted(wanted)},
+        instruments=instruments,
         conids=frozenset(wanted),
         sessions={name: _sessions(name, low, high, recording.path) for name in calendars},
         start_ns=start_ns,
         end_ns=end_ns,
         span_ns=(low, high),
         warm_up_until_ns=warm_up_ns or 0,
+        due=due(settings, recording, instruments, (low, high)),
         began=began,
     )
 
@@ -176,6 +181,9 @@ def _backtest(
         progress=None if progress is None else partial(_report, progress, prepared.rows),
         widths=widths,
         actions=prepared.actions,
+        plugins=() if settings.books.margin == OFF else (margin_row(settings.books.margin),),
+        financing=prepared.due.financing,
+        rates=prepared.due.rates,
     )
 
 
@@ -187,7 +195,7 @@ def _placed(source: Path) -> Iterator[None]:
     except StrategyError as error:
         raise StrategyError(str(error), place=str(source)) from error
     except ConfigError as error:
-        if error.place is None or error.place.startswith(("venue.", "account.")):
+        if error.place is None or error.place.startswith(("venue.", "account.", "books.")):
             raise ConfigError(str(error), place=str(source)) from error
         raise
 
@@ -323,7 +331,7 @@ def _assumptions(settings: Settings, prepared: Prepared) -> tuple[tuple[str, str
         ("open positions marked", "longs at the bid, shorts at the ask; bars at the close"),
         ("prices", "adjusted for splits" if settings.recording.adjust_splits else
                    "as traded; a split converts positions and cancels orders"),
-        ("financing", "no interest or borrow fee is booked; dividends are, before tax, on the ex-date"),
+        *assumed(settings, prepared.due),
         ("own orders", "do not move the recorded market"),
         ("data that end before a close", "DAY orders expire at the close, MOC and LOC go unfilled"),
         ("risk limits", _limits(limits)),

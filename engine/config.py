@@ -17,6 +17,7 @@ from engine.config_checks import check
 from engine.errors import ConfigError
 from engine.settings import (
     AccountSettings,
+    BooksSettings,
     RecordingSettings,
     ReplaySettings,
     ReportSettings,
@@ -31,7 +32,7 @@ Table = dict[str, Any]
 T = TypeVar("T")
 
 # The keys of a configuration, in the order in which they are read.
-_TOP: Final = ("name", "seed", "recording", "account", "strategy", "risk", "venue", "replay", "report")
+_TOP: Final = ("name", "seed", "recording", "account", "strategy", "risk", "venue", "books", "replay", "report")
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Settings:
@@ -100,6 +101,7 @@ def _settings(table: Table, path: Path) -> Settings:
         strategies=strategies(table, path),
         risk=read("risk", RiskSettings),
         venue=_venue(read("venue", VenueSettings), path),
+        books=_books(read("books", BooksSettings), path),
         replay=read("replay", ReplaySettings),
         report=read("report", ReportSettings),
     )
@@ -148,6 +150,16 @@ def _venue(venue: VenueSettings, path: Path) -> VenueSettings:
     if not file.is_file():
         raise ConfigError(f"there is no such file: {file}", place=f"{path}: venue.fees")
     return evolve(venue, fees=str(file))
+
+
+def _books(books: BooksSettings, path: Path) -> BooksSettings:
+    """Make the files of tables absolute; anything else is a name."""
+    named = {key: getattr(books, key) for key in ("financing", "fx")}
+    files = {key: path.parent / value for key, value in named.items() if value.endswith(".toml")}
+    for key, file in files.items():
+        if not file.is_file():
+            raise ConfigError(f"there is no such file: {file}", place=f"{path}: books.{key}")
+    return evolve(books, financing=str(files.get("financing", books.financing)), fx=str(files.get("fx", books.fx)))
 
 
 def _override(table: Table, text: str) -> tuple[str, str]:

@@ -15,7 +15,9 @@ import attrs
 
 from engine.domain.ticket import OrderType, Tif
 from engine.errors import ConfigError
+from engine.portfolio.tables import SHIPPED as FINANCING
 from engine.risk.conduct import window_ns
+from engine.risk.margin import NAMES as MARGINS
 from engine.settings import Limits, Settings
 from engine.tables import nearest, shown
 from engine.venue.rules import RESTING_PRICES, RULES, STOP_TRIGGERS
@@ -33,7 +35,7 @@ def check(settings: Settings) -> Settings:
 
     Raises: ConfigError, for the first that is not.
     """
-    for part in (_names, _recording, _account, _strategies, _risk, _venue, _replay):
+    for part in (_names, _recording, _account, _strategies, _risk, _venue, _books, _replay):
         for key, sentence in part(settings):
             raise ConfigError(sentence, place=f"{settings.source}: {key}")
     return settings
@@ -176,6 +178,29 @@ def _venue(settings: Settings) -> Iterator[Problem]:
     yield from _one_of("venue.slippage", venue.slippage, SLIPPAGES)
     yield from _one_of("venue.stop_trigger", venue.stop_trigger, STOP_TRIGGERS)
     yield from _ranged("venue.slippage_size", venue.slippage_size, lambda size: 0 <= size <= 10_000, "from 0 to 10,000")
+
+
+def _books(settings: Settings) -> Iterator[Problem]:
+    books = settings.books
+    for key, shipped in (("financing", FINANCING), ("fx", ("fixed", "recording"))):
+        value = getattr(books, key)
+        if not value.endswith(".toml") and value not in shipped:
+            yield (
+                f"books.{key}",
+                f"{value!r} is not one of {', '.join(shipped)}, nor a .toml file{_hint(value, shipped)}",
+            )
+    yield from _one_of("books.margin", books.margin, MARGINS)
+    yield from _ranged("books.withholding", books.withholding, lambda part: 0 <= part < 1, "0 or more and below 1")
+    for key in ("benchmark", "borrow"):
+        for name, rate in getattr(books, key).items():
+            yield from _ranged(
+                f"books.{key}.{name}", rate, lambda rate: -10 <= rate <= 1_000, "from -10 to 1,000 percent"
+            )
+    for currency in books.benchmark:
+        if not re.fullmatch(r"[A-Z]{3,5}", currency):
+            yield f"books.benchmark.{currency}", f"must be a currency's code as in USD, not {currency!r}"
+    if books.financing == "none" and (books.benchmark or books.borrow):
+        yield "books.financing", "is none, so benchmark and borrow rates would count for nothing"
 
 
 def _replay(settings: Settings) -> Iterator[Problem]:

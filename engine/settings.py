@@ -194,6 +194,25 @@ class VenueSettings:
 
 
 @frozen(kw_only=True)
+class BooksSettings:
+    """`[books]`: what an account costs and earns beside its trades; `docs/books.md` says how each is worked out.
+
+    `financing` is "none", "ibkr-pro-2026" or a file; `benchmark` by currency and `borrow` by symbol ("default" for all
+    others) are rates in percent a year that hold for the whole run, beside those of a file. `withholding` is the part
+    of dividends received that is kept back. `fx` says where rates of currencies come from: "fixed"
+    (`account.fx_rates`), "recording" (its currency pairs, by day), or a file of dated rates. `margin` bounds what may
+    be bought.
+    """
+
+    financing: str = "none"
+    benchmark: dict[str, Decimal] = field(factory=dict)
+    borrow: dict[str, Decimal] = field(factory=dict)
+    withholding: Decimal = Decimal(0)
+    fx: str = "fixed"
+    margin: str = "none"  # or cash, reg-t, portfolio
+
+
+@frozen(kw_only=True)
 class ReplaySettings:
     """`[replay]`: how the recording is fed; none of these changes a result."""
 
@@ -223,5 +242,6 @@ class Settings:
     account: AccountSettings = field(factory=AccountSettings)
     risk: RiskSettings = field(factory=RiskSettings)
     venue: VenueSettings = field(factory=VenueSettings)
+    books: BooksSettings = field(factory=BooksSettings)
     replay: ReplaySettings = field(factory=ReplaySettings)
     report: ReportSettings = field(factory=ReportSettings)

@@ -73,7 +73,7 @@ def read_books(
 ) -> Books:
     """Fold the whole journal."""
     orders = recover((row.ts_ns, row.kind, row.name, row.body) for row in journal.rows(kinds=KINDS))
-    books = Books(orders=orders, portfolio=Portfolio(instruments, {}, rates), fresh=journal.last_seq == 0)
+    books = Books(orders=orders, portfolio=Portfolio(instruments, {}, dict(rates)), fresh=journal.last_seq == 0)
     seen: set[str] = set()
     for row in journal.rows(kinds=("answer", "fee", "taken_over", "cash", "state", *OPENING)):
         match row.kind:
@@ -92,7 +92,7 @@ def read_books(
             case "cash":  # the venue's figure, taken for ours: what a deposit is, or fees nobody told of
                 told = msgspec.json.decode(row.body)
                 for currency, amount in told.items():
-                    books.portfolio.cash[currency] = books.portfolio.cash.get(currency, Decimal(0)) + Decimal(amount)
+                    books.portfolio.deposit(currency, Decimal(amount))
             case "state":
                 books.saved[row.name] = msgspec.json.decode(row.body)
             case _:
@@ -111,8 +111,8 @@ def _opening(books: Books, row: StoredRow) -> None:
     if row.kind == "holding":
         conid = int(told["conid"])
         if conid in books.portfolio.instruments:
-            books.portfolio.take_over(row.name, conid, Decimal(told["quantity"]), Decimal(told["cost"]))
-            books.portfolio.holdings[row.name, conid].realised = Decimal(told["realised"])
+            quantity, cost, realised = (Decimal(told[key]) for key in ("quantity", "cost", "realised"))
+            books.portfolio.take_over(row.name, conid, quantity, cost, realised)
     elif row.kind == "numbers":
         books.numbers.update({strategy: (int(number), int(group)) for strategy, (number, group) in told.items()})
     elif row.kind == "charged":

@@ -3,7 +3,8 @@
 Average cost is kept as total cost: when part of a position is closed, its part of the cost is taken out rounded to
 1e-8, and what is taken out is what profit is worked out with, so no cent is ever lost to a division.
 
-At every moment, by currency and exactly: cash + cost of positions = deposits + realised - fees + dividends.
+At every moment, by currency and exactly: cash + cost of positions = deposits + realised - fees + interest + dividends
+(`identity.gaps`). What moves money without a trade stands in `money`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Final
 from attrs import define, field
 from msgspec import Struct
 
-from engine.domain.actions import Action, Booked, SplitNow
+from engine.domain.actions import Action, Booked, OnHolders, Posting, RateNow, SplitNow
 from engine.domain.facts import Filled
 from engine.domain.instrument import Instrument
 from engine.domain.messages import PositionNow, Update
-from engine.portfolio.actions import book
+from engine.portfolio import money
+from engine.portfolio.actions import book, other_of
+from engine.portfolio.financing import Financing
 
 _ZERO: Final = Decimal(0)
 _GRAIN: Final = Decimal("1e-8")
@@ -66,11 +69,14 @@ class FillEntry(Struct, eq=False, gc=False):
 
 
 class Step(Struct, eq=False, gc=False):
-    """A strategy's books right after a fill: its position in one instrument and its cash flow so far, base currency."""
+    """A strategy's books right after a fill: its position in one instrument and its cash flow so far, base currency.
+
+    `conid` None where no position changed; `strategy` "" is the account itself.
+    """
 
     ts_ns: int
     strategy: str
-    conid: int
+    conid: int | None
     quantity: float
     flow: float
 
@@ -82,22 +88,42 @@ class Portfolio:
     Args:
         instruments: By conid.
         cash: Deposits by currency.
-        rates: Price of one unit of each currency in base currency.
+        rates: Price of one unit of each currency in base currency; a `RateNow` writes the new one into it.
+        financing: What interest and borrowing cost; None: nothing.
     """
 
     instruments: Mapping[int, Instrument]
     cash: dict[str, Decimal]
-    rates: Mapping[str, Decimal]
+    rates: dict[str, Decimal]
+    financing: Financing | None = None
     holdings: dict[tuple[str, int], Holdings] = field(factory=dict, init=False)
     account: dict[int, Decimal] = field(factory=dict, init=False)
     fees: dict[str, Decimal] = field(factory=dict, init=False)  # by line, in base currency
     fees_by_currency: dict[str, Decimal] = field(factory=dict, init=False)
     entries: list[FillEntry] = field(factory=list, init=False)
     steps: list[Step] = field(factory=list, init=False)
-    dividends: dict[str, Decimal] = field(factory=dict, init=False)  # by currency
+    dividends: dict[str, Decimal] = field(factory=dict, init=False)  # by currency, gross
+    withheld: dict[str, Decimal] = field(factory=dict, init=False)  # tax on them
+    interest: dict[str, Decimal] = field(factory=dict, init=False)  # received less paid, without borrow fees
+    borrow: dict[str, Decimal] = field(factory=dict, init=False)  # fees on borrowed shares
+    deposits: dict[str, Decimal] = field(init=False)  # a conversion is a deposit of one currency out of another
+    accrued: dict[money.Key, Decimal] = field(factory=dict, init=False)  # owed to us, not yet in cash
     booked: list[Booked] = field(factory=list, init=False)  # what corporate actions did
+    postings: list[Posting] = field(factory=list, init=False)  # money that moved without a trade
     splits: list[SplitNow] = field(factory=list, init=False)  # for marking; whoever marks takes them
+    rated: list[tuple[int, str, Decimal]] = field(factory=list, init=False)  # when a currency got which rate
+    revalued: list[tuple[str, Decimal]] = field(factory=list, init=False)  # by a new rate, by owner; trades apart
     _flows: dict[str, Decimal] = field(factory=dict, init=False)
+    _moneys: dict[tuple[str, str], Decimal] = field(factory=dict, init=False)  # beside trades, by owner and currency
+    _counted: int = field(default=0, init=False)  # entries whose fees are in `_moneys`
+
+    def __attrs_post_init__(self) -> None:
+        self.deposits = dict(self.cash)
+
+    @property
+    def flows(self) -> Mapping[str, Decimal]:
+        """Cash that came in (below zero: went out) and what is owed, by owner, in base currency at today's rates."""
+        return self._flows
 
     def hear(self, updates: Sequence[Update]) -> list[PositionNow]:
         """Book the executions among the updates; return the positions that changed."""
@@ -109,28 +135,87 @@ class Portfolio:
         return changed
 
     def adjust(self, actions: Sequence[Action]) -> list[PositionNow]:
-        """Book dividends and splits on what is held; return the positions they touched."""
+        """Book what corporate actions do to what is held, and money that comes due; return the positions touched."""
         changed: list[PositionNow] = []
         for action in actions:
-            conid = action.conid
-            instrument = self.instruments[conid]
             if isinstance(action, SplitNow):
                 self.splits.append(action)
-            for (strategy, of), held in self.holdings.items():
-                done = book(action, strategy, held, instrument) if of == conid else []
-                if not done:
-                    continue
-                for one in done:
-                    self.cash[one.currency] = self.cash.get(one.currency, _ZERO) + one.cash
-                    if one.kind == "dividend":
-                        self.dividends[one.currency] = self.dividends.get(one.currency, _ZERO) + one.cash
-                    flow = self._flows.get(strategy, _ZERO) + one.cash * self.rates[one.currency]
-                    self._flows[strategy] = flow
-                    self.account[conid] += one.after - one.before
-                self.booked += done
-                self.steps.append(Step(action.ts_ns, strategy, conid, float(held.quantity), float(flow)))
-                changed.append(self._now(strategy, conid, held, instrument.currency))
+            if isinstance(action, OnHolders):
+                self._convert(action, changed)
+            for posting in money.postings(self, action):
+                self.post(posting)
+            if isinstance(action, RateNow):
+                self._revalue(action)
         return changed
+
+    def _convert(self, action: OnHolders, changed: list[PositionNow]) -> None:
+        second = other_of(action)
+        for (strategy, of), held in list(self.holdings.items()):
+            if of != action.conid or not held.quantity:
+                continue
+            other = None if second is None else self.holdings.setdefault((strategy, second), Holdings())
+            done = book(action, strategy, held, other, self.instruments)
+            if not done:
+                continue
+            for one in done:
+                self.cash[one.currency] = self.cash.get(one.currency, _ZERO) + one.cash
+                if one.kind == "dividend":
+                    self.dividends[one.currency] = self.dividends.get(one.currency, _ZERO) + one.cash
+                    self._moneys[strategy, one.currency] = (
+                        self._moneys.get((strategy, one.currency), _ZERO) + one.cash
+                    )  # fmt: skip
+                self._flows[strategy] = self._flows.get(strategy, _ZERO) + one.cash * self.rates[one.currency]
+                self.account[one.conid] = self.account.get(one.conid, _ZERO) + one.after - one.before
+            self.booked += done
+            flow = float(self._flows[strategy])
+            for conid in dict.fromkeys(one.conid for one in done):
+                position = self.holdings[strategy, conid]
+                self.steps.append(Step(action.ts_ns, strategy, conid, float(position.quantity), flow))
+                changed.append(self._now(strategy, conid, position, self.instruments[conid].currency))
+
+    def post(self, posting: Posting) -> None:
+        """Book money that moves without a trade."""
+        currency, cash, total = posting.currency, posting.cash, posting.cash + posting.accrued
+        money.take(self, posting)
+        self.cash[currency] = self.cash.get(currency, _ZERO) + cash
+        self.postings.append(posting)
+        if posting.kind != money.CONVERSION:
+            key = posting.owner, currency
+            self._moneys[key] = self._moneys.get(key, _ZERO) + total
+        if total:
+            flow = self._flows[posting.owner] = self._flows.get(posting.owner, _ZERO) + total * self.rates[currency]
+            self.steps.append(Step(posting.ts_ns, posting.owner, None, 0.0, float(flow)))
+
+    def _revalue(self, action: RateNow) -> None:
+        """What was earned and deposited in a currency is worth more or less in base currency from now on."""
+        currency, old = action.currency, self.rates[action.currency]
+        if action.rate is None or action.rate == old:
+            return
+        self._count_fees()
+        earned: dict[str, Decimal] = {"": self.deposits.get(currency, _ZERO)}
+        for (owner, unit), amount in self._moneys.items():
+            if unit == currency:
+                earned[owner] = earned.get(owner, _ZERO) + amount
+        self.rates[currency] = action.rate
+        self.rated.append((action.ts_ns, currency, action.rate))
+        self.revalued += [
+            (owner, amount * (action.rate - old)) for owner, amount in earned.items() if amount
+        ]  # fmt: skip
+        for (owner, conid), held in self.holdings.items():
+            if self.instruments[conid].currency == currency:
+                earned[owner] = earned.get(owner, _ZERO) + held.realised - held.cost
+        for owner, amount in earned.items():
+            if amount:
+                flow = self._flows[owner] = self._flows.get(owner, _ZERO) + amount * (action.rate - old)
+                self.steps.append(Step(action.ts_ns, owner, None, 0.0, float(flow)))
+
+    def _count_fees(self) -> None:
+        """Fees of executions, by owner and currency: nobody asks for them while one rate holds, so no fill counts."""
+        for entry in self.entries[self._counted :]:
+            for _, amount, currency in entry.fill.fees:
+                key = entry.strategy, currency
+                self._moneys[key] = self._moneys.get(key, _ZERO) - amount
+        self._counted = len(self.entries)
 
     def charge(self, strategy: str, line: str, amount: Decimal, currency: str) -> None:
         """Book a fee that became known after its execution; a rebate is below zero."""
@@ -139,20 +224,31 @@ class Portfolio:
         self.fees_by_currency[currency] = self.fees_by_currency.get(currency, _ZERO) + amount
         self.cash[currency] = self.cash.get(currency, _ZERO) - amount
         self._flows[strategy] = self._flows.get(strategy, _ZERO) - in_base
+        self._moneys[strategy, currency] = self._moneys.get((strategy, currency), _ZERO) - amount
 
-    def take_over(self, owner: str, conid: int, quantity: Decimal, cost: Decimal) -> PositionNow:
+    def deposit(self, currency: str, amount: Decimal) -> None:
+        """Money came into the account, or left it (below zero), by no act of ours."""
+        self.cash[currency] = self.cash.get(currency, _ZERO) + amount
+        self.deposits[currency] = self.deposits.get(currency, _ZERO) + amount
+
+    def take_over(
+        self, owner: str, conid: int, quantity: Decimal, cost: Decimal, realised: Decimal = _ZERO
+    ) -> PositionNow:
         """Take over units that came into the account by no order of ours: a person's trade, a split, what was there.
 
         Args:
             quantity: Signed units to add to what the owner holds.
             cost: What they cost in all, signed alike; it counts as a deposit of the instrument, no cash moves.
+            realised: Profit of before that belongs to the position; the deposit is that much smaller.
         """
         held = self.holdings.setdefault((owner, conid), Holdings())
         held.quantity += quantity
         held.cost += cost
+        held.realised += realised
         self.account[conid] = self.account.get(conid, _ZERO) + quantity
         currency = self.instruments[conid].currency
         self.cash.setdefault(currency, _ZERO)
+        self.deposits[currency] = self.deposits.get(currency, _ZERO) + cost - realised
         return self._now(owner, conid, held, currency)
 
     def _now(self, strategy: str, conid: int, held: Holdings, currency: str) -> PositionNow:

@@ -78,15 +78,17 @@ class EquityMarks:
     _prices: dict[int, _Prices] = field(factory=dict, init=False)
     _fill_ns: list[int] = field(factory=list, init=False)
     _splits: dict[int, list[tuple[int, float]]] = field(factory=dict, init=False)
+    _rated: dict[str, tuple[list[int], list[float]]] = field(factory=dict, init=False)  # changes of rates, by currency
     _open_minute: int | None = field(default=None, init=False)
     _parts: list[tuple[Ints, Floats, Floats, Floats, dict[str, Floats]]] = field(factory=list, init=False)
 
     def steps(self, steps: list[Step]) -> None:
         """Take over what was booked since the last call."""
         for step in steps:
-            path = self._paths.setdefault((step.strategy, step.conid), _Path())
-            path.ts_ns.append(step.ts_ns)
-            path.quantity.append(step.quantity)
+            if step.conid is not None:
+                path = self._paths.setdefault((step.strategy, step.conid), _Path())
+                path.ts_ns.append(step.ts_ns)
+                path.quantity.append(step.quantity)
             flow = self._flows.setdefault(step.strategy, _Flow())
             flow.ts_ns.append(step.ts_ns)
             flow.flow.append(step.flow)
@@ -95,6 +97,12 @@ class EquityMarks:
     def split(self, conid: int, ts_ns: int, factor: float) -> None:
         """From a time on, prices known before it count times `factor`, until a newer one is known."""
         self._splits.setdefault(conid, []).append((ts_ns, factor))
+
+    def rate(self, currency: str, ts_ns: int, rate: float) -> None:
+        """From a time on, a currency has another rate."""
+        times, rates = self._rated.setdefault(currency, ([], []))
+        times.append(ts_ns)
+        rates.append(rate)
 
     def chunk(self, chunk: Chunk, *, last: bool) -> None:
         """Mark all points that lie in a chunk; with `last`, those after it too."""
@@ -168,12 +176,19 @@ class EquityMarks:
                 quantity = _stepped(path.ts_ns, path.quantity, path.before, points)
                 long, short = prices[conid]
                 instrument = self.instruments[conid]
-                unit = float(instrument.multiplier) * self.rates[instrument.currency]
+                unit: float | Floats = float(instrument.multiplier) * self.rates[instrument.currency]
+                rated = self._rated.get(instrument.currency)
+                if rated is not None:
+                    unit = float(instrument.multiplier) * _stepped(*rated, self.rates[instrument.currency], points)
                 value = np.where(quantity == 0.0, 0.0, quantity * np.where(quantity >= 0.0, long, short) * unit)
                 profit = profit + value
                 exposure = exposure + np.abs(value)
             by_strategy[name] = profit
             total = total + profit
+        of_account = self._flows.get("")
+        if of_account is not None:  # interest, conversions: nobody's but the account's
+            money = _stepped(of_account.ts_ns, of_account.flow, of_account.before, points)
+            total, cash = total + money, cash + money
         self._parts.append((points, total, cash, exposure, by_strategy))
 
     def _marks(self, chunk: Chunk, conid: int, points: Ints) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""`recording.toml` and `corporate_actions.toml`: what a recording says of itself and its instruments.
+"""`recording.toml`: what a recording says of itself and its instruments.
 
 Every error names the file and the key; an unknown key comes with the nearest right name.
 """
@@ -9,17 +9,16 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from attrs import field, frozen
+from attrs import frozen
 
 from engine.domain.instrument import Instrument, Leg, PriceTick, SecType
 from engine.errors import RecordingError
-from engine.recording.layout import ACTIONS_FILE, FORMAT_VERSION, HEAD_FILE
+from engine.recording.layout import FORMAT_VERSION, HEAD_FILE
 from engine.tables import LARGEST_WHOLE, shown, toml
 
 _HEAD_KEYS: Final = ("format_version", "name", "source", "time_zone", "licence", "generated", "instruments")
@@ -42,39 +41,6 @@ class Head:
     licence: str = ""
     generated: bool = False
     instruments: tuple[Instrument, ...] = ()
-
-
-@frozen(kw_only=True)
-class Split:
-    """`new` shares for `old` ones, from the open of `day` on."""
-
-    conid: int
-    day: date
-    new: Decimal
-    old: Decimal = Decimal(1)
-
-    @property
-    def ratio(self) -> Decimal:
-        """New shares for one old share."""
-        return self.new / self.old
-
-
-@frozen(kw_only=True)
-class Dividend:
-    """`amount` of `currency` a share, for holders at the close before `day` (the ex-date)."""
-
-    conid: int
-    day: date
-    amount: Decimal
-    currency: str = "USD"
-
-
-@frozen(kw_only=True)
-class CorporateActions:
-    """Splits and dividends, oldest first."""
-
-    splits: tuple[Split, ...] = field(default=())
-    dividends: tuple[Dividend, ...] = field(default=())
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -115,10 +81,10 @@ def read_head(root: Path) -> Head:
     if version != FORMAT_VERSION:
         told = f"format_version is {shown(version)}; this program reads {FORMAT_VERSION}"
         raise RecordingError(told, place=str(path))
-    name = _value(table, "name", str, root.name, place=str(path))
-    time_zone = _value(table, "time_zone", str, "UTC", place=str(path))
+    name = value_of(table, "name", str, root.name, place=str(path))
+    time_zone = value_of(table, "time_zone", str, "UTC", place=str(path))
     zone(time_zone, place=f"{path}, time_zone")
-    entries = _value(table, "instruments", list, [], place=str(path))
+    entries = value_of(table, "instruments", list, [], place=str(path))
     instruments = tuple(instrument_from(entry, place=f"{path}, instruments[{at}]") for at, entry in enumerate(entries))
     for what in ("conid", "symbol"):
         values = [getattr(instrument, what) for instrument in instruments]
@@ -127,10 +93,10 @@ def read_head(root: Path) -> Head:
                 raise RecordingError(f"two instruments have the {what} {value}", place=str(path))
     return Head(
         name=name,
-        source=_value(table, "source", str, "", place=str(path)),
+        source=value_of(table, "source", str, "", place=str(path)),
         time_zone=time_zone,
-        licence=_value(table, "licence", str, "", place=str(path)),
-        generated=_value(table, "generated", bool, False, place=str(path)),
+        licence=value_of(table, "licence", str, "", place=str(path)),
+        generated=value_of(table, "generated", bool, False, place=str(path)),
         instruments=instruments,
     )
 
@@ -147,12 +113,12 @@ def instrument_from(entry: object, *, place: str) -> Instrument:
     for key in ("conid", "symbol"):
         if key not in entry:
             raise RecordingError(f"{key} is missing", place=place)
-    fields["conid"] = _value(entry, "conid", int, 0, place=place)
+    fields["conid"] = value_of(entry, "conid", int, 0, place=place)
     if not entry["symbol"]:
         raise RecordingError("symbol is empty", place=place)
     for key in ("symbol", "currency", "exchange", "calendar"):
         if key in entry:
-            fields[key] = _value(entry, key, str, "", place=place)
+            fields[key] = value_of(entry, key, str, "", place=place)
     if not re.fullmatch(r"[A-Z]{3,5}", fields.get("currency", "USD")):
         raise RecordingError(f"currency must be a code as in USD, not {shown(fields['currency'])}", place=place)
     if "sec_type" in entry:
@@ -184,43 +150,6 @@ def instrument_from(entry: object, *, place: str) -> Instrument:
         return Instrument(**fields)
     except ValueError as exc:
         raise RecordingError(str(exc), place=place) from exc
-
-
-def read_actions(root: Path) -> CorporateActions:
-    """Read `corporate_actions.toml`; empty where there is none.
-
-    Raises: RecordingError with file and key.
-    """
-    path = root / ACTIONS_FILE
-    if not path.exists():
-        return CorporateActions()
-    table = read_toml(path)
-    known_keys(table, ("splits", "dividends"), place=str(path))
-    splits, dividends = [], []
-    for at, entry in enumerate(_value(table, "splits", list, [], place=str(path))):
-        place = f"{path}, splits[{at}]"
-        known_keys(entry, ("conid", "day", "ratio"), place=place)
-        new, old = _ratio(entry, place)
-        splits.append(Split(conid=_conid(entry, place), day=_day(entry, place), new=new, old=old))
-    for at, entry in enumerate(_value(table, "dividends", list, [], place=str(path))):
-        place = f"{path}, dividends[{at}]"
-        known_keys(entry, ("conid", "day", "amount", "currency"), place=place)
-        currency = _value(entry, "currency", str, "USD", place=place)
-        amount = _above_zero(entry, "amount", place)
-        dividends.append(Dividend(conid=_conid(entry, place), day=_day(entry, place), amount=amount, currency=currency))
-    return CorporateActions(
-        splits=tuple(sorted(splits, key=lambda split: (split.day, split.conid))),
-        dividends=tuple(sorted(dividends, key=lambda dividend: (dividend.day, dividend.conid))),
-    )
-
-
-def _ratio(entry: Mapping[str, Any], place: str) -> tuple[Decimal, Decimal]:
-    """New and old shares of a split: a number, or a text like "1/3" where no decimal number is exact."""
-    given = entry.get("ratio")
-    if isinstance(given, str) and given.count("/") == 1:
-        new, old = ({"ratio": part.strip()} for part in given.split("/"))
-        return _above_zero(new, "ratio", place), _above_zero(old, "ratio", place)
-    return _above_zero(entry, "ratio", place), Decimal(1)
 
 
 def head_text(head: Head) -> str:
@@ -285,7 +214,8 @@ def _quoted(text: str) -> str:
     return json.dumps(str(text), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _value(table: Mapping[str, Any], key: str, kind: type, default: Any, *, place: str) -> Any:
+def value_of(table: Mapping[str, Any], key: str, kind: type, default: Any, *, place: str) -> Any:
+    """The value of a key, `default` where it is absent. Raises: RecordingError if it is of another kind."""
     value = table.get(key, default)
     if type(value) is not kind:
         wanted = {str: "a text", int: "a whole number", bool: "true or false", list: "a list"}[kind]
@@ -307,21 +237,3 @@ def _built(kind: type, *values: Any, place: str) -> Any:
         return kind(*values)
     except ValueError as exc:
         raise RecordingError(str(exc), place=place) from exc
-
-
-def _conid(entry: Mapping[str, Any], place: str) -> int:
-    return int(_value(entry, "conid", int, None, place=place))
-
-
-def _day(entry: Mapping[str, Any], place: str) -> date:
-    value = entry.get("day")
-    if type(value) is not date:
-        raise RecordingError(f"day must be a date like 2024-01-02, not {value!r}", place=place)
-    return value
-
-
-def _above_zero(entry: Mapping[str, Any], key: str, place: str) -> Decimal:
-    number = decimal_from(entry.get(key), place=f"{place}.{key}")
-    if number <= 0:
-        raise RecordingError(f"{key} must be above zero", place=place)
-    return number

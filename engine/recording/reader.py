@@ -22,7 +22,8 @@ from engine.domain.market import RANK, Kind
 from engine.errors import RecordingError
 from engine.recording.adjusting import adjusted, split_steps
 from engine.recording.blocks import Sealed, Segment, check, merged, open_sealed, open_segment
-from engine.recording.head import CorporateActions, Head, read_actions, read_head
+from engine.recording.events import CorporateActions, check_actions, read_actions
+from engine.recording.head import Head, read_head
 from engine.recording.layout import ACTIONS_FILE, HEAD_FILE, Block, cut, day_files, join, rows_of
 
 # Smaller pieces (the day files of minute bars, the edges of a merge) are put together up to this many rows.
@@ -219,11 +220,7 @@ def open_recording(path: Path, problems: list[str] | None = None) -> Recording:
     actions = CorporateActions()
     with _told(problems):
         found = read_actions(path)
-        for conid in [split.conid for split in found.splits] + [dividend.conid for dividend in found.dividends]:
-            if conid not in instruments:
-                raise RecordingError(
-                    f"conid {conid} is not among the recording's instruments", place=str(path / ACTIONS_FILE)
-                )
+        check_actions(found, instruments, path)
         actions = found
     files: dict[Kind, tuple[Sealed | Segment, ...]] = {}
     for kind in Kind:

@@ -137,8 +137,13 @@ class Exposure:
     closes_ns: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.unit_value = nan if self.rate is None else float(self.instrument.multiplier * self.rate)
+        self.revalue(self.rate)
         self._work_out()
+
+    def revalue(self, rate: Decimal | None) -> None:
+        """Another rate of the instrument's currency counts from now on."""
+        self.rate = rate
+        self.unit_value = nan if rate is None else float(self.instrument.multiplier * rate)
 
     def rebound(self, bounds: Bounds, open_levels: tuple[Level, ...], rate_levels: tuple[Level, ...]) -> None:
         """Other limits count from now on."""

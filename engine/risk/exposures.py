@@ -50,13 +50,14 @@ class Exposures:
         self._rates = rates
         self._warm_up_until_ns = warm_up_until_ns
         self._units: dict[int, Units] = {}
+        self._values = {conid: _unit_value(one, rates) for conid, one in instruments.items()}
         self._strategy_tallies: dict[str, Tally] = {}
         self._instrument_tallies: dict[int, Tally] = {}
         self.account = Account(
             exposures=self.known,
             units=self._units,
             instruments=instruments,
-            values={conid: _unit_value(one, rates) for conid, one in instruments.items()},
+            values=self._values,
             sectors=settings.sectors,
             outside=outside,
             day_start_s=settings.day_start_s,
@@ -73,6 +74,15 @@ class Exposures:
         """Whether an instrument, or a leg of it, is not known."""
         instrument = self.instruments.get(conid)
         return instrument is None or any(leg.conid not in self.instruments for leg in instrument.legs)
+
+    def rate_now(self, currency: str) -> None:
+        """A currency's rate has changed in the mapping that we were given: all in it is worth more or less."""
+        for conid, instrument in self.instruments.items():
+            if instrument.currency == currency:
+                self._values[conid] = _unit_value(instrument, self._rates)
+        for exposure in self.known.values():
+            if exposure.instrument.currency == currency:
+                exposure.revalue(self._rates.get(currency))
 
     def reload(self, settings: RiskSettings) -> None:
         """Take over other limits; what is reserved stays reserved."""

@@ -126,6 +126,10 @@ class Gate:
         """What is at stake for a strategy in an instrument, made on first use. Raises: KeyError if it is not known."""
         return self._exposures.of(strategy, conid)
 
+    def rate_now(self, currency: str) -> None:
+        """A currency's rate has changed in the mapping that the gate was given."""
+        self._exposures.rate_now(currency)
+
     # --- judging ------------------------------------------------------------------------------------------------
 
     def _takes(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:

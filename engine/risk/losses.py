@@ -64,7 +64,7 @@ class LossWatch:
         gate: Gate,
         *,
         values: Mapping[int, float],
-        rates: Mapping[str, float],
+        rates: dict[str, float],
         deposit: float,
         now_ns: int,
     ) -> None:
@@ -138,10 +138,15 @@ class LossWatch:
         self.mark(price, now_ns)
 
     def paid(self, strategy: str, money: float) -> None:
-        """A dividend in base currency."""
+        """Money that moved without a trade, in base currency; of `strategy` "" it is the account's own."""
         for owner in self._owners:
             if owner.name in (ACCOUNT, strategy):
                 owner.dividends += money
+
+    def rate_now(self, currency: str, rate: float) -> None:
+        """A currency is worth something else from now on; what that makes of money held is told by `paid`."""
+        self._rates[currency] = rate
+        self._weigh()
 
     def mark(self, price: Callable[[int], tuple[float, int] | None], now_ns: int) -> None:
         """Follow one moment."""

@@ -101,20 +101,20 @@ def money_at_stake(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
     more = exposure.more(ticket)
     if more <= _ZERO or market.view is None:
         return None
-    adds = _adds(ticket, exposure, market, more)
+    mine = adds(ticket, exposure, market, more)
     for at, owner in ((0, None), (1, ticket.strategy)):
         limits = bounds.levels[at]
         limited = (limits.gross_max, limits.net_max, limits.sector_max, limits.currency_max, limits.leverage_max)
         if limited == (None, None, None, None, None):
             continue
-        after = account.stakes(market.view, adds, owner)
+        after = account.stakes(market.view, mine, owner)
         if isinstance(after, int):
             return _unknown(account.instruments[after].symbol)
         refusal = _over(account, after, exposure, limits, at)
         if refusal is None:
             continue
         before = account.stakes(market.view, {}, owner)
-        if isinstance(before, int) or any(abs(after.get(of, 0.0)) > abs(before.get(of, 0.0)) for of in adds):
+        if isinstance(before, int) or any(abs(after.get(of, 0.0)) > abs(before.get(of, 0.0)) for of in mine):
             return refusal
     return None
 
@@ -130,7 +130,7 @@ def _over(account: Account, after: dict[int, float], exposure: Exposure, limits:
     return _leverage(account, sum(map(abs, after.values())), limits.leverage_max, LEVELS[at])
 
 
-def _adds(ticket: OrderTicket, exposure: Exposure, market: MarketNow, more: Decimal) -> dict[int, Added]:
+def adds(ticket: OrderTicket, exposure: Exposure, market: MarketNow, more: Decimal) -> dict[int, Added]:
     """What an order adds, by conid; of a combo, its legs at the market's prices."""
     buy = ticket.side is Side.BUY
     if not exposure.legs:

@@ -18,7 +18,7 @@ import numpy as np
 import trio
 from attrs import define, field, frozen
 
-from engine.domain.actions import Action, DividendNow
+from engine.domain.actions import Action, DividendDue, DividendNow
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
@@ -28,10 +28,13 @@ from engine.errors import ConfigError, StrategyError
 from engine.feed.bars import with_bars
 from engine.orders.manager import JournalRow, OrderManager
 from engine.portfolio.books import Portfolio
+from engine.portfolio.financing import Financing
 from engine.portfolio.marks import EquityMarks
 from engine.risk.catalogue import Row
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
+from engine.risk.margin import OFF
+from engine.runtime.currencies import by_currency
 from engine.runtime.hang import HangGuard, unwrapped
 from engine.runtime.lap import Lap
 from engine.runtime.market import Market, Venue
@@ -85,8 +88,10 @@ class Backtest:
         span_ns: First and last time of the rows to come.
         warm_up_until_ns: No order is approved before.
         widths: Says how many rows the next window may have; None leaves it to the ring.
-        actions: Splits and dividends of the instruments within the span, by time.
-        plugins: Risk checks of a user's own.
+        actions: What comes due within the span by the calendar, by time: corporate actions, interest, rates.
+        plugins: Risk checks beside the engine's table.
+        financing: What interest and borrowing cost; None: nothing.
+        rates: Rates of currencies to begin with, where they are not `account.fx_rates`.
     """
 
     settings: Settings
@@ -102,6 +107,8 @@ class Backtest:
     widths: Callable[[], int] | None = None
     actions: tuple[Action, ...] = ()
     plugins: tuple[Row, ...] = ()
+    financing: Financing | None = None
+    rates: Mapping[str, Decimal] = field(factory=dict)
     host: StrategyHost = field(factory=StrategyHost, init=False)
     orders: OrderManager = field(factory=OrderManager, init=False)
     portfolio: Portfolio = field(init=False)
@@ -115,12 +122,13 @@ class Backtest:
     _built: bool = field(default=False, init=False)
     _charted: dict[int, int] = field(factory=dict, init=False)
     _last: int = field(default=-1, init=False)
+    _rated: int = field(default=0, init=False)
     _contexts: tuple[Context, ...] = field(default=(), init=False)
 
     def __attrs_post_init__(self) -> None:
         account = self.settings.account
-        rates = {account.base_currency: Decimal(1), **account.fx_rates}
-        paid = [action.currency for action in self.actions if isinstance(action, DividendNow)]
+        rates = {account.base_currency: Decimal(1), **account.fx_rates, **self.rates}
+        paid = [action.currency for action in self.actions if isinstance(action, DividendNow | DividendDue)]
         for currency in [*account.cash, *(i.currency for i in self.instruments.values()), *paid]:
             if currency not in rates:
                 raise ConfigError(
@@ -128,7 +136,7 @@ class Backtest:
                     place="account.fx_rates",
                 )
         self._deposit = sum((amount * rates[currency] for currency, amount in account.cash.items()), _ZERO)
-        self.portfolio = Portfolio(self.instruments, dict(account.cash), rates)
+        self.portfolio = Portfolio(self.instruments, dict(account.cash), rates, self.financing)
         self._marks = EquityMarks(
             instruments=self.instruments,
             rates={currency: float(rate) for currency, rate in rates.items()},
@@ -143,7 +151,7 @@ class Backtest:
             warm_up_until_ns=self.warm_up_until_ns,
             plugins=self.plugins,
         )
-        if LossWatch.wanted(self.settings.risk):
+        if self.settings.books.margin != OFF or LossWatch.wanted(self.settings.risk):
             self._watch = LossWatch(
                 self.settings.risk,
                 self.gate,
@@ -261,6 +269,9 @@ class Backtest:
         for split in splits:
             self._marks.split(split.conid, split.ts_ns, float(split.old / split.new))
         splits.clear()
+        for ts_ns, currency, rate in self.portfolio.rated[self._rated :]:
+            self._marks.rate(currency, ts_ns, float(rate))
+        self._rated = len(self.portfolio.rated)
         self._marks.chunk(chunk, last=self._last >= 0)
         for kind, columns in chunk.kinds.items():
             self._by_kind[kind] = self._by_kind.get(kind, 0) + len(columns)
@@ -314,8 +325,8 @@ class Backtest:
         for row in orders:
             whole.update(_CANON.encode(row.order) + b"\n")
         fees = sum(self.portfolio.fees.values(), _ZERO)
-        paid = self.portfolio.dividends.items()
         positions = self._positions()
+        currencies = by_currency(self.portfolio, positions, tuple(entry.fill for entry in entries))
         return Result(
             start_ns=self.span_ns[0],
             end_ns=self._last,
@@ -325,7 +336,13 @@ class Backtest:
             final_equity=self._final_equity(positions),
             fees=fees,
             fees_by_line=dict(self.portfolio.fees),
-            dividends=sum((self.portfolio.rates[unit] * cash for unit, cash in paid), _ZERO),
+            dividends=sum((row.dividends * row.rate for row in currencies), _ZERO),
+            withheld=sum((row.withheld * row.rate for row in currencies), _ZERO),
+            interest=sum((row.interest * row.rate for row in currencies), _ZERO),
+            borrow=sum((row.borrow * row.rate for row in currencies), _ZERO),
+            currencies=currencies,
+            postings=tuple(self.portfolio.postings),
+            rated=tuple(self.portfolio.rated),
             booked=tuple(self.portfolio.booked),
             orders=orders,
             fills=fills,
@@ -379,6 +396,7 @@ class Backtest:
         """Cash and marked positions in base currency, exactly."""
         rates = self.portfolio.rates
         total = sum((amount * rates[currency] for currency, amount in self.portfolio.cash.items()), _ZERO)
+        total += sum((amount * rates[key[3]] for key, amount in self.portfolio.accrued.items()), _ZERO)
         for position in positions:
             if position.quantity:
                 instrument = self.instruments[position.conid]

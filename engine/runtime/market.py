@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
-from msgspec.structs import replace
-
-from engine.domain.actions import Action, SplitNow
+from engine.domain.actions import Action
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer
 from engine.domain.messages import Request
 from engine.domain.moments import iso
 from engine.errors import StrategyError
+from engine.runtime.due import conversion, priced
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
 
@@ -52,8 +51,8 @@ class Venue(Protocol):
     def take_row(self, row: int) -> list[Answer]:
         """Apply the row that `scan` named; return what reaches us now."""
 
-    def split(self, conid: int, now_ns: int, row: int) -> list[Answer]:
-        """An instrument's units change now, rows before `row` are in old ones; return what reaches us now."""
+    def split(self, conid: int, now_ns: int, row: int, why: str = "split") -> list[Answer]:
+        """An instrument's units change or end now, rows before `row` are in old ones; return what reaches us now."""
 
     def finish(self, now_ns: int) -> list[Answer]:
         """The recording has ended."""
@@ -188,11 +187,17 @@ class Market:
         assert self._chunk is not None
         while self._actions and self._actions[0].ts_ns == now_ns:
             action = self._actions.popleft()
-            if isinstance(action, SplitNow):
-                lap.answers += self._venue.split(action.conid, now_ns, self._venue_row)
-                price = self._chunk.price(action.conid, self._venue_row)
-                action = replace(action, price=None if price is None else Decimal(repr(price[0])))
-            lap.actions.append(action)
+            ends = conversion(action)
+            if ends is not None:
+                conid, why = ends
+                lap.answers += self._venue.split(conid, now_ns, self._venue_row, why)
+            lap.actions.append(priced(action, self._price))
+
+    def _price(self, conid: int) -> Decimal | None:
+        """The last known price of an instrument."""
+        assert self._chunk is not None
+        price = self._chunk.price(conid, self._venue_row)
+        return None if price is None else Decimal(repr(price[0]))
 
     def _end(self, lap: Lap) -> None:
         """Answers that are still on their way are heard, for money has moved; then the run is over."""

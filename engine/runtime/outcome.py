@@ -10,7 +10,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from engine.domain.actions import Booked
+from engine.domain.actions import Booked, Posting
 from engine.domain.facts import Filled
 from engine.domain.instrument import Instrument
 from engine.domain.order import Order
@@ -96,6 +96,39 @@ class Position:
     mark: Decimal | None
 
 
+@frozen(kw_only=True)
+class CurrencyRow:
+    """The books in one currency at the end; `rate` is what one unit is worth in base currency then.
+
+    What is `owed` (accrued and not paid) is in interest, borrow, dividends and withheld, and not in cash. Exactly:
+    cash + owed + cost = deposits + realised - fees + interest - borrow + dividends - withheld. `unrealised` None: a
+    position was never priced.
+    """
+
+    currency: str
+    rate: Decimal
+    deposits: Decimal
+    cash: Decimal
+    owed: Decimal
+    cost: Decimal
+    realised: Decimal
+    unrealised: Decimal | None
+    fees: Decimal
+    fees_by_line: Mapping[str, Decimal]
+    interest: Decimal
+    borrow: Decimal
+    dividends: Decimal
+    withheld: Decimal
+
+    @property
+    def pnl(self) -> Decimal | None:
+        """Profit in this currency after fees, open positions marked."""
+        if self.unrealised is None:
+            return None
+        earned = self.interest - self.borrow + self.dividends - self.withheld
+        return self.realised + self.unrealised - self.fees + earned
+
+
 @frozen(kw_only=True, eq=False)
 class Outcome:
     """A finished backtest. Times in seconds; money in `Decimal` of the base currency.
@@ -104,7 +137,10 @@ class Outcome:
     recording. `counts` holds the simulator's tallies (ambiguous bars, capped fills, unsized fills ...), `off` the
     strategies switched off with the sentence why, `deaf` those that handle no kind of data there was,
     `assumptions` name and value of what the run assumed, in order. `booked` is what corporate actions did to positions,
-    `dividends` the money they brought (below zero: cost).
+    `dividends` the money they brought (below zero: cost), before the tax `withheld`. `interest` is received less paid,
+    without the fees for borrowed shares (`borrow`); all are in base currency at the end's rates. `postings` are what
+    moved money without a trade, `rated` the changes of rates (ns UTC, currency, rate), `currencies` the books by
+    currency.
     """
 
     settings: Settings
@@ -135,6 +171,19 @@ class Outcome:
     deaf: Mapping[str, str] = field(factory=dict)
     dividends: Decimal = Decimal(0)
     booked: tuple[Booked, ...] = ()
+    withheld: Decimal = Decimal(0)
+    interest: Decimal = Decimal(0)
+    borrow: Decimal = Decimal(0)
+    currencies: tuple[CurrencyRow, ...] = ()
+    postings: tuple[Posting, ...] = ()
+    rated: tuple[tuple[int, str, Decimal], ...] = ()
+
+    @property
+    def rates(self) -> dict[str, Decimal]:
+        """What one unit of each currency is worth in base currency at the end."""
+        account = self.settings.account
+        last = {row.currency: row.rate for row in self.currencies}
+        return {**account.fx_rates, **last, account.base_currency: Decimal(1)}
 
     @property
     def pnl(self) -> Decimal:

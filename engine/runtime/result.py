@@ -7,8 +7,17 @@ from decimal import Decimal
 
 from attrs import frozen
 
-from engine.domain.actions import Booked
-from engine.runtime.outcome import EquityCurve, FillRow, IndicatorSeries, OrderRow, Position, PriceSeries, RefusalRow
+from engine.domain.actions import Booked, Posting
+from engine.runtime.outcome import (
+    CurrencyRow,
+    EquityCurve,
+    FillRow,
+    IndicatorSeries,
+    OrderRow,
+    Position,
+    PriceSeries,
+    RefusalRow,
+)
 from engine.runtime.series import ThinSeries
 
 
@@ -25,6 +34,12 @@ class Result:
     fees: Decimal
     fees_by_line: Mapping[str, Decimal]
     dividends: Decimal
+    withheld: Decimal
+    interest: Decimal
+    borrow: Decimal
+    currencies: tuple[CurrencyRow, ...]
+    postings: tuple[Posting, ...]
+    rated: tuple[tuple[int, str, Decimal], ...]
     booked: tuple[Booked, ...]
     orders: tuple[OrderRow, ...]
     fills: tuple[FillRow, ...]

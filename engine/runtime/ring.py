@@ -12,12 +12,14 @@ from typing import Final
 
 import trio
 
+from engine.domain.actions import RateNow
 from engine.domain.messages import Cancel, DropTimer, PositionNow, SetTimer
 from engine.orders.manager import OrderManager
 from engine.portfolio.books import Portfolio
 from engine.risk.account import Level
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
+from engine.runtime.due import named
 from engine.runtime.lap import Lap
 from engine.runtime.market import Market
 from engine.strategy.host import StrategyHost
@@ -62,7 +64,7 @@ class Ring:
         """Orders: what the venue said becomes updates; corporate actions are facts before they are booked."""
         if lap.actions:
             self._store()
-            self.orders.facts += [(one.ts_ns, "action", str(one.conid), one) for one in lap.actions]
+            self.orders.facts += [(one.ts_ns, "action", named(one), one) for one in lap.actions]
         if lap.answers:
             self._store()
             updates = self.orders.hear(lap.answers)
@@ -74,18 +76,34 @@ class Ring:
         if lap.updates:
             lap.positions = self.portfolio.hear(lap.updates)
         if lap.actions:
-            booked = self.portfolio.booked
-            known = len(booked)
+            booked, posted, rates = self.portfolio.booked, self.portfolio.postings, self.portfolio.rates
+            known, before = len(booked), len(posted)
             lap.positions = lap.positions + self.portfolio.adjust(lap.actions)
             self.orders.facts += [(one.ts_ns, "booked", one.strategy, one) for one in booked[known:]]
+            self.orders.facts += [(one.ts_ns, "posted", one.owner, one) for one in posted[before:]]
+            for action in lap.actions:
+                if isinstance(action, RateNow) and action.rate is not None:
+                    self._rate(action.currency)
             lap.actions = []
             if self._watch is not None:
                 for one in booked[known:]:
                     if one.kind == "dividend":
-                        self._watch.paid(one.strategy, float(one.cash * self.portfolio.rates[one.currency]))
+                        self._watch.paid(one.strategy, float(one.cash * rates[one.currency]))
+                for money in posted[before:]:
+                    self._watch.paid(money.owner, float((money.cash + money.accrued) * rates[money.currency]))
         if self._watch is not None and (lap.updates or lap.positions):
             chunk, row = lap.chunk, lap.start
             self._watch.hear(lap.updates, lap.positions, lambda conid: chunk.price(conid, row), lap.now_ns)
+
+    def _rate(self, currency: str) -> None:
+        """A currency is worth something else: risk weighs what is in it anew."""
+        books = self.portfolio
+        self.gate.rate_now(currency)
+        if self._watch is not None:
+            for owner, change in books.revalued:
+                self._watch.paid(owner, float(change))
+            self._watch.rate_now(currency, float(books.rates[currency]))
+        books.revalued.clear()
 
     def decide(self, lap: Lap) -> None:
         """Strategies: updates first, then timers, then rows, until somebody wants something."""

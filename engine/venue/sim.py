@@ -222,8 +222,11 @@ class SimVenue:
                 book.take_row(row, now_ns)
         return self._heard(now_ns)
 
-    def split(self, conid: int, now_ns: int, row: int) -> list[Answer]:
+    def split(self, conid: int, now_ns: int, row: int, why: str = splitting.SPLIT) -> list[Answer]:
         """An instrument's units change: rows before `row` are in old ones, and so are orders in it and in its combos.
+
+        Args:
+            why: "split", "merger", "expiry" or "exercise", as orders hear it.
 
         Returns: What reaches us now; answers that were on their way are heard before the books are converted.
         """
@@ -234,10 +237,10 @@ class SimVenue:
         book = self._books[conid]
         conids = {conid, *(combo.conid for combo in book.watchers)}
         if self._first_in_first_out:
-            self._queue = deque(splitting.refuse_under_way(floor, self._queue, conids, now_ns))
+            self._queue = deque(splitting.refuse_under_way(floor, self._queue, conids, now_ns, why))
         else:
-            self._heap = splitting.refuse_under_way(floor, sorted(self._heap), conids, now_ns)  # sorted is a heap
-        splitting.cancel_resting(floor, conids, now_ns)
+            self._heap = splitting.refuse_under_way(floor, sorted(self._heap), conids, now_ns, why)  # sorted is a heap
+        splitting.cancel_resting(floor, conids, now_ns, why)
         book.forget(now_ns)
         return [*heard, *self._heard(now_ns)]
 

@@ -18,7 +18,8 @@ from engine.domain.instrument import Instrument, Leg, PriceTick, SecType
 from engine.domain.market import Bar, Kind, Quote, Trade
 from engine.domain.moments import NS_PER_DAY
 from engine.errors import RecordingError
-from engine.recording.head import Head, read_actions, read_head
+from engine.recording.events import read_actions
+from engine.recording.head import Head, read_head
 from engine.recording.layout import ACTIONS_FILE, SCHEMAS
 from engine.recording.reader import open_recording
 from engine.recording.writer import RecordingWriter, seal, write_head

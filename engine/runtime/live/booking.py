@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import trio
 
@@ -64,7 +63,7 @@ class Booking:
                 books.charge(fee.strategy, "commission", fee.amount, currency)
                 return None
             case CashTold(currency=currency, amount=amount):
-                books.cash[currency] = books.cash.get(currency, Decimal(0)) + amount
+                books.deposit(currency, amount)
                 return None
             case TakenOver(owner=owner, conid=conid, quantity=quantity, cost=cost):
                 return Booked((), (books.take_over(owner, conid, quantity, cost),))
