@@ -35,12 +35,13 @@ from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
 from engine.risk.margin import OFF
 from engine.runtime.currencies import by_currency
+from engine.runtime.fused import run_fused
 from engine.runtime.hang import HangGuard, unwrapped
 from engine.runtime.lap import Lap
 from engine.runtime.market import Market, Venue
 from engine.runtime.outcome import EquityCurve, FillRow, OrderRow, Position, RefusalRow
 from engine.runtime.result import Result, indicator_series, price_series, shelf
-from engine.runtime.ring import Ring, run_channels, run_fused
+from engine.runtime.ring import Ring, run_channels
 from engine.runtime.series import ThinSeries
 from engine.settings import Pipeline, Settings
 from engine.strategy.api import Strategy

@@ -23,7 +23,7 @@ from engine.runtime.due import conversion, priced
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
 
-_NARROWEST: Final = 64
+NARROWEST: Final = 64
 LOOP_LIMIT: Final = 2_000  # laps at one moment: more is a strategy that answers its own orders for ever
 
 
@@ -35,6 +35,10 @@ class Venue(Protocol):
 
     def submit(self, requests: Sequence[Request], now_ns: int) -> None:
         """Our commands leave us now."""
+
+    def carry_out(self, requests: Sequence[Request], now_ns: int, row: int) -> list[Answer] | None:
+        """What `submit` and `take_due` do, for commands that arrive and are answered at once, against the rows before
+        `row`; None, with nothing done, if they take time."""
 
     def next_due_ns(self) -> int:
         """The earliest arrival, report or session event; the end of time if there is none."""
@@ -61,6 +65,10 @@ class Venue(Protocol):
 class Market:
     """Offers windows, answers and timers in the order of their moments.
 
+    `row` is the next row for the strategies, `venue_row` the next for the venue: one ahead while news of a row goes
+    before the row itself. `timer_ns` is when the next timer or corporate action is due, `still` how many rounds there
+    were at the moment `still_ns`. The fused ring reads and moves these on by itself.
+
     Args:
         chunks: The recording, in order; consumed as needed.
         venue: The exchange.
@@ -81,23 +89,23 @@ class Market:
         actions: Sequence[Action] = (),
     ) -> None:
         self._chunks = chunks
-        self._venue = venue
-        self._window = window
-        self._width = window
-        self._widths = widths
+        self.venue = venue
+        self.window = window
+        self.width = window
+        self.widths = widths
         self._on_chunk = on_chunk
         self._timers = Timers()
         self._actions = deque(actions)
-        self._timer_ns = self._next_timer_ns()  # or corporate action
+        self.timer_ns = self._next_timer_ns()
         # Set where no strategy listens to its orders: then nobody can act between two answers, and they go together.
         self.merges = False
-        self._chunk: Chunk | None = None
-        self._times: list[int] = []
-        self._size = 0
-        self._row = 0  # next row for the strategies
-        self._venue_row = 0  # next row for the venue: one ahead while news of a row goes before the row itself
-        self._still = 0
-        self._still_ns = -1
+        self.chunk: Chunk | None = None
+        self.times: list[int] = []
+        self.size = 0
+        self.row = 0
+        self.venue_row = 0
+        self.still = 0
+        self.still_ns = -1
         self._ended = False
         self.last_ns = 0
 
@@ -106,33 +114,33 @@ class Market:
         first = self._next()
         if first is not None:
             self._begin(first)
-            self.last_ns = self._times[0]
+            self.last_ns = self.times[0]
         return first
 
     def step(self, lap: Lap) -> None:
         """Take in what the round brought, and start the next one."""
         taken = lap.taken
         if taken > lap.start:
-            self._took(lap, taken)
+            self.took(lap, taken)
         if lap.requests or lap.wishes:
             self._take_in(lap)
         lap.number += 1
-        venue = self._venue
-        row = self._row
-        timer_ns = self._timer_ns
+        venue = self.venue
+        row = self.row
+        timer_ns = self.timer_ns
         while True:
             ended = False
-            if row < self._size:
-                until_ns = self._times[row]
+            if row < self.size:
+                until_ns = self.times[row]
             elif self._follow():
                 row = 0
-                until_ns = self._times[0]
+                until_ns = self.times[0]
             else:
                 ended = True
                 until_ns = self.last_ns
             due_ns = venue.next_due_ns()
             if due_ns <= until_ns and due_ns <= timer_ns and (due_ns <= lap.now_ns or not lap.updates):
-                answers = venue.take_due(due_ns, self._venue_row)
+                answers = venue.take_due(due_ns, self.venue_row)
                 if not answers:
                     continue
                 lap.answers += answers
@@ -150,7 +158,7 @@ class Market:
                     self._act(lap, timer_ns)
                 else:
                     lap.timers = self._timers.due(timer_ns)
-                timer_ns = self._timer_ns = self._next_timer_ns()
+                timer_ns = self.timer_ns = self._next_timer_ns()
                 due_ns = venue.next_due_ns()
             elif ended:
                 lap.start = lap.stop = lap.taken = row
@@ -161,7 +169,7 @@ class Market:
                 return
             else:
                 answers = venue.take_row(row)
-                self._venue_row = row + 1
+                self.venue_row = row + 1
                 if not answers:
                     continue
                 lap.answers += answers
@@ -169,11 +177,11 @@ class Market:
                 if self.merges:
                     continue
                 due_ns = venue.next_due_ns()
-            if lap.now_ns == self._still_ns:
-                self._guard(lap)
+            if lap.now_ns == self.still_ns:
+                self.guard(lap)
             else:
-                self._still_ns = lap.now_ns
-                self._still = 0
+                self.still_ns = lap.now_ns
+                self.still = 0
             self._offer(lap, row, due_ns if due_ns < timer_ns else timer_ns)
             return
 
@@ -184,70 +192,70 @@ class Market:
 
     def _act(self, lap: Lap, now_ns: int) -> None:
         """Corporate actions of one moment: the exchange takes what rests off its books, the portfolio does the rest."""
-        assert self._chunk is not None
+        assert self.chunk is not None
         while self._actions and self._actions[0].ts_ns == now_ns:
             action = self._actions.popleft()
             ends = conversion(action)
             if ends is not None:
                 conid, why = ends
-                lap.answers += self._venue.split(conid, now_ns, self._venue_row, why)
+                lap.answers += self.venue.split(conid, now_ns, self.venue_row, why)
             lap.actions.append(priced(action, self._price))
 
     def _price(self, conid: int) -> Decimal | None:
         """The last known price of an instrument."""
-        assert self._chunk is not None
-        price = self._chunk.price(conid, self._venue_row)
+        assert self.chunk is not None
+        price = self.chunk.price(conid, self.venue_row)
         return None if price is None else Decimal(repr(price[0]))
 
     def _end(self, lap: Lap) -> None:
         """Answers that are still on their way are heard, for money has moved; then the run is over."""
         if not self._ended:
             self._ended = True
-            self._venue.settle(self._venue_row)
-            lap.answers = list(self._venue.finish(self.last_ns))
+            self.venue.settle(self.venue_row)
+            lap.answers = list(self.venue.finish(self.last_ns))
             if lap.answers:
                 lap.now_ns = max(lap.now_ns, max(answer.ts_ns for answer in lap.answers))
                 return
         lap.finished = True
 
-    def _took(self, lap: Lap, taken: int) -> None:
+    def took(self, lap: Lap, taken: int) -> None:
         """The strategies have consumed the rows before `taken`."""
-        self._row = taken
-        self._still = 0  # many rows of one moment are no loop
-        lap.now_ns = self.last_ns = self._times[taken - 1]
-        width = 2 * self._width if taken == lap.stop else 2 * (taken - lap.start)
-        if width < _NARROWEST:
-            width = _NARROWEST
-        self._width = width if width < self._window else self._window
-        if taken > self._venue_row:
-            self._venue_row = taken
+        self.row = taken
+        self.still = 0  # many rows of one moment are no loop
+        lap.now_ns = self.last_ns = self.times[taken - 1]
+        width = 2 * self.width if taken == lap.stop else 2 * (taken - lap.start)
+        if width < NARROWEST:
+            width = NARROWEST
+        self.width = width if width < self.window else self.window
+        if taken > self.venue_row:
+            self.venue_row = taken
 
     def _take_in(self, lap: Lap) -> None:
         if lap.requests:
             if not self._ended:
-                self._venue.settle(self._venue_row)
-                self._venue.submit(lap.requests, lap.now_ns)
+                self.venue.settle(self.venue_row)
+                self.venue.submit(lap.requests, lap.now_ns)
             lap.requests = []
         if lap.wishes:
             self._timers.take(lap.wishes)
-            self._timer_ns = self._next_timer_ns()
+            self.timer_ns = self._next_timer_ns()
             lap.wishes = []
 
     def _begin(self, chunk: Chunk) -> None:
-        self._chunk = chunk
-        self._times = chunk.times
-        self._size = chunk.size
-        self._row = self._venue_row = 0
-        self._venue.begin(chunk)
+        self.chunk = chunk
+        self.times = chunk.times
+        self.size = chunk.size
+        self.row = self.venue_row = 0
+        self.venue.begin(chunk)
 
     def _follow(self) -> bool:
         """The chunk is used up: go on to the next one; False if there is none."""
         following = self._next()
         if following is None:
             return False
-        assert self._chunk is not None
-        self._venue.settle(self._venue_row)
-        self._on_chunk(self._chunk)
+        assert self.chunk is not None
+        self.venue.settle(self.venue_row)
+        self._on_chunk(self.chunk)
         self._begin(following)
         return True
 
@@ -259,30 +267,31 @@ class Market:
 
     def close(self) -> None:
         """The ring has ended: hand over the last chunk."""
-        if self._chunk is not None:
-            self._on_chunk(self._chunk)
+        if self.chunk is not None:
+            self._on_chunk(self.chunk)
 
     def _offer(self, lap: Lap, row: int, due_ns: int) -> bool:
         """Put the rows up to the horizon into the lap; False if the very next row brings news first."""
-        chunk = self._chunk
+        chunk = self.chunk
         assert chunk is not None
         lap.chunk = chunk
-        stop = row + (self._width if self._widths is None else self._widths())
-        if stop > self._size:
-            stop = self._size
+        stop = row + (self.width if self.widths is None else self.widths())
+        if stop > self.size:
+            stop = self.size
         if stop > row:
-            if due_ns <= self._times[stop - 1]:
-                stop = bisect_left(self._times, due_ns, row, stop)
-            if self._venue_row < stop:
-                stop = self._venue.scan(self._venue_row, stop)
+            if due_ns <= self.times[stop - 1]:
+                stop = bisect_left(self.times, due_ns, row, stop)
+            if self.venue_row < stop:
+                stop = self.venue.scan(self.venue_row, stop)
         lap.start = lap.taken = row
         lap.stop = stop
         return stop > row
 
-    def _guard(self, lap: Lap) -> None:
+    def guard(self, lap: Lap) -> None:
+        """One more round at the same moment. Raises: StrategyError if that has been too many."""
         # A round with very much news counts for more: orders that beget two orders each would fill the memory first.
-        self._still += 1 + (len(lap.answers) + len(lap.updates)) // 16
-        if self._still > LOOP_LIMIT:
+        self.still += 1 + (len(lap.answers) + len(lap.updates)) // 16
+        if self.still > LOOP_LIMIT:
             names = sorted({answer.coid.rsplit("-", 1)[0] for answer in lap.answers})
             names = names or sorted({timer.strategy for timer in lap.timers})
             names = names or sorted({update.order.ticket.strategy for update in lap.updates})

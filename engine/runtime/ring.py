@@ -1,8 +1,8 @@
 """The replay ring: one lap goes round market, orders, portfolio, strategies, risk, orders, and back to market.
 
-Wired in two ways that give the same bytes: `channels`, each actor a trio task with its own memory channel, and `fused`,
-the same steps called one after the other in one task. The order manager is passed twice: before the strategies it reads
-what the venue said, after the gate it carries out what was approved.
+Wired in two ways that give the same bytes: `channels`, each actor a trio task with its own memory channel, and `fused`
+(the module of that name), the same cores called one after the other in one task. The order manager is passed twice:
+before the strategies it reads what the venue said, after the gate it carries out what was approved.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Ring:
         self.portfolio = portfolio
         self.host = host
         self.gate = gate
-        self._store = store
-        self._watch = watch
+        self.store = store
+        self.watch = watch
 
     # --- one step an actor --------------------------------------------------------------------------------------
 
@@ -63,10 +63,10 @@ class Ring:
     def hear(self, lap: Lap) -> None:
         """Orders: what the venue said becomes updates; corporate actions are facts before they are booked."""
         if lap.actions:
-            self._store()
+            self.store()
             self.orders.facts += [(one.ts_ns, "action", named(one), one) for one in lap.actions]
         if lap.answers:
-            self._store()
+            self.store()
             updates = self.orders.hear(lap.answers)
             lap.updates = lap.updates + updates if lap.updates else updates
             lap.answers = []
@@ -85,24 +85,24 @@ class Ring:
                 if isinstance(action, RateNow) and action.rate is not None:
                     self._rate(action.currency)
             lap.actions = []
-            if self._watch is not None:
+            if self.watch is not None:
                 for one in booked[known:]:
                     if one.kind == "dividend":
-                        self._watch.paid(one.strategy, float(one.cash * rates[one.currency]))
+                        self.watch.paid(one.strategy, float(one.cash * rates[one.currency]))
                 for money in posted[before:]:
-                    self._watch.paid(money.owner, float((money.cash + money.accrued) * rates[money.currency]))
-        if self._watch is not None and (lap.updates or lap.positions):
+                    self.watch.paid(money.owner, float((money.cash + money.accrued) * rates[money.currency]))
+        if self.watch is not None and (lap.updates or lap.positions):
             chunk, row = lap.chunk, lap.start
-            self._watch.hear(lap.updates, lap.positions, lambda conid: chunk.price(conid, row), lap.now_ns)
+            self.watch.hear(lap.updates, lap.positions, lambda conid: chunk.price(conid, row), lap.now_ns)
 
     def _rate(self, currency: str) -> None:
         """A currency is worth something else: risk weighs what is in it anew."""
         books = self.portfolio
         self.gate.rate_now(currency)
-        if self._watch is not None:
+        if self.watch is not None:
             for owner, change in books.revalued:
-                self._watch.paid(owner, float(change))
-            self._watch.rate_now(currency, float(books.rates[currency]))
+                self.watch.paid(owner, float(change))
+            self.watch.rate_now(currency, float(books.rates[currency]))
         books.revalued.clear()
 
     def decide(self, lap: Lap) -> None:
@@ -114,7 +114,7 @@ class Ring:
         if lap.timers:
             host.wake(lap.timers, lap.now_ns)
             lap.timers = []
-        watch = self._watch
+        watch = self.watch
         if self.gate.latched:
             self._cut_off(lap)
         if lap.stop > lap.start and not wants and not lap.intents:
@@ -131,7 +131,7 @@ class Ring:
 
     def _cut_off(self, lap: Lap) -> None:
         """Latches were set: they are facts, and what is open of whoever is halted is cancelled."""
-        self._store()
+        self.store()
         for owner, held in self.gate.latched:
             self.orders.facts.append((held.ts_ns, "latched", owner or "account", held))
             if held.level is Level.HALTED:
@@ -167,27 +167,9 @@ class Ring:
     def act(self, lap: Lap) -> None:
         """Orders: what was approved becomes requests; refusals become updates of the next lap."""
         if lap.verdicts:
-            self._store()
+            self.store()
             lap.requests, lap.updates = self.orders.act(lap.verdicts, lap.now_ns)
             lap.verdicts = []
-
-
-def run_fused(ring: Ring, lap: Lap) -> None:
-    """Go round in one task until the market ends the run."""
-    offer, hear, book, decide, judge, act = ring.offer, ring.hear, ring.book, ring.decide, ring.judge, ring.act
-    while True:
-        offer(lap)
-        if lap.finished:
-            return
-        if lap.answers or lap.actions:
-            hear(lap)
-        if lap.updates or lap.actions:
-            book(lap)
-        decide(lap)
-        if lap.intents or lap.updates or lap.positions:
-            judge(lap)
-        if lap.verdicts:
-            act(lap)
 
 
 async def run_channels(ring: Ring, lap: Lap) -> None:

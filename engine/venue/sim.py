@@ -96,6 +96,7 @@ class SimVenue:
         self._active: dict[int, Book] = {}
         # Commands on their way: (arrival, number, request). With one latency for all they arrive as they left.
         self._first_in_first_out = self._place_ns == self._modify_ns == self._cancel_ns
+        self._at_once = not (self._place_ns or self._modify_ns or self._cancel_ns or report_ns)
         self._queue: deque[tuple[int, int, Request]] = deque()
         self._heap: list[tuple[int, int, Request]] = []
         self._alarms: list[tuple[int, int, WorkingOrder]] = []
@@ -130,6 +131,25 @@ class SimVenue:
                 else self._modify_ns
             )
             heappush(self._heap, (now_ns + wait, self._number, request))
+
+    def carry_out(self, requests: Sequence[Request], now_ns: int, row: int) -> list[Answer] | None:
+        """What `submit` and `take_due` do, for commands that arrive and are answered at once.
+
+        Args:
+            row: Rows before it are known.
+
+        Returns: The answers; None, with nothing done, if a latency or a session event is in the way.
+        """
+        if not self._at_once or (self._alarms and self._next_alarm_ns() <= now_ns):
+            return None
+        floor = self._floor
+        floor.row = self._row = row
+        arrive = self._arrive
+        for request in requests:
+            arrive(request, now_ns, row)
+        answers = floor.answers
+        floor.answers = []
+        return answers
 
     def next_due_ns(self) -> int:
         """When the next command arrives, answer is heard or session event comes; the end of time if none does."""
