@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 WORKLOADS ?= W1 W2 W2v W3 W4 W5
 BENCH_ARGS ?=
 
-.PHONY: help demo test campaign bench lock clean
+.PHONY: help demo test campaign bench hour lock clean
 
 help:
 	@echo "make demo      a backtest of the demo, from nothing to its report"
 	@echo "make test      the whole check: ruff, mypy, import contracts, pytest"
 	@echo "make campaign  the tests with heavy random search; minutes, not seconds"
 	@echo "make bench     the benchmarks, one JSON line each: WORKLOADS='W2 W3' BENCH_ARGS='--pipeline fused'"
+	@echo "make hour      the recorded hour in replay_data, made anew (a core decides otherwise, and is meant to)"
 	@echo "make lock      work out requirements.lock anew (needs uv)"
 	@echo "make clean     remove the virtual environment and the caches"
 
@@ -32,6 +33,9 @@ campaign: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py $(WORKLOADS) $(BENCH_ARGS)
+
+hour: $(VENV)/.installed
+	$(BIN)/python replay_data/hour/make.py
 
 lock:
 	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
