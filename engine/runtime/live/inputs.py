@@ -85,6 +85,7 @@ class Record(Struct, frozen=True, array_like=True):
 _RECORD: Final = msgspec.msgpack.Decoder(Record)
 _PACKED: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _NAMED: Final = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
+_EMPTY: Final = {msgspec.msgpack.encode(None): None, msgspec.msgpack.encode(()): ()}
 _MANY: Final = msgspec.msgpack.Decoder(list[tuple[str, msgspec.Raw]])
 
 # Who may send a core what, beside the other cores. `operator` and `start` are no cores: what they said is kept under
@@ -159,6 +160,9 @@ def _unpack(raw: msgspec.Raw, annotation: Any) -> Any:
         return msgspec.msgpack.decode(inner, type=_INSIDE[name])
     if form == "m":
         return tuple(msgspec.msgpack.decode(inner, type=_INSIDE[name]) for name, inner in _MANY.decode(body))
+    plain = bytes(body)
+    if plain in _EMPTY:  # by an annotation with several kinds of struct nothing can be decoded, not even nothing
+        return _EMPTY[plain]
     return msgspec.msgpack.decode(body, type=annotation)
 
 

@@ -1,0 +1,27 @@
+"""Letters from outside come back out of the log as they went in, also those that hold nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.domain.brokerage import Unclear
+from engine.runtime.live import inputs
+from engine.runtime.live.letters import CancelNow, Fresh, OrderRead, RowsHeard, WriteAnswered
+
+
+@pytest.mark.parametrize(
+    ("core", "letter"),
+    [
+        ("orders", WriteAnswered(3, None)),
+        ("orders", WriteAnswered(3, Unclear(reason="silence"))),
+        ("orders", RowsHeard(())),
+        ("orders", OrderRead("7", None)),
+        ("orders", CancelNow(None, "halt")),
+        ("orders", CancelNow((), "halt")),
+        ("feed", Fresh(())),
+    ],
+)
+def test_what_was_written_is_read_back(core: str, letter: object) -> None:
+    record = inputs.read(inputs.write(1, core, 5, letter))
+    assert inputs.is_outside(record)
+    assert inputs.letter_of(record) == letter
