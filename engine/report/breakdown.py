@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from engine.portfolio.money import BORROW
 from engine.report.drawdowns import largest_fall
 from engine.report.execution import Worth, notional, slippage, was_sent
 from engine.report.figures import cents
@@ -29,22 +30,31 @@ class _Part:
     unrealised: Decimal | None = _ZERO
     fees: Decimal = _ZERO
     dividends: Decimal = _ZERO
+    borrow: Decimal = _ZERO
     traded: Decimal = _ZERO
     held: Decimal = _ZERO
     fills: list[FillRow] = field(factory=list)
     trips: list[Trip] = field(factory=list)
 
+    @property
+    def profit(self) -> Decimal | None:
+        """What it earned after fees; None where a position was never priced."""
+        if self.unrealised is None:
+            return None
+        return self.realised + self.unrealised - self.fees + self.dividends - self.borrow
+
     def row(self, worth: Worth) -> dict[str, Any]:
         """Make the row both tables share; a figure that can't be computed is None."""
         cost = slippage(self.fills, worth)
         trips = trip_figures(self.trips)
-        profit = None if self.unrealised is None else self.realised + self.unrealised - self.fees + self.dividends
+        profit = self.profit
         return {
             "pnl": None if profit is None else cents(profit),
             "realised": cents(self.realised),
             "unrealised": None if self.unrealised is None else cents(self.unrealised),
             "fees": cents(self.fees),
             "dividends": cents(self.dividends),
+            "borrow": cents(self.borrow),
             "orders": self.orders,
             "sent": self.sent,
             "fills": len(self.fills),
@@ -87,6 +97,15 @@ class Parts:
                 part.realised += one.realised * rate
                 if one.kind == "dividend":
                     part.dividends += one.cash * rate
+        for posting in outcome.postings:
+            money = (posting.cash + posting.accrued) * parts.worth.rates[posting.currency]
+            if not posting.owner or not money:
+                continue  # the account's own, or what was owed and is paid
+            for part in parts.both(posting.owner, posting.conid):
+                if posting.kind == BORROW:
+                    part.borrow -= money
+                else:
+                    part.dividends += money
         for position in outcome.positions:
             parts.add_position(position, outcome.instruments[position.conid].currency)
         for refusal in outcome.refusals:
@@ -136,6 +155,9 @@ def by_strategy(outcome: Outcome, parts: Parts) -> dict[str, dict[str, Any]]:
         curve = outcome.equity.by_strategy.get(name)
         if curve is not None and len(curve):
             row["pnl"] = round(float(curve[-1]), 2)
+            if outcome.rated:  # what moving rates made of money that was earned before
+                known = parts.by_strategy[name].profit
+                row["currency_effect"] = None if known is None else round(float(curve[-1]) - float(known), 2)
             row["max_drawdown"] = round(largest_fall(curve), 2)
         else:
             row["max_drawdown"] = None

@@ -7,7 +7,7 @@ from typing import Any
 from engine.report.drawdowns import Drawdown
 from engine.report.figures import cents, iso, plain
 from engine.report.statistics import DayResult, Statistics, work_out
-from engine.runtime.outcome import Outcome
+from engine.runtime.outcome import CurrencyRow, Outcome
 
 
 def result_document(outcome: Outcome, statistics: Statistics | None = None) -> dict[str, Any]:
@@ -39,12 +39,18 @@ def result_document(outcome: Outcome, statistics: Statistics | None = None) -> d
         "pnl": cents(outcome.pnl),
         "fees": cents(outcome.fees),
         "dividends": cents(outcome.dividends),
+        "tax_withheld": cents(outcome.withheld),
+        "interest": cents(outcome.interest),
+        "borrow_fees": cents(outcome.borrow),
         "exact": {
             "deposit": str(outcome.deposit),
             "final_equity": str(outcome.final_equity),
             "pnl": str(outcome.pnl),
             "fees": str(outcome.fees),
             "dividends": str(outcome.dividends),
+            "tax_withheld": str(outcome.withheld),
+            "interest": str(outcome.interest),
+            "borrow_fees": str(outcome.borrow),
             "fees_by_line": {line: str(amount) for line, amount in outcome.fees_by_line.items()},
         },
         "statistics": {
@@ -67,6 +73,8 @@ def result_document(outcome: Outcome, statistics: Statistics | None = None) -> d
         "worst_drawdowns": [_fall(fall) for fall in seen.worst_drawdowns],
         "by_strategy": seen.by_strategy,
         "by_instrument": seen.by_instrument,
+        "by_currency": {row.currency: _books(row) for row in outcome.currencies},
+        "rates": [{"time": iso(ts_ns), "currency": unit, "rate": str(rate)} for ts_ns, unit, rate in outcome.rated],
         "orders_by_state": seen.orders_by_state,
         "refusals": seen.refusals,
         "venue_refusals": seen.venue_refusals,
@@ -92,6 +100,28 @@ def result_document(outcome: Outcome, statistics: Statistics | None = None) -> d
     }
     result: dict[str, Any] = plain(document)
     return result
+
+
+def _books(row: CurrencyRow) -> dict[str, Any]:
+    """The books in one currency, exactly, as decimal strings."""
+    shown = {
+        "rate": row.rate,
+        "deposits": row.deposits,
+        "cash": row.cash,
+        "owed": row.owed,
+        "cost": row.cost,
+        "realised": row.realised,
+        "unrealised": row.unrealised,
+        "fees": row.fees,
+        "interest": row.interest,
+        "borrow_fees": row.borrow,
+        "dividends": row.dividends,
+        "tax_withheld": row.withheld,
+        "pnl": row.pnl,
+    }
+    exact: dict[str, Any] = {name: None if amount is None else str(amount) for name, amount in shown.items()}
+    exact["fees_by_line"] = {line: str(amount) for line, amount in row.fees_by_line.items()}
+    return exact
 
 
 def _day(day: DayResult | None) -> dict[str, Any] | None:

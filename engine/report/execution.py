@@ -31,9 +31,8 @@ class Worth:
 
     @classmethod
     def of(cls, outcome: Outcome) -> Worth:
-        """Take the run's instruments and its fixed rates."""
-        account = outcome.settings.account
-        return cls(outcome.instruments, {**account.fx_rates, account.base_currency: Decimal(1)})
+        """Take the run's instruments and its rates, those of the end where they moved."""
+        return cls(outcome.instruments, outcome.rates)
 
     def unit(self, conid: int) -> Decimal:
         """Money in base currency of one unit of an instrument at price 1."""

@@ -25,6 +25,7 @@ from engine.report.wording import (
     groups,
     moment,
     money,
+    money_lines,
     number,
     percent,
     quality_lines,
@@ -301,6 +302,9 @@ def _orders_and_costs(outcome: Outcome, statistics: Statistics) -> str:
     done = bookings(outcome)
     if done:
         block("Corporate actions", ((name, text, "") for name, text in done.items()), "")
+    moved = money_lines(outcome)
+    if moved:
+        block("Money by currency", ((name, text, "") for name, text in moved.items()), "")
     tallies = ((name.replace("_", " "), f"{count:,}", "") for name, count in outcome.counts.items())
     block("Simulator's tallies", tallies, "None.")
     return section("Orders, refusals and fees", f'<div class="groups">{"".join(blocks)}</div>')

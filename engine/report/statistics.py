@@ -158,8 +158,11 @@ def _notes(outcome: Outcome, days: Days, unpriced: int) -> tuple[str, ...]:
         count = f"{len(splits)} split{'' if len(splits) == 1 else 's'}"
         notes.append(f"{count} converted positions: fills, orders and charts before are in the units of their day.")
     foreign = _foreign(outcome)
-    if foreign:
-        rates = ", ".join(f"{unit} at {outcome.settings.account.fx_rates[unit]}" for unit in foreign)
+    if foreign and outcome.rated:
+        rates = ", ".join(f"{unit} at {outcome.rates[unit].normalize():f}" for unit in foreign)
+        notes.append(f"Rates moved: equity counts each moment at its own, sums of the run at the last one: {rates}.")
+    elif foreign:
+        rates = ", ".join(f"{unit} at {outcome.rates[unit]}" for unit in foreign)
         notes.append(f"Other currencies are counted at one fixed rate for the whole run: {rates}.")
     return tuple(notes)
 

@@ -19,7 +19,20 @@ from engine.report.files import REPORT
 from engine.report.progress import Report, progress
 from engine.report.quality import findings
 from engine.report.statistics import Statistics, work_out
-from engine.report.wording import DASH, MINUS, Line, bookings, day_line, groups, moment, money, number, percent, tone
+from engine.report.wording import (
+    DASH,
+    MINUS,
+    Line,
+    bookings,
+    day_line,
+    groups,
+    moment,
+    money,
+    money_lines,
+    number,
+    percent,
+    tone,
+)
 from engine.runtime.outcome import Outcome
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
@@ -229,6 +242,7 @@ def _tallies(outcome: Outcome, statistics: Statistics, width: int) -> list[Rende
         ("Refused by the venue", {code: f"{count:,}" for code, count in statistics.venue_refusals.items()}),
         ("Fees", fees),
         ("Corporate actions", bookings(outcome)),
+        ("Money by currency", money_lines(outcome)),
         ("Simulator", {name.replace("_", " "): f"{count:,}" for name, count in outcome.counts.items() if count}),
     ]
     made = [_lines(title, [Line(*pair) for pair in pairs.items()]) for title, pairs in blocks if pairs]

@@ -16,6 +16,7 @@ from engine.report.figures import Figure, known, unknown
 from engine.runtime.outcome import FillRow
 
 _ZERO: Final = Decimal(0)
+_CARRIES: Final = ("merger", "spin-off", "exercise", "assignment")  # what opens a position without a fill
 NO_TRIPS: Final = "no round trip was closed"
 
 
@@ -109,14 +110,20 @@ def _adjust(one: Booked, under_way: dict[tuple[str, int], _Open], closed: list[T
     key = (one.strategy, one.conid)
     trip = under_way.get(key)
     if trip is None:
-        return  # held by way of a combo
+        if one.kind in _CARRIES and not one.before and one.after:
+            under_way[key] = _Open(one.ts_ns, one.after, one.after)
+        return  # else held by way of a combo
     profit = one.cash if one.kind == "dividend" else one.realised
     trip.realised += profit * rates[one.currency]
     if one.after != one.before:
         # What a combo's legs brought is in `before`, and not in the trip.
         same = trip.held == one.before
-        trip.most = trip.most * one.after / one.before
-        trip.held = one.after if same else trip.held * one.after / one.before
+        if one.kind == "split":
+            trip.most = trip.most * one.after / one.before
+            trip.held = one.after if same else trip.held * one.after / one.before
+        else:
+            trip.held = one.after if same else trip.held + one.after - one.before
+            trip.most = max(trip.most, trip.held, key=abs)
     if not trip.held and one.kind != "split":
         closed.append(_finish(key, trip, one.ts_ns))
         del under_way[key]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from engine.portfolio.money import DIVIDEND, TAX
 from engine.report.figures import Figure
 from engine.report.statistics import DayResult, Statistics
 from engine.runtime.outcome import Outcome
@@ -193,16 +194,48 @@ def quality_lines(quality: object, path: str = "") -> list[tuple[str, str]]:
 
 def bookings(outcome: Outcome) -> dict[str, str]:
     """What corporate actions did: dividends by instrument in base currency, and how many positions splits changed."""
-    account = outcome.settings.account
-    rates = {**account.fx_rates, account.base_currency: Decimal(1)}
+    rates = outcome.rates
     paid: dict[str, Decimal] = {}
     splits: dict[str, int] = {}
     for one in outcome.booked:
         symbol = outcome.instruments[one.conid].symbol
-        if one.kind == "split":
-            splits[f"positions split, {symbol}"] = splits.get(f"positions split, {symbol}", 0) + 1
+        if one.kind not in ("dividend", "cash in lieu"):
+            what = f"positions split, {symbol}" if one.kind == "split" else f"{one.kind}, {symbol}"
+            splits[what] = splits.get(what, 0) + 1
         else:
             kind = "dividends" if one.kind == "dividend" else one.kind
             paid[f"{kind}, {symbol}"] = paid.get(f"{kind}, {symbol}", Decimal(0)) + one.cash * rates[one.currency]
+    for posting in outcome.postings:
+        amount = (posting.cash + posting.accrued) * rates[posting.currency]
+        if posting.kind in (DIVIDEND, TAX) and amount:
+            symbol = outcome.instruments[posting.conid].symbol
+            name = f"{'dividends' if posting.kind == DIVIDEND else posting.kind}, {symbol}"
+            paid[name] = paid.get(name, Decimal(0)) + amount
     lines = {name: money(float(amount), sign=True) for name, amount in paid.items()}
     return {**lines, **{name: f"{count:,}" for name, count in splits.items()}}
+
+
+def money_lines(outcome: Outcome) -> dict[str, str]:
+    """Interest, borrow fees, dividends and tax by currency, those that are not zero; and with several currencies, or
+    where rates moved, each one's cash, profit, fees by line and the rate used."""
+    rows = outcome.currencies
+    base = outcome.settings.account.base_currency
+    several = any(row.currency != base for row in rows)
+    lines: dict[str, str] = {}
+    for row in rows:
+        unit = row.currency
+        shown: list[tuple[str, Decimal | None]] = []
+        if several:
+            shown += [("cash", row.cash), ("profit", row.pnl)]
+            shown += [(f"fees, {line}", -amount) for line, amount in row.fees_by_line.items()]
+        shown += [
+            ("interest", row.interest),
+            ("borrow fees", -row.borrow),
+            ("dividends", row.dividends),
+            ("tax withheld", -row.withheld),
+            ("owed at the end", row.owed),
+        ]
+        lines.update({f"{unit} {name}": money(float(amount), sign=True) for name, amount in shown if amount})
+        if unit != base:
+            lines[f"{unit} in {base}"] = f"{row.rate.normalize():f}"
+    return lines

@@ -34,7 +34,7 @@ from engine.risk.catalogue import Row
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
 from engine.risk.margin import OFF
-from engine.runtime.currencies import by_currency
+from engine.runtime.currencies import by_currency, fees_by_line
 from engine.runtime.fused import run_fused
 from engine.runtime.hang import HangGuard, unwrapped
 from engine.runtime.lap import Lap
@@ -325,7 +325,6 @@ class Backtest:
             whole.update(_CANON.encode((entry.strategy, entry.realised, entry.fill)) + b"\n")
         for row in orders:
             whole.update(_CANON.encode(row.order) + b"\n")
-        fees = sum(self.portfolio.fees.values(), _ZERO)
         positions = self._positions()
         currencies = by_currency(self.portfolio, positions, tuple(entry.fill for entry in entries))
         return Result(
@@ -335,8 +334,8 @@ class Backtest:
             events_by_kind=dict(self._by_kind),
             deposit=self._deposit,
             final_equity=self._final_equity(positions),
-            fees=fees,
-            fees_by_line=dict(self.portfolio.fees),
+            fees=sum((row.fees * row.rate for row in currencies), _ZERO),
+            fees_by_line=fees_by_line(self.portfolio, currencies),
             dividends=sum((row.dividends * row.rate for row in currencies), _ZERO),
             withheld=sum((row.withheld * row.rate for row in currencies), _ZERO),
             interest=sum((row.interest * row.rate for row in currencies), _ZERO),

@@ -29,6 +29,17 @@ def by_currency(books: Portfolio, positions: Sequence[Position], fills: Sequence
     return tuple(_row(books, currency, positions, lines.get(currency, {}), owed) for currency in sorted(names))
 
 
+def fees_by_line(books: Portfolio, rows: Sequence[CurrencyRow]) -> dict[str, Decimal]:
+    """Fees by line in base currency, at the end's rates where they moved."""
+    if not books.rated:
+        return dict(books.fees)
+    found: dict[str, Decimal] = {}
+    for row in rows:
+        for line, amount in row.fees_by_line.items():
+            found[line] = found.get(line, _ZERO) + amount * row.rate
+    return found
+
+
 def _row(
     books: Portfolio,
     currency: str,
