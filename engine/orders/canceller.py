@@ -141,20 +141,31 @@ class Canceller:
         if isinstance(answer, CancelTaken | Unclear):
             return
         self._follower.distrust(coid, now_ns)
+        wanted = self.wanted.get(coid)
+        if wanted is not None and not wanted.urgent:  # asking again helps only if a reading shows it alive
+            wanted.again_ns = max(wanted.again_ns, now_ns + 4 * round(self._settings.again_s * NS_PER_S))
         self._slate.actions.append(ReadOrders(f"a cancellation was turned down: {answer.reason}"))
 
     def dead_ends(self, view: OrdersKnown, now_ns: int) -> None:
-        """Decide cancellations that were turned down: an order that a primed list shows alive works on."""
+        """Decide cancellations that were turned down: an order that a primed list shows alive works on.
+
+        Only a list that was asked for after the refusal can tell; for others another one is asked for.
+        """
         present = self._identity.present(view.orders)
-        for coid in sorted(self._follower.seen_dead_end):
+        undecided = self._follower.seen_dead_end
+        for coid, since_ns in sorted(undecided.items()):
             order = self._slate.book.book[coid]
-            self._follower.seen_dead_end.discard(coid)
+            if view.as_of_ns < since_ns and order.state not in CLOSED:
+                continue
+            del undecided[coid]
             if order.state is State.PENDING_CANCEL and coid in present and alive(self._identity.copy(coid)):
                 self._slate.say([CancelRefused(coid=coid, ts_ns=now_ns, code="VENUE", reason="it works on")])
                 self.wanted.pop(coid, None)
             elif order.state not in CLOSED and coid not in present:
                 self._slate.alert("GONE", "the venue knows nothing of an order we have open", coid)
                 self._doubts.begin(coid, now_ns)
+        if undecided:
+            self._slate.actions.append(ReadOrders("a cancellation was turned down"))
 
     def _dead(self, coid: str) -> bool:
         """Whether an order that was to be cancelled is, for us and for the venue."""

@@ -56,13 +56,14 @@ class Follower:
         self._settings = settings
         self.asking: frozenset[str] = frozenset()
         self.adopted: list[str] = []  # proved absent, and here after all: to be cancelled
-        self.seen_dead_end: set[str] = set()  # asked to cancel, turned down: the next reading decides
+        self.seen_dead_end: dict[str, int] = {}  # asked to cancel, turned down, and when: a later reading decides
         self.lost_modifies: set[str] = set()  # a modification of theirs was given up, and may yet arrive
         self.zombies: set[str] = set()  # live at the venue in a form that is not ours: to be cancelled
         self._inactive: dict[str, int] = {}
         self._short: dict[str, int] = {}  # fills told of without executions, and when to read
         self._echoes: dict[str, int] = {}  # acknowledged modifications that do not show yet, and when to look
         self._looked: dict[str, int] = {}  # of these the ones we have asked for, and when
+        self._suspects: set[str] = set()  # the stream shows them as they can't be: a reading is on its way
         self._strangers: set[str] = set()
         self._unnamed: dict[str, tuple[int, VenueOrder]] = {}  # rows that do not say whose they are, and until when
         self._revisions: dict[str, str] = {}
@@ -128,8 +129,13 @@ class Follower:
         self._drift(order, copy, actions)
 
     def _drift(self, order: Order, copy: VenueOrder, actions: list[Action]) -> None:
-        """The copy goes on being another order than ours: a modification arrived after we gave it up, or a person's."""
+        """The copy goes on being another order than ours: a modification arrived after we gave it up, or a person's.
+
+        A row of the stream may be an old one that came late, so only a reading that began later than our news tells.
+        """
         coid = order.coid
+        if not copy.from_stream:
+            self._suspects.discard(coid)
         if _plain(copy.status) not in WORKING | HELD or coid in self._doubts.cases or coid in self.asking:
             return
         differs = order.state is not State.LOST and (
@@ -137,6 +143,11 @@ class Follower:
             or (order.state in _STEADY and copy.total is not None and copy.total != order.ticket.quantity)
         )
         if not differs or copy.seen_ns < order.updated_ns + round(self._settings.echo_s * NS_PER_S):
+            return
+        if copy.from_stream:
+            if coid not in self._suspects:
+                self._suspects.add(coid)
+                actions.append(ReadOrder(copy.order_id, _DRIFT))
             return
         if coid not in self.zombies and self._book.frozen.get(coid) != _DRIFT:
             actions.append(Alert("DRIFT", _DRIFT, coid))
@@ -180,7 +191,7 @@ class Follower:
 
     def distrust(self, coid: str, now_ns: int) -> None:
         """A cancellation was turned down: the next reading decides whether the order lives."""
-        self.seen_dead_end.add(coid)
+        self.seen_dead_end[coid] = now_ns
         self._short.setdefault(coid, now_ns)
 
     # --- executions ---------------------------------------------------------------------------------------------
