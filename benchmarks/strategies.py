@@ -62,12 +62,12 @@ class BarCross(Strategy[Any]):
     """W1: long or flat by the crosses of bar closes, market orders."""
 
     def on_start(self) -> None:
-        self.update = Cross().update
+        self.cross = Cross()
         self.long = False
         self.conid = self.ctx.instruments[0].conid
 
     def on_bar(self, bar: Bar) -> None:
-        cross = self.update(bar.close)
+        cross = self.cross.update(bar.close)
         if cross > 0 and not self.long:
             self.long = True
             self.ctx.buy(self.conid, QUANTITY)
@@ -80,7 +80,7 @@ class QuoteCross(Strategy[Any]):
     """W2: long or flat by the crosses of the mid, at least GAP quotes between orders."""
 
     def on_start(self) -> None:
-        self.update = Cross().update
+        self.cross = Cross()
         self.long = False
         self.conid = self.ctx.instruments[0].conid
         self.seen = 0
@@ -88,7 +88,7 @@ class QuoteCross(Strategy[Any]):
 
     def on_quote(self, quote: Quote) -> None:
         seen = self.seen = self.seen + 1
-        cross = self.update((quote.bid + quote.ask) * 0.5)
+        cross = self.cross.update((quote.bid + quote.ask) * 0.5)
         if cross and seen - self.last >= GAP:
             if cross > 0 and not self.long:
                 self.long, self.last = True, seen
@@ -101,10 +101,10 @@ class QuoteCross(Strategy[Any]):
 class _One:
     """W4: what QuoteCross keeps, for one of many instruments."""
 
-    __slots__ = ("last", "long", "seen", "update")
+    __slots__ = ("cross", "last", "long", "seen")
 
     def __init__(self) -> None:
-        self.update = Cross().update
+        self.cross = Cross()
         self.long = False
         self.seen = 0
         self.last = -GAP
@@ -119,7 +119,7 @@ class ManyCross(Strategy[Any]):
     def on_quote(self, quote: Quote) -> None:
         one = self.each[quote.conid]
         seen = one.seen = one.seen + 1
-        cross = one.update((quote.bid + quote.ask) * 0.5)
+        cross = one.cross.update((quote.bid + quote.ask) * 0.5)
         if cross and seen - one.last >= GAP:
             if cross > 0 and not one.long:
                 one.long, one.last = True, seen

@@ -6,8 +6,7 @@ A chunk holds rows of one or more kinds. `row` numbers count in the merged order
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import repeat
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -43,7 +42,6 @@ class Columns:
     at: Ints | None = None
     _by_conid: dict[int, Ints | None] = field(factory=dict, init=False)
     _conids: tuple[int, ...] | None = field(default=None, init=False)
-    _lists: dict[str, list[Any]] = field(factory=dict, init=False)
     _buffers: dict[str, memoryview] = field(factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -89,30 +87,6 @@ class Columns:
         found = int(rows.searchsorted(end)) - 1
         return int(rows[found]) if found >= 0 else -1
 
-    def as_list(self, name: str) -> list[Any]:
-        """A column as a plain list, made once."""
-        found = self._lists.get(name)
-        if found is None:
-            found = self._lists[name] = self.data[name].tolist()
-        return found
-
-    @property
-    def lists(self) -> list[list[Any]]:
-        """All columns as plain lists in the order of the event's fields."""
-        return [self.as_list(name) for name, _ in COLUMNS[self.kind]]
-
-    def values(self, name: str, start: int) -> Iterator[Any]:
-        """The values of a column from an index on, each made Python's own when it is asked for.
-
-        A number that is used once and dropped takes half the time of one that waits in a list.
-        """
-        column = self.data[name]
-        if column.dtype.kind == "f":
-            return iter(self.buffer(name)[start:])
-        if len(column) and (column == column[0]).all():
-            return repeat(_plain(column[0]), len(column) - start)
-        return iter(self.as_list(name)[start:])
-
     def buffer(self, name: str) -> memoryview:
         """A column of numbers as a buffer, of which one element costs half of an array's."""
         found = self._buffers.get(name)
@@ -130,9 +104,13 @@ class Columns:
         return ROW[self.kind](*[self.at_index(name, index) for name, _ in COLUMNS[self.kind]])
 
 
-def _plain(value: Any) -> Any:
-    """A numpy scalar as Python's own; anything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+def plain(column: NDArray[Any]) -> Sequence[Any]:
+    """A column whose elements are Python's own values, each made when it is taken.
+
+    A list of them would be made and freed a chunk at a time: its values would have left the processor's cache when they
+    are wanted, and the memory would have to be asked for.
+    """
+    return memoryview(column) if column.dtype.kind in "biuf" else column.tolist()  # type: ignore[arg-type]  # a buffer
 
 
 @define(eq=False, slots=True)
@@ -151,7 +129,7 @@ class Chunk:
     trades_before: Mapping[int, Trade] = field(factory=dict)
     bars_before: Mapping[int, Bar] = field(factory=dict)
     status_before: Mapping[int, Status] = field(factory=dict)
-    _times: list[int] | None = field(default=None, init=False)
+    _times: Sequence[int] | None = field(default=None, init=False)
     # By conid what prices are looked up in: quotes, trades, bars; cut out once, None where there is nothing of a kind.
     _said: dict[int, tuple[Said | None, Said | None, Said | None]] = field(factory=dict, init=False)
 
@@ -161,11 +139,10 @@ class Chunk:
         return len(self.ts_ns)
 
     @property
-    def times(self) -> list[int]:
-        """`ts_ns` as plain ints, made once."""
+    def times(self) -> Sequence[int]:
+        """`ts_ns` as plain ints."""
         if self._times is None:
-            alone = next(iter(self.kinds.values())) if len(self.kinds) == 1 and self.built is None else None
-            self._times = self.ts_ns.tolist() if alone is None else alone.as_list("ts_ns")
+            self._times = plain(self.ts_ns)
         return self._times
 
     def quote(self, conid: int, row: int) -> Quote | None:

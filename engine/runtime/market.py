@@ -100,7 +100,7 @@ class Market:
         # Set where no strategy listens to its orders: then nobody can act between two answers, and they go together.
         self.merges = False
         self.chunk: Chunk | None = None
-        self.times: list[int] = []
+        self.times: Sequence[int] = ()
         self.size = 0
         self.row = 0
         self.venue_row = 0

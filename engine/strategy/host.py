@@ -34,7 +34,7 @@ class StrategyHost:
         self.seats: dict[str, Seat] = {}
         self.reached_ns = 0  # time of the last event handled
         self._chunk = Chunk(ts_ns=np.empty(0, np.int64), kinds={})
-        self._times: list[int] = []
+        self._times: Sequence[int] = ()
         self._planned = False
         self._plan: Plan | None = None
         self._in_window = False

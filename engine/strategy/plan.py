@@ -1,20 +1,21 @@
 """Seats and plans: who is called with which rows of a chunk, worked out once a chunk.
 
-Event objects are made lazily by `starmap` over column lists, one iterator a chunk that goes on where the last window
-stopped; how many are left in the first column's iterator tells which row is in hand, so the loop itself counts nothing.
+Event objects are made lazily by `map` over the columns, one iterator a chunk that goes on where the last window
+stopped; how many conids are left in theirs tells which row is in hand, so the loop itself counts nothing.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import starmap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 from attrs import define, field
+from numpy.typing import NDArray
 
-from engine.domain.columns import Chunk, Columns, Ints
+from engine.domain.columns import Chunk, Columns, Ints, plain
 from engine.domain.market import COLUMNS, ROW, Kind, MarketEvent
 from engine.strategy.api import Strategy
 from engine.strategy.columnar import ColumnarSeat
@@ -101,14 +102,40 @@ def plan_of(chunk: Chunk, start: int, seats: Sequence[Seat]) -> Plan | None:
     )
     only = next(iter(routes)) if len(routes) == 1 else None
     single = only[0][1] if only is not None and len(only) == 1 else None
+    seats = (only[0][0],) if single is not None and only is not None else ()
     if everything and single is not None:
-        columns = wanted[0][0]
-        names = [name for name, _ in COLUMNS[columns.kind]]
-        left: Iterator[Any] = iter(columns.as_list(names[0])[start:])
-        others = [columns.values(name, start) for name in names[1:]]
-        events: Iterator[MarketEvent] = starmap(ROW[columns.kind], zip(left, *others, strict=False))
-        return Plan(None, events, left, chunk.size, single, None, (only[0][0],) if only else ())
-    return _mixed(wanted, start, single, only)
+        events, left = _events(wanted[0][0], slice(start, None))
+        return Plan(None, events, left, chunk.size, single, None, seats)
+    rows, events, left, routed = _mixed(wanted, start, single is None)
+    return Plan(rows, events, left, len(rows), single, routed, seats)
+
+
+def _events(columns: Columns, picked: slice | Ints) -> tuple[Iterator[MarketEvent], Iterator[int]]:
+    """Rows of one kind as objects, each made when it is taken, and the iterator that knows how many are left.
+
+    Args:
+        picked: Indices of the rows.
+    """
+    conids = _shared(columns, picked)
+    flows = [conids if name == "conid" else _flow(columns[name][picked]) for name, _ in COLUMNS[columns.kind]]
+    return map(ROW[columns.kind], *flows), conids
+
+
+def _flow(column: NDArray[Any]) -> Iterable[Any]:
+    """The values of a column; of one that never changes (spans, flags) one object again and again."""
+    if len(column) and column[0] == column[-1] and (column == column[0]).all():
+        return repeat(column.item(0))
+    return plain(column)
+
+
+def _shared(columns: Columns, picked: slice | Ints) -> Iterator[int]:
+    """The conids of rows, one object an instrument rather than one a row."""
+    if len(columns.conids) == 1:
+        return repeat(columns.conids[0], len(columns["ts_ns"][picked]))
+    names = np.empty(len(columns), object)
+    for conid in columns.conids:
+        names[columns.of(conid)] = conid
+    return iter(names[picked].tolist())
 
 
 def _routes(columns: Columns, built: bool, seats: Sequence[Seat]) -> dict[tuple[int, int], Route]:
@@ -146,47 +173,42 @@ def _takes_bar(seat: Seat, key: tuple[int, int], built: bool) -> bool:
 
 
 def _mixed(
-    wanted: Sequence[tuple[Columns, Mapping[tuple[int, int], Route]]],
-    start: int,
-    single: Handler | None,
-    only: Route | None,
-) -> Plan:
-    """The general plan: some kinds, some instruments, several strategies."""
+    wanted: Sequence[tuple[Columns, Mapping[tuple[int, int], Route]]], start: int, routed: bool
+) -> tuple[Ints, Iterator[MarketEvent], Iterator[Any], Iterator[Route] | None]:
+    """The general plan: some kinds, some instruments, several strategies.
+
+    Returns: Chunk rows, their events, what tells how many are left, and with `routed` who gets each.
+    """
     all_rows: list[Ints] = []
-    objects: list[list[MarketEvent]] = []
-    route_lists: list[list[Route]] = []
+    sources: list[Iterator[MarketEvent]] = []
+    routes: list[NDArray[Any]] = []
+    left: Iterator[Any] = iter(())
     for columns, table in wanted:
-        conids = columns["conid"]
-        keep = np.isin(conids, [conid for conid, _ in table])
-        if columns.kind is Kind.BARS:
-            spans = columns["span_ns"]
-            keep = np.zeros(len(conids), bool)
-            for conid, span in table:
-                keep |= (conids == conid) & (spans == span)
-        places = np.arange(len(conids)) if columns.at is None else columns.at
-        keep &= places >= start
-        index = np.flatnonzero(keep)
-        all_rows.append(places[index])
-        if len(index) == len(conids):
-            lists = columns.lists
-        else:
-            lists = [columns[name][index].tolist() for name, _ in COLUMNS[columns.kind]]
-        objects.append(list(starmap(ROW[columns.kind], zip(*lists, strict=True))))
-        if single is None:
+        keep = np.zeros(len(columns), bool)
+        routes_here = np.empty(len(columns), object)
+        for (conid, span_ns), route in table.items():
+            mine = np.ones(len(columns), bool) if columns.of(conid) is None else columns["conid"] == conid
             if columns.kind is Kind.BARS:
-                route_lists.append([table[key] for key in zip(lists[1], lists[2], strict=True)])
-            else:
-                by_conid = {conid: route for (conid, _), route in table.items()}
-                route_lists.append([by_conid[conid] for conid in lists[1]])
-    rows = all_rows[0] if len(all_rows) == 1 else np.concatenate(all_rows)
-    events = objects[0] if len(objects) == 1 else [event for part in objects for event in part]
-    routes = [route for part in route_lists for route in part]
-    if len(all_rows) > 1:
-        order = np.argsort(rows, kind="stable")
-        rows = rows[order]
-        picks = order.tolist()
-        events = [events[i] for i in picks]
-        routes = [routes[i] for i in picks] if routes else routes
-    left = iter(events)
-    seats = (only[0][0],) if single is not None and only is not None else ()
-    return Plan(rows, left, left, len(events), single, None if single is not None else iter(routes), seats)
+                mine &= columns["span_ns"] == span_ns
+            keep |= mine
+            if routed:
+                boxed = np.empty((), object)
+                boxed[()] = route
+                routes_here[mine] = boxed
+        places = np.arange(len(columns)) if columns.at is None else columns.at
+        keep &= places >= start
+        picked = np.flatnonzero(keep)
+        all_rows.append(places[picked])
+        events, left = _events(columns, picked)
+        sources.append(events)
+        routes.append(routes_here[picked])
+    if len(sources) == 1:
+        return all_rows[0], sources[0], left, iter(routes[0].tolist()) if routed else None
+    rows = np.concatenate(all_rows)
+    order = np.argsort(rows, kind="stable")
+    which = np.repeat(np.arange(len(sources)), [len(part) for part in all_rows])[order]
+    taps = np.empty(len(sources), object)
+    taps[:] = sources
+    # Which kind comes next, as the iterators themselves: to ask one is to make its next event.
+    left = iter(taps[which].tolist())
+    return rows[order], map(next, left), left, iter(np.concatenate(routes)[order].tolist()) if routed else None
