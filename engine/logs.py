@@ -17,14 +17,18 @@ def _to_stderr(*_: object) -> structlog.PrintLogger:
 def configure() -> None:
     """Write one line an event: coloured for a terminal, JSON for a file or a pipe. Secrets are hidden."""
     quiet_libraries()
-    terminal = sys.stderr.isatty()
+    to_person: list[structlog.typing.Processor] = [
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        redact,
+        structlog.dev.ConsoleRenderer(pad_event_to=16, exception_formatter=structlog.dev.plain_traceback),
+    ]
+    to_program: list[structlog.typing.Processor] = [
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact,
+        structlog.processors.JSONRenderer(),
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            redact,
-            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
-        ],
+        processors=[structlog.processors.add_log_level, *(to_person if sys.stderr.isatty() else to_program)],
         logger_factory=_to_stderr,
         cache_logger_on_first_use=False,
     )

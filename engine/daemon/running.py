@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 import trio
 
+from engine.daemon.aloud import Aloud
 from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
 from engine.daemon.config import Mode, RunSettings, is_direct
 from engine.daemon.hours import calendars_for
@@ -190,7 +191,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
                 clock=clock,
                 data=daemon.link.data,
                 broker=daemon.link.broker,
-                ledger=daemon.committer,
+                ledger=Aloud(daemon.committer, settings.by_conid),
                 people=daemon.people,
                 record=keeper.hear if keeper is not None else _nothing,
                 available=lambda told: daemon.keep((told.ts_ns, "availability", str(told.conid), told.code)),

@@ -33,6 +33,19 @@ def _approved(body: Any) -> str:
     return "risk approved " + "; ".join(_ticket(ticket) for ticket in body["tickets"])
 
 
+def _judged(body: Any) -> str:
+    against = [f"{one['check']} ({one['code']}): {one['sentence']}" for one in body if not one["allows"]]
+    return f"risk made {len(body)} checks: " + ("; ".join(against) or "none is against it")
+
+
+def _found(body: Any) -> str:
+    if "execution_id" in body:
+        return (
+            f"found at the venue: {_plain(body['size'])} at {_plain(body['price'])} (execution {body['execution_id']})"
+        )
+    return f"found at the venue: order {body['order_id']}, {body['status']}"
+
+
 def _denied(body: Any) -> str:
     intent, refusal = body
     what = _ticket(intent) if "order_type" in intent else "the change" if "changes" in intent else "the cancel"
@@ -178,6 +191,8 @@ def _alert(body: Any) -> str:
 _TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
     "approved": _approved,
     "denied": _denied,
+    "judged": _judged,
+    "found": _found,
     "write": _write,
     "modify": lambda body: f"a change was approved: {_ticket(body)}",
     "wish": _wish,

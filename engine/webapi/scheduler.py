@@ -15,12 +15,13 @@ import trio
 from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.budgets import SECOND, Budgets
-from engine.webapi.calls import Call, Caller, Kind, Reply, Urgency
+from engine.webapi.calls import Call, Caller, Reply, Urgency
 from engine.webapi.queueing import Queue
 from engine.webapi.rest import SessionUnusable, lost
 from engine.webapi.waiting import Entry, Waiter, Waits
 
-LONG_WAIT_S = 5.0  # told in the log
+LONG_WAIT_S = 5.0  # counted, and told in the log
+TOLD_EVERY_S = 300.0
 ROUND_LIMIT_S = 60.0
 QUIET_LIMIT_S = 60.0
 
@@ -39,6 +40,24 @@ class _Seat:
     def tell(self, outcome: Outcome) -> None:
         self.outcome = outcome
         self.ready.set()
+
+
+class LongWaits:
+    """Calls that waited long, told together: each alone would drown a log just when much is going on."""
+
+    def __init__(self) -> None:
+        self._told_ns: int | None = None
+        self._found: dict[str, tuple[int, float]] = {}
+
+    def waited(self, call: Call, seconds: float, now_ns: int) -> None:
+        """Count it; tell at the first, and of all since then at most every `TOLD_EVERY_S`."""
+        times, longest = self._found.get(call.name, (0, 0.0))
+        self._found[call.name] = times + 1, max(longest, round(seconds, 1))
+        if self._told_ns is not None and now_ns - self._told_ns < TOLD_EVERY_S * SECOND:
+            return
+        said = [f"{name} {times} x, at most {longest:g} s" for name, (times, longest) in self._found.items()]
+        log.info("calls_waited", calls="; ".join(said))
+        self._told_ns, self._found = now_ns, {}
 
 
 class Turn:
@@ -65,6 +84,7 @@ class Scheduler:
         self._begun: dict[int, trio.Event] = {}
         self._changed = trio.Event()
         self._closed = False
+        self._long = LongWaits()
         self.on_outcome: Callable[[Call, Outcome], None] | None = None  # the supervisor hears of 401s here
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -163,8 +183,7 @@ class Scheduler:
         call = entry.call
         waited_s = ((entry.sent_ns or 0) - entry.asked_ns) / SECOND
         if waited_s >= LONG_WAIT_S:
-            told = log.warning if call.kind is Kind.ORDER_WRITE else log.info  # a read that waits is no trouble
-            told("call_waited", call=call.name, urgency=entry.urgency.name.lower(), waited_s=round(waited_s, 3))
+            self._long.waited(call, waited_s, self._clock.now_ns())
         outcome: Outcome = lost(call.name, call.kind, "the session ended before its answer", None)
         try:
             send = self._sends.pop(entry.seq, None)

@@ -162,6 +162,22 @@ def test_the_orders_of_the_last_day_and_all_that_are_open(folder: StateFolder) -
         ("took", '{"pid":7,"config":"c"}', "the daemon, process 7, is guarded from here on"),
         ("fenced", '"the daemon, process 7, is dead"', "the daemon, process 7, is dead"),
         ("answer", '{"reason":"Filled and can\'t be cancelled"}', "the venue answered: Filled and can't be cancelled"),
+        (
+            "judged",
+            '[{"check":"position","code":"R10","allows":true},{"check":"order_rate","code":"R7","allows":true}]',
+            "risk made 2 checks: none is against it",
+        ),
+        (
+            "judged",
+            '[{"check":"a","code":"R1","allows":true},{"check":"b","code":"R2","allows":false,"sentence":"too much"}]',
+            "risk made 2 checks: b (R2): too much",
+        ),
+        (
+            "found",
+            '{"execution_id":"e1","size":"10.0","price":"9.50"}',
+            "found at the venue: 10 at 9.5 (execution e1)",
+        ),
+        ("found", '{"order_id":"7","status":"Submitted"}', "found at the venue: order 7, Submitted"),
         ("of another version", '{"x":1}', 'of another version: {"x":1}'),
         ("rule", '{"another":"shape"}', 'rule: {"another":"shape"}'),
         ("fee", '{"amount":"much","execution_id":"e1"}', 'fee: {"amount":"much","execution_id":"e1"}'),

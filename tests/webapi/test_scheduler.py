@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.webapi.budgets import Budgets
 from engine.webapi.calls import Call, Kind, Reply, Urgency
 from engine.webapi.clock import RatedClock
-from engine.webapi.scheduler import Scheduler
+from engine.webapi.scheduler import LongWaits, Scheduler
 from tests.webapi.pacing_world import CALLS, S
 
 ORIGIN = 1_700_000_000 * S
@@ -250,3 +251,15 @@ async def test_a_429_is_told_and_closes_the_door(autojump_clock: Clock) -> None:
         await scheduler.call(CALLS["ledger"])
         assert trio.current_time() == pytest.approx(600.2, abs=0.2)
         assert scheduler.waits()[Urgency.ACCOUNT].longest_s > 599
+
+
+def test_long_waits_are_told_together_and_not_one_by_one() -> None:
+    waits = LongWaits()
+    with capture_logs() as said:
+        for number, second in enumerate((0, 10, 299, 300)):
+            call = msgspec.structs.replace(CALLS["cancel"], name="GET /a" if number % 2 else "GET /b")
+            waits.waited(call, 6.0 + number, second * S)
+    assert [one["calls"] for one in said] == [
+        "GET /b 1 x, at most 6 s",
+        "GET /a 2 x, at most 9 s; GET /b 1 x, at most 8 s",
+    ]
