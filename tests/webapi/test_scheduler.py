@@ -257,7 +257,7 @@ def test_long_waits_are_told_together_and_not_one_by_one() -> None:
     waits = LongWaits()
     with capture_logs() as said:
         for number, second in enumerate((0, 10, 299, 300)):
-            call = msgspec.structs.replace(CALLS["cancel"], name="GET /a" if number % 2 else "GET /b")
+            call = msgspec.structs.replace(CALLS["cancel"], method="GET", template="/a" if number % 2 else "/b")
             waits.waited(call, 6.0 + number, second * S)
     assert [one["calls"] for one in said] == [
         "GET /b 1 x, at most 6 s",
