@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from decimal import Decimal
 from typing import Protocol
 
 from engine.domain.brokerage import (
     Availability,
+    Balance,
     BrokerNews,
     CancelAnswer,
     ExecutionsKnown,
@@ -83,8 +83,8 @@ class Broker(Protocol):
     async def positions(self) -> tuple[VenuePosition, ...]:
         """Read positions, past the venue's cache."""
 
-    async def cash(self) -> Mapping[str, Decimal]:
-        """Read cash by currency."""
+    async def ledger(self) -> Mapping[str, Balance]:
+        """Read cash, and what is owed, by currency."""
 
     async def suppress(self, message_ids: Sequence[str]) -> None:
         """Give the session the whole list of questions that need not be asked."""

@@ -56,6 +56,9 @@ from engine.strategy.context import Context
 from engine.strategy.host import StrategyHost
 from engine.strategy.loading import load as load_strategy
 from engine.strategy.plan import Seat
+from engine.venue.estimating import FeeEstimator
+from engine.venue.fees import FeeSchedule
+from engine.venue.schedules import load_fees
 from engine.webapi.link import Link
 
 Row = tuple[int, str, str, Any]
@@ -195,6 +198,7 @@ def assemble(
         book = LiveOrders()
         book.adopt(books.orders.orders.values(), books.orders.executions)
         desk = Desk(book, settings.replies, _desk_settings(settings), by_conid)
+        desk.follower.estimate = FeeEstimator(_fees(settings), by_conid)
         now_ns = clock.now_ns()
         if calendars is None:
             calendars = calendars_for((instrument.calendar for instrument in by_conid.values()), now_ns)
@@ -241,6 +245,15 @@ def assemble(
         journal.close()
         raise
     return daemon
+
+
+def _fees(settings: RunSettings) -> FeeSchedule:
+    """The schedule that executions are charged by until their commission is told; a file lies beside the config's."""
+    name, source = settings.orders.fee_estimate, settings.base.source
+    try:
+        return load_fees(str(source.parent / name) if name.endswith(".toml") else name)
+    except ConfigError as error:
+        raise ConfigError(error.problem, place=f"{source}: orders.fee_estimate") from error
 
 
 def _desk_settings(settings: RunSettings) -> DeskSettings:

@@ -130,7 +130,8 @@ class OrdersSettings:
 
     `missing_stop` says what is done about a bracket without its stop: cancel-entry, flatten or alert. An order worth
     more than `preview_above`, in base currency, is previewed by the venue before it leaves. With `resend` a single
-    order whose answer was lost, and which is proved absent, goes out once more under its id.
+    order whose answer was lost, and which is proved absent, goes out once more under its id. `fee_estimate` is the fee
+    schedule that executions are charged by until their commission is told: a shipped one, "none" or a .toml file.
     """
 
     settle_s: float = 45.0
@@ -140,6 +141,7 @@ class OrdersSettings:
     children_named: bool = True
     preview_above: Decimal | None = None
     resend: bool = False
+    fee_estimate: str = "ibkr-us-fixed-2026"
     reconcile: ReconcileSettings = field(factory=ReconcileSettings)
 
 

@@ -14,19 +14,21 @@ import structlog
 
 from engine.daemon.halting import InstrumentHalts
 from engine.daemon.recovering import OUTSIDE
-from engine.domain.brokerage import ExecutionsKnown, OrdersKnown, VenueExecution, VenuePosition
+from engine.domain.brokerage import Balance, ExecutionsKnown, OrdersKnown, VenueExecution, VenuePosition
 from engine.domain.instrument import Instrument
 from engine.errors import VenueError
 from engine.orders.actions import Alert
 from engine.orders.desk import Desk
 from engine.orders.reconcile import Class, Difference, Held, ReconcilePolicy, Remedy, compare_cash, compare_positions
 from engine.portfolio.books import Portfolio
+from engine.portfolio.commissions import open_estimates
 from engine.ports import Broker, Clock
 from engine.runtime.live.letters import CashTold, ExecutionsRead, InstrumentNow, OrdersRead, TakenOver
 from engine.runtime.live.nursery import Nursery
 
 Row = tuple[int, str, str, Any]
 TRIES: Final = 8
+LEDGER: Final = "ledger"  # rows of what the venue owed when the books were compared
 AGAIN_S: Final = 2.0
 SETTLE_S: Final = 1.0  # for letters on their way through the actors
 
@@ -53,6 +55,7 @@ class Reconciler:
         alert: Callable[[Alert, int], None],
         halts: InstrumentHalts,
         last_cash: Mapping[str, Decimal],
+        last_ledger: Mapping[str, Balance],
     ) -> None:
         self._broker = broker
         self._clock = clock
@@ -66,6 +69,8 @@ class Reconciler:
         self._told: set[tuple[int | None, str | None, Decimal, Decimal]] = set()
         self._halts = halts
         self._known_cash = bool(last_cash)
+        self._ledger = last_ledger  # as it was when the books were compared last
+        self._read: Mapping[str, Balance] = {}
         self.venue_positions: dict[int, VenuePosition] = {}
         self.done_ns = 0
 
@@ -90,7 +95,11 @@ class Reconciler:
                 for one in found:
                     await self._act(one)
                 self.done_ns = self._clock.now_ns()
-                await self._store([(self.done_ns, "reconciled", "", [str(one) for one in found])])
+                rows: list[Row] = [(self.done_ns, "reconciled", "", [str(one) for one in found])]
+                if self._ledger != self._read:
+                    rows.append((self.done_ns, LEDGER, "", self._read))
+                    self._ledger = self._read
+                await self._store(rows)
                 return True
             before = found
             await self._clock.sleep(AGAIN_S)
@@ -118,12 +127,13 @@ class Reconciler:
 
     async def _begin(self) -> bool:
         try:
-            positions, cash = await self._broker.positions(), await self._broker.cash()
+            positions, ledger = await self._broker.positions(), await self._broker.ledger()
         except VenueError as error:
             log.warning("reconciliation_failed", problem=str(error))
             return False
         now_ns = self._clock.now_ns()
-        rows: list[Row] = [(now_ns, "cash", "", cash)]
+        cash = {currency: balance.cash for currency, balance in ledger.items()}
+        rows: list[Row] = [(now_ns, "cash", "", cash), (now_ns, LEDGER, "", ledger)]
         rows += self._halts.settle((one.execution_id for one in self._executions), now_ns)
         for position in positions:
             self.venue_positions[position.conid] = position
@@ -131,13 +141,14 @@ class Reconciler:
                 cost = (position.average_cost or Decimal(0)) * position.quantity
                 rows += await self._take_over(position.conid, position.quantity, cost, now_ns)
         await self._store(rows)
+        self._ledger = ledger
         for currency, amount in cash.items():
             self._nursery.tell_portfolio(CashTold(currency, amount))
         self.done_ns = now_ns
         return True
 
     async def _differences(self) -> list[Difference]:
-        positions, cash = await self._broker.positions(), await self._broker.cash()
+        positions, self._read = await self._broker.positions(), await self._broker.ledger()
         self.venue_positions = {position.conid: position for position in positions}
         ours: dict[int, Held] = {}
         for (_, conid), held in self._portfolio.holdings.items():
@@ -151,17 +162,25 @@ class Reconciler:
         own = {one.execution_id: self._is_ours(one) for one in missing}
         mine = [position for position in positions if position.conid in self._instruments or position.conid in ours]
         found = compare_positions(ours, mine, missing, own=own, policy=self._policy)
-        return found + compare_cash(self._portfolio.cash, cash, policy=self._policy)
+        return found + compare_cash(
+            self._portfolio.cash,
+            self._read,
+            policy=self._policy,
+            before=self._ledger,
+            estimated=open_estimates(self._portfolio),
+        )
 
     def _is_ours(self, execution: VenueExecution) -> bool:
         return self._desk.identity.whose(execution.order_id, execution.coid) is not None
 
     async def _act(self, one: Difference) -> None:
         now_ns = self._clock.now_ns()
+        if one.currency is not None and one.remedy is Remedy.IGNORE:
+            return  # commissions are on their way
         if one.currency is not None:
             # The venue's cash is right; ours follows it, with a row that says by how much.
             await self._store([(now_ns, "cash", one.found, {one.currency: one.venue - one.ours})])
-            self._nursery.tell_portfolio(CashTold(one.currency, one.venue - one.ours))
+            self._nursery.tell_portfolio(CashTold(one.currency, one.venue - one.ours, str(one.found)))
             if one.found is Class.UNKNOWN:
                 self._alert(Alert("RECONCILE", str(one)), now_ns)
             return

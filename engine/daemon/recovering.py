@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from attrs import define, field
 
+from engine.domain.brokerage import Balance
 from engine.domain.facts import Accepted, Filled
 from engine.domain.instrument import Instrument
 from engine.domain.messages import PositionNow, Update
@@ -17,13 +18,15 @@ from engine.domain.order import Order
 from engine.journal.durable import DurableJournal, StoredRow
 from engine.orders.actions import FeeKnown
 from engine.orders.recovery import KINDS, Recovered, recover
+from engine.portfolio import commissions, money
 from engine.portfolio.books import Portfolio
 from engine.runtime.live.letters import TakenOver
 
-OPENING: Final = ("holding", "numbers", "charged", "fees")
+OPENING: Final = ("holding", "numbers", "charged", "fees", "tallies", "estimates")
 OUTSIDE: Final = "outside"  # who owns what came into the account by no order of ours
 _ANSWER_FILLED: Final = msgspec.json.Decoder(Filled)
 _FEE: Final = msgspec.json.Decoder(FeeKnown)
+_LEDGER: Final = msgspec.json.Decoder(dict[str, Balance])
 _TAKEN: Final = msgspec.json.Decoder(TakenOver)
 _NUMBER: Final = re.compile(r"(.+)-(\d{6,})")
 _GROUP: Final = re.compile(r"(.+)-oca-(\d+)")
@@ -38,6 +41,7 @@ class Books:
     charged: set[str] = field(factory=set)
     saved: dict[str, dict[str, Any]] = field(factory=dict)  # by strategy, the newest
     numbers: dict[str, tuple[int, int]] = field(factory=dict)  # by strategy: last order, last group
+    ledger: dict[str, Balance] = field(factory=dict)  # the venue's, when the books were compared last
     fresh: bool = True  # nothing has ever been written here
 
     def updates(self) -> list[Update]:
@@ -75,7 +79,7 @@ def read_books(
     orders = recover((row.ts_ns, row.kind, row.name, row.body) for row in journal.rows(kinds=KINDS))
     books = Books(orders=orders, portfolio=Portfolio(instruments, {}, dict(rates)), fresh=journal.last_seq == 0)
     seen: set[str] = set()
-    for row in journal.rows(kinds=("answer", "fee", "taken_over", "cash", "state", *OPENING)):
+    for row in journal.rows(kinds=("answer", "fee", "taken_over", "cash", "ledger", "state", *OPENING)):
         match row.kind:
             case "answer":
                 if '"type":"Filled"' in row.body:
@@ -84,15 +88,18 @@ def read_books(
                 fee = _FEE.decode(row.body)
                 if fee.execution_id not in books.charged and fee.conid in instruments:
                     books.charged.add(fee.execution_id)
-                    books.portfolio.charge(fee.strategy, "commission", fee.amount, instruments[fee.conid].currency)
+                    currency = instruments[fee.conid].currency
+                    commissions.told(books.portfolio, fee.execution_id, fee.strategy, fee.amount, currency)
             case "taken_over":
                 taken = _TAKEN.decode(row.body)
                 if taken.conid in instruments:
                     books.portfolio.take_over(taken.owner, taken.conid, taken.quantity, taken.cost)
-            case "cash":  # the venue's figure, taken for ours: what a deposit is, or fees nobody told of
+            case "cash":  # the venue's figure, taken for ours, as what it was found to be
                 told = msgspec.json.decode(row.body)
                 for currency, amount in told.items():
-                    books.portfolio.deposit(currency, Decimal(amount))
+                    money.explained(books.portfolio, currency, Decimal(amount), row.name)
+            case "ledger":
+                books.ledger = _LEDGER.decode(row.body)
             case "state":
                 books.saved[row.name] = msgspec.json.decode(row.body)
             case _:
@@ -117,6 +124,13 @@ def _opening(books: Books, row: StoredRow) -> None:
         books.numbers.update({strategy: (int(number), int(group)) for strategy, (number, group) in told.items()})
     elif row.kind == "charged":
         books.charged.update(told)
+    elif row.kind == "tallies":
+        for tally, amounts in told.items():
+            setattr(books.portfolio, tally, {currency: Decimal(amount) for currency, amount in amounts.items()})
+    elif row.kind == "estimates":
+        for execution, (strategy, lines) in told.items():
+            fees = tuple((line, Decimal(amount), currency) for line, amount, currency in lines)
+            books.portfolio.estimates[execution] = strategy, fees
     else:
         for line, amount in told.items():
             books.portfolio.fees[line] = books.portfolio.fees.get(line, Decimal(0)) + Decimal(amount)
@@ -127,7 +141,9 @@ def _fill(books: Books, fill: Filled, seen: set[str]) -> None:
     if order is None or fill.exec_id in seen or fill.conid not in books.portfolio.instruments:
         return
     seen.add(fill.exec_id)
-    books.portfolio.hear([Update(order, fill)])
+    updates = [Update(order, fill)]
+    books.portfolio.hear(updates)
+    commissions.heard(books.portfolio, updates)
 
 
 def _numbers(orders: Iterable[Order]) -> dict[str, tuple[int, int]]:

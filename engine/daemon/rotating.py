@@ -19,6 +19,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_DAY
 from engine.journal.durable import DurableJournal
 from engine.operator.trading import KIND as LATCH
+from engine.portfolio.identity import TALLIES
 
 LARGE_BYTES: Final = 64 << 20
 KEPT_NS: Final = 7 * NS_PER_DAY  # as far back as the venue tells of executions
@@ -79,6 +80,10 @@ def _opening(books: Books, last_ns: int) -> list[Row]:
     for (owner, conid), held in portfolio.holdings.items():
         what = {"conid": conid, "quantity": held.quantity, "cost": held.cost, "realised": held.realised}
         rows.append((last_ns, "holding", owner, what))
+    # After the holdings: what they were taken over for is no deposit of the day.
+    tallies = {name: getattr(portfolio, name) for name in TALLIES}
+    rows += [(last_ns, "tallies", "", tallies), (last_ns, "estimates", "", portfolio.estimates)]
+    rows.append((last_ns, "ledger", "", books.ledger))
     rows += [(last_ns, "order", order.coid, order) for order in kept]
     rows += [(last_ns, "state", strategy, saved) for strategy, saved in books.saved.items()]
     return rows

@@ -217,6 +217,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
             alert=daemon.people.alert,
             halts=daemon.halts,
             last_cash=daemon.books.portfolio.cash,
+            last_ledger=daemon.books.ledger,
         )
         tasks.start_soon(_flush, daemon)
         daemon.reloading = Reloading(

@@ -159,6 +159,15 @@ class VenuePosition(Struct, frozen=True, kw_only=True):
     currency: str | None = None
 
 
+class Balance(Struct, frozen=True, kw_only=True):
+    """The venue's ledger in one currency: cash, and what it owes us (below zero: we owe it) of each kind; None where
+    it does not say."""
+
+    cash: Decimal
+    interest: Decimal | None = None
+    dividends: Decimal | None = None
+
+
 class OrdersKnown(Struct, frozen=True, kw_only=True):
     """A primed reading of the day's orders: what is not in it is not there."""
 

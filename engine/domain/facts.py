@@ -10,6 +10,7 @@ run keeps each of them.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -90,6 +91,10 @@ class LegExecution(msgspec.Struct, frozen=True, gc=False):
     conid: int
     quantity: Decimal
     price: Decimal
+
+
+# A flag of an execution whose fees are an estimate, until the venue tells the commission.
+ESTIMATED: Final = "estimated_fees"
 
 
 class Filled(Fact, frozen=True, kw_only=True, gc=False):

@@ -7,12 +7,24 @@ stand, not what happened, so facts are only made where our order is elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from decimal import Decimal
+from typing import Final, Protocol
 
 from attrs import frozen
+from msgspec.structs import replace
 
 from engine.domain.brokerage import ExecutionsKnown, NotYetKnown, OrdersKnown, VenueExecution, VenueOrder
-from engine.domain.facts import Accepted, Answer, Cancelled, Filled, Modified, ModifyRefused, Pending, Refused
+from engine.domain.facts import (
+    ESTIMATED,
+    Accepted,
+    Answer,
+    Cancelled,
+    Filled,
+    Modified,
+    ModifyRefused,
+    Pending,
+    Refused,
+)
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
 from engine.domain.order import CLOSED, Order, State
 from engine.domain.ticket import OrderTicket
@@ -43,6 +55,14 @@ class FollowSettings:
     echo_s: float = 10.0
 
 
+class Estimate(Protocol):
+    """Fee lines that an execution will cost: order, contract, units, price, time (ns UTC)."""
+
+    def __call__(
+        self, coid: str, conid: int, quantity: Decimal, price: Decimal, ts_ns: int, *, sells: bool
+    ) -> tuple[tuple[str, Decimal, str], ...]: ...
+
+
 class Follower:
     """Turns the venue's word into facts. `asking` names orders whose question is open: inactive is no refusal there."""
 
@@ -68,6 +88,7 @@ class Follower:
         self._unnamed: dict[str, tuple[int, VenueOrder]] = {}  # rows that do not say whose they are, and until when
         self._revisions: dict[str, str] = {}
         self.charged: set[str] = set()  # executions whose fee is booked
+        self.estimate: Estimate | None = None  # what an execution will cost, until the venue tells
 
     # --- rows ---------------------------------------------------------------------------------------------------
 
@@ -238,6 +259,14 @@ class Follower:
         return facts, actions
 
     def _fill(self, ticket: OrderTicket, row: VenueExecution, now_ns: int) -> Filled | None:
+        """What an execution means, with an estimate of its fees where they are not known."""
+        fill = self._moved(ticket, row, now_ns)
+        if fill is None or self.estimate is None or row.execution_id in self.charged:
+            return fill
+        fees = self.estimate(ticket.coid, row.conid, row.size, row.price, row.ts_ns, sells=row.side != "BUY")
+        return replace(fill, fees=fees, flags=(*fill.flags, ESTIMATED)) if fees else fill
+
+    def _moved(self, ticket: OrderTicket, row: VenueExecution, now_ns: int) -> Filled | None:
         """What an execution that has not been heard yet means; None where it moves nothing."""
         if self._combos.is_combo(ticket):
             fill = self._combos.fill(ticket, row)

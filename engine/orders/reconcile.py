@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Final
 
 from attrs import field, frozen
 
-from engine.domain.brokerage import VenueExecution, VenuePosition
+from engine.domain.brokerage import Balance, VenueExecution, VenuePosition
 
 _ZERO: Final = Decimal(0)
 # Ratios at which shares are split or joined; any other change of a position needs another explanation.
@@ -27,6 +28,7 @@ _SPLITS: Final = frozenset(
     )
     for ratio in (up, 1 / up)
 )
+_CENT: Final = Decimal("0.01")  # the venue's ledger is rounded
 _COST_DRIFT: Final = Decimal("0.005")  # a split leaves what a position cost as it was, but for rounding
 
 
@@ -38,6 +40,8 @@ class Class(StrEnum):
     LIQUIDATION = "liquidation"
     SPLIT = "split"
     FEE = "fee"
+    INTEREST = "interest"
+    DIVIDEND = "dividend"
     UNKNOWN = "unknown"
 
 
@@ -60,8 +64,8 @@ class ReconcilePolicy:
     cash_tolerance: Decimal = Decimal(5)
 
     def remedy(self, found: Class) -> Remedy:
-        """What a class leads to; our own fills and fees are always taken over."""
-        if found in (Class.OWN_LATE_FILL, Class.FEE):
+        """What a class leads to; our own fills and what is money are always taken over."""
+        if found in (Class.OWN_LATE_FILL, Class.FEE, Class.INTEREST, Class.DIVIDEND):
             return Remedy.ADOPT
         of = {
             Class.MANUAL_TRADE: self.manual_trade,
@@ -167,16 +171,64 @@ def _is_split(held: Held, position: VenuePosition) -> bool:
 
 
 def compare_cash(
-    ours: Mapping[str, Decimal], venue: Mapping[str, Decimal], *, policy: ReconcilePolicy
+    ours: Mapping[str, Decimal],
+    venue: Mapping[str, Balance],
+    *,
+    policy: ReconcilePolicy,
+    before: Mapping[str, Balance] = MappingProxyType({}),
+    estimated: Mapping[str, Decimal] = MappingProxyType({}),
 ) -> list[Difference]:
-    """Compare cash by currency; a small gap is fees that have not been told, a larger one is unknown.
+    """Compare cash by currency, and say of which class each gap is.
 
-    Cash never halts an instrument: an unknown gap is for a person, and the venue's figure is what there is.
+    What the venue owed of interest or dividends at the last reading and owes no longer, it has paid. What is left is
+    fees if it is small, else unknown. Cash never halts an instrument: an unknown gap is for a person, and the venue's
+    figure is what there is.
+
+    Args:
+        before: The venue's ledger when the books were compared last; a currency that is not there explains nothing.
+        estimated: Fees that our books hold by estimate: a gap within them waits for the commissions, and is left alone.
     """
     found = []
     for currency in sorted({*ours, *venue}):
-        here, there = ours.get(currency, _ZERO), venue.get(currency, _ZERO)
-        if here != there:
-            kind = Class.FEE if abs(there - here) <= policy.cash_tolerance else Class.UNKNOWN
-            found.append(Difference(found=kind, remedy=Remedy.ADOPT, currency=currency, ours=here, venue=there))
+        here = ours.get(currency, _ZERO)
+        balance = venue.get(currency, Balance(cash=_ZERO))
+        gap = balance.cash - here
+        if not gap:
+            continue
+        waiting = abs(estimated.get(currency, _ZERO))
+        last = before.get(currency)
+        for kind, part in () if last is None else _explained(gap, last, balance, policy.cash_tolerance + waiting):
+            found.append(_cash(kind, currency, here, here + part))
+            here += part
+            gap -= part
+        if not gap:
+            continue
+        if waiting and abs(gap) <= waiting + policy.cash_tolerance:
+            found.append(_cash(Class.FEE, currency, here, balance.cash, Remedy.IGNORE))
+        else:
+            kind = Class.FEE if abs(gap) <= policy.cash_tolerance else Class.UNKNOWN
+            found.append(_cash(kind, currency, here, balance.cash))
     return found
+
+
+def _cash(kind: Class, currency: str, ours: Decimal, venue: Decimal, remedy: Remedy = Remedy.ADOPT) -> Difference:
+    return Difference(found=kind, remedy=remedy, currency=currency, ours=ours, venue=venue)
+
+
+def _explained(gap: Decimal, last: Balance, now: Balance, slack: Decimal) -> list[tuple[Class, Decimal]]:
+    """What was owed and has been paid, if that is what the gap is: to the cent first, then within what fees may be."""
+    parts = [
+        (kind, was - owed)
+        for kind, was, owed in (
+            (Class.DIVIDEND, last.dividends, now.dividends),
+            (Class.INTEREST, last.interest, now.interest),
+        )
+        if was is not None and owed is not None and was != owed
+    ]
+    for within in (_CENT, slack):
+        for chosen in ([one] for one in parts):
+            if abs(gap - chosen[0][1]) <= within < abs(gap):
+                return chosen
+        if len(parts) > 1 and abs(gap - sum((part for _, part in parts), _ZERO)) <= within < abs(gap):
+            return parts
+    return []

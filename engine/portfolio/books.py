@@ -20,7 +20,7 @@ from engine.domain.actions import Action, Booked, OnHolders, Posting, RateNow, S
 from engine.domain.facts import Filled
 from engine.domain.instrument import Instrument
 from engine.domain.messages import PositionNow, Update
-from engine.portfolio import money
+from engine.portfolio import commissions, money
 from engine.portfolio.actions import book, other_of
 from engine.portfolio.financing import Financing
 
@@ -111,6 +111,8 @@ class Portfolio:
     booked: list[Booked] = field(factory=list, init=False)  # what corporate actions did
     postings: list[Posting] = field(factory=list, init=False)  # money that moved without a trade
     splits: list[SplitNow] = field(factory=list, init=False)  # for marking; whoever marks takes them
+    estimates: dict[str, tuple[str, Sequence[commissions.Line]]] = field(factory=dict, init=False)  # by execution
+    early: dict[str, None] = field(factory=dict, init=False)  # executions not heard of whose commission is booked
     rated: list[tuple[int, str, Decimal]] = field(factory=list, init=False)  # when a currency got which rate
     revalued: list[tuple[str, Decimal]] = field(factory=list, init=False)  # by a new rate, by owner; trades apart
     _flows: dict[str, Decimal] = field(factory=dict, init=False)

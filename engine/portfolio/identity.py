@@ -7,6 +7,8 @@ from typing import Final
 
 from engine.portfolio.books import Portfolio
 
+# What of a portfolio is kept by currency beside cash: all that the identity adds up.
+TALLIES: Final = ("deposits", "fees_by_currency", "interest", "borrow", "dividends", "withheld")
 _ZERO: Final = Decimal(0)
 
 

@@ -34,6 +34,8 @@ SHORT_INTEREST: Final = "short interest"
 BORROW: Final = "borrow fee"
 CONVERSION: Final = "conversion"
 ACCOUNT: Final = ""
+FEE: Final = "fee"
+UNTOLD: Final = "untold"  # the line of fees that no execution explains
 _ZERO: Final = Decimal(0)
 _GRAIN: Final = Decimal("1e-8")
 
@@ -113,3 +115,16 @@ def take(books: Portfolio, posting: Posting) -> None:
 def month_of(day: date) -> int:
     """The number of a day's month."""
     return day.year * 12 + day.month
+
+
+def explained(books: Portfolio, currency: str, amount: Decimal, why: str) -> None:
+    """Take over cash that the venue told of (live), as what it is: `why` is "fee", "interest", "dividend" or else a
+    deposit."""
+    if why == FEE:
+        books.charge(ACCOUNT, UNTOLD, -amount, currency)
+    elif why in (INTEREST, DIVIDEND):
+        books.post(Posting(0, why, ACCOUNT, currency, _ZERO, amount, 0, "told by the venue"))
+        books.postings.clear()  # the journal has it: a run of weeks keeps no list of its own
+        books.steps.clear()
+    else:
+        books.deposit(currency, amount)

@@ -167,12 +167,7 @@ class FeeLedger:
         ts_ns: int,
     ) -> tuple[Line, ...]:
         """Fee lines of one execution; a rebate is below zero, a line that has not grown is left out."""
-        table = self._schedule.table_at(ts_ns)
-        moment = datetime.fromtimestamp(ts_ns // NS_PER_S, UTC)
-        month = moment.year * 12 + moment.month
-        if month != self._month:
-            self._month = month
-            self._volume.clear()
+        table = self._table_now(ts_ns)
         if order.tabs is None:
             order.tabs = {}
         tabs = order.tabs
@@ -186,6 +181,21 @@ class FeeLedger:
             tab = tabs.setdefault(leg.conid, Tab())
             lines += self._lines(table, tab, instrument, abs(leg.quantity), leg.price, sells=leg.quantity < 0)
         return tuple(lines)
+
+    def one(
+        self, tab: Tab, instrument: Instrument, quantity: Decimal, price: Decimal, ts_ns: int, *, sells: bool
+    ) -> tuple[Line, ...]:
+        """Fee lines of one execution on a tab that the caller keeps."""
+        return self._lines(self._table_now(ts_ns), tab, instrument, quantity, price, sells=sells)
+
+    def _table_now(self, ts_ns: int) -> Table:
+        """The table in force; volumes begin anew with each month."""
+        moment = datetime.fromtimestamp(ts_ns // NS_PER_S, UTC)
+        month = moment.year * 12 + moment.month
+        if month != self._month:
+            self._month = month
+            self._volume.clear()
+        return self._schedule.table_at(ts_ns)
 
     def preview(self, instrument: Instrument, quantity: Decimal, price: Decimal, ts_ns: int, *, sells: bool) -> Decimal:
         """What an order executed in one piece would be charged in all, whatever the currency; nothing is booked."""

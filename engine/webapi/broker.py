@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -251,10 +250,14 @@ class WebBroker:
         """Read positions, past the venue's cache."""
         return tuple(venue.position(row) for row in await self._portfolio.positions_now(self.account))
 
-    async def cash(self) -> Mapping[str, Decimal]:
-        """Read cash by currency."""
+    async def ledger(self) -> Mapping[str, b.Balance]:
+        """Read cash, and what is owed, by currency."""
         rows = await self._portfolio.ledger(self.account)
-        return {name: row.cash for name, row in rows.items() if name != _BASE and row.cash is not None}
+        return {
+            name: b.Balance(cash=row.cash, interest=row.interest, dividends=row.dividends)
+            for name, row in rows.items()
+            if name != _BASE and row.cash is not None
+        }
 
     async def suppress(self, message_ids: Sequence[str]) -> None:
         """Give the session the whole list of questions that need not be asked."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.brokerage import VenueExecution, VenuePosition
+from engine.domain.brokerage import Balance, VenueExecution, VenuePosition
 from engine.orders.reconcile import (
     Class,
     Held,
@@ -101,10 +101,52 @@ def test_policy_decides_what_follows() -> None:
 
 def test_cash_up_to_the_tolerance_is_fees() -> None:
     ours = {"USD": Decimal(100), "EUR": Decimal(7)}
-    fee, far = compare_cash(ours, {"USD": Decimal("105.01"), "EUR": Decimal(2)}, policy=POLICY)
+    fee, far = compare_cash(ours, {"USD": balance("105.01"), "EUR": balance(2)}, policy=POLICY)
     assert (fee.currency, fee.found) == ("EUR", Class.FEE)
     assert (far.currency, far.found) == ("USD", Class.UNKNOWN)
-    assert compare_cash(ours, ours, policy=POLICY) == []
+    assert compare_cash(ours, {"USD": balance(100), "EUR": balance(7)}, policy=POLICY) == []
+
+
+def balance(cash: object, interest: object = 0, dividends: object = 0) -> Balance:
+    return Balance(cash=Decimal(str(cash)), interest=Decimal(str(interest)), dividends=Decimal(str(dividends)))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        # 12.34 of interest were owed and are not any more; cash is up by as much.
+        (balance(100, "12.34"), balance("112.34"), [(Class.INTEREST, "112.34")]),
+        (balance(100, "-3.1"), balance("96.90"), [(Class.INTEREST, "96.90")]),  # a debit
+        (balance(100, 0, 85), balance(185), [(Class.DIVIDEND, "185")]),
+        (balance(100, "12.34", 85), balance("197.34"), [(Class.DIVIDEND, "185"), (Class.INTEREST, "197.34")]),
+        # The ledger rounds: a cent is no second difference of its own kind.
+        (balance(100, 0, 85), balance("184.99"), [(Class.DIVIDEND, "185"), (Class.FEE, "184.99")]),
+        (balance(100, 0, 85), balance(183), [(Class.DIVIDEND, "185"), (Class.FEE, "183")]),
+        # What is owed has changed, and cash by something else.
+        (balance(100, "12.34"), balance(150), [(Class.UNKNOWN, "150")]),
+        (balance(100, "12.34"), balance(103), [(Class.FEE, "103")]),
+        (None, balance(150, 0, 0), [(Class.UNKNOWN, "150")]),
+    ],
+)
+def test_what_was_owed_explains_cash(before: Balance | None, now: Balance, expected: list[tuple[Class, str]]) -> None:
+    known = {} if before is None else {"USD": before}
+    found = compare_cash({"USD": Decimal(100)}, {"USD": now}, policy=POLICY, before=known)
+    assert [(one.found, one.venue) for one in found] == [(kind, Decimal(cash)) for kind, cash in expected]
+    assert found[0].ours == 100
+    assert all(one.remedy is Remedy.ADOPT for one in found)
+
+
+@pytest.mark.parametrize(
+    ("cash", "remedy", "found"),
+    [
+        (94, Remedy.IGNORE, Class.FEE),  # an estimate of 1 may be wrong by as much, and 5 are tolerated
+        (106, Remedy.IGNORE, Class.FEE),
+        ("93.99", Remedy.ADOPT, Class.UNKNOWN),
+    ],
+)
+def test_a_gap_within_open_estimates_waits_for_the_commissions(cash: object, remedy: Remedy, found: Class) -> None:
+    (one,) = compare_cash({"USD": Decimal(100)}, {"USD": balance(cash)}, policy=POLICY, estimated={"USD": Decimal(1)})
+    assert (one.remedy, one.found) == (remedy, found)
 
 
 @given(

@@ -11,6 +11,7 @@ from random import Random
 import trio
 
 from engine.domain.brokerage import (
+    Balance,
     BrokerNews,
     CancelAnswer,
     CancelTurnedDown,
@@ -126,7 +127,7 @@ class LossyBroker:
             held[live.ticket.conid] += live.filled * live.ticket.side.sign  # type: ignore[assignment]  # a Decimal
         return tuple(VenuePosition(conid=conid, quantity=Decimal(units)) for conid, units in held.items())
 
-    async def cash(self) -> Mapping[str, Decimal]:
+    async def ledger(self) -> Mapping[str, Balance]:
         return {}
 
     async def suppress(self, message_ids: Sequence[str]) -> None:

@@ -227,7 +227,7 @@ async def test_books_of_the_venue_agree_with_the_fill_and_unknown_instruments_ar
         await it.until(lambda: {one.execution_id: one for one in it.of(b.VenueExecution)}.popitem()[1].commission)
         (held,) = await broker.positions()
         assert (held.conid, held.quantity) == (AAPL.conid, Decimal(10))
-        cash = await broker.cash()
+        cash = {currency: balance.cash for currency, balance in (await broker.ledger()).items()}
         truth = (await it.truth())["cash"]
         assert set(cash) == {"USD"}
         assert cash["USD"] == pytest.approx(Decimal(str(truth["USD"])), abs=Decimal("0.01"))

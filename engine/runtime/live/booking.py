@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import trio
 
+from engine.portfolio import commissions, money
 from engine.portfolio.books import Portfolio
 from engine.ports import Clock
 from engine.runtime.live.letters import (
@@ -55,15 +56,16 @@ class Booking:
         match letter:
             case Became(updates=updates):
                 positions = books.hear(updates)
+                commissions.heard(books, updates)
                 books.entries.clear()  # the journal has them: a run of weeks keeps no list of its own
                 books.steps.clear()
                 return Booked(updates, tuple(positions))
             case Charged(fee=fee):
                 currency = books.instruments[fee.conid].currency
-                books.charge(fee.strategy, "commission", fee.amount, currency)
+                commissions.told(books, fee.execution_id, fee.strategy, fee.amount, currency)
                 return None
-            case CashTold(currency=currency, amount=amount):
-                books.deposit(currency, amount)
+            case CashTold(currency=currency, amount=amount, why=why):
+                money.explained(books, currency, amount, why)
                 return None
             case TakenOver(owner=owner, conid=conid, quantity=quantity, cost=cost):
                 return Booked((), (books.take_over(owner, conid, quantity, cost),))

@@ -193,10 +193,14 @@ class TakenOver(Letter, frozen=True, tag=True):
 
 
 class CashTold(Letter, frozen=True, tag=True):
-    """Reconciliation to portfolio: so much cash came or went, and no fill or fee of ours says why."""
+    """Reconciliation to portfolio: so much cash came or went, and no fill or fee of ours says why.
+
+    `why` is what it was found to be: "fee", "interest", "dividend"; anything else is a deposit or withdrawal.
+    """
 
     currency: str
     amount: Decimal
+    why: str = ""
 
 
 class Begin(Letter, frozen=True, tag=True):
