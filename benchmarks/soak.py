@@ -137,9 +137,12 @@ def _trend(samples: list[dict[str, float]]) -> dict[str, Any]:
     whole = [one for one in samples if "tasks" in one]
     if len(whole) < 10:
         return {}
+    days: dict[int, list[float]] = {}
+    for one in whole:
+        days.setdefault(int(one["hours"] // 24), []).append(one["memory_mb"])
     tenth = len(whole) // 10
     parts = whole[tenth : 2 * tenth], whole[len(whole) // 2 :][:tenth], whole[-tenth:]
-    return {
+    return {"memory_mb_by_day": [round(fmean(found), 1) for found in days.values()]} | {
         name: [round(fmean(one[name] for one in part), 1) for part in parts]
         for name in ("memory_mb", "files", "threads", "tasks")
     }

@@ -24,6 +24,7 @@ from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_des
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
 from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start, gateway_folder
+from engine.daemon.tidying import tidy
 from engine.daemon.wire import WireKeeper
 from engine.domain.brokerage import SessionNow
 from engine.domain.sessions import Sessions
@@ -119,6 +120,7 @@ async def _trade_until_stopped(
             tasks.start_soon(systemd.feed_watchdog)
             tasks.start_soon(watch_loop, partial(loop_told, daemon))
             tasks.start_soon(watch_data, daemon)
+            tasks.start_soon(tidy, daemon)
             with cutter:
                 await daemon.stopping.wait()
             systemd.notify("STOPPING=1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Final
 
 from attrs import field, frozen
 
@@ -38,6 +39,8 @@ from engine.orders.live import LiveOrders
 from engine.orders.replies import ReplyPolicy
 from engine.orders.slate import Slate
 from engine.orders.writer import PreviewSettings, Unsent, Writer
+
+_TOLD_DAYS: Final = 7  # as far back as the venue tells of executions, and of their fees
 
 
 @frozen(kw_only=True)
@@ -243,6 +246,22 @@ class Desk:
         for coid in self.doubts.overdue(now_ns):
             self._slate.alert("DOUBT", "an order has been in doubt for long: look at the venue", coid)
         self._apply(self.follower.tick(now_ns), now_ns)
+
+    def forget(self, before_ns: int) -> None:
+        """Let go of orders that ended before a moment, and whose fees are known; the journal has them."""
+        told_ns = before_ns - _TOLD_DAYS * NS_PER_DAY
+        charged = self.follower.charged
+        unpaid = {
+            coid
+            for coid, order in self.book.book.items()
+            if order.updated_ns >= told_ns and not charged.issuperset(order.fills)
+        }
+        coids = self.book.forget(before_ns, unpaid)
+        self.identity.forget(coids)
+        self.follower.forget(coids)
+        self.resent.difference_update(coids)
+        for coid in coids:
+            self.doubts.watched.pop(coid, None)
 
     # --- common -------------------------------------------------------------------------------------------------
 

@@ -90,6 +90,15 @@ class Follower:
         self.charged: set[str] = set()  # executions whose fee is booked
         self.estimate: Estimate | None = None  # what an execution will cost, until the venue tells
 
+    def forget(self, coids: Iterable[str]) -> None:
+        """These orders ended days ago."""
+        for coid in coids:
+            self.seen_dead_end.discard(coid)
+            self.lost_modifies.discard(coid)
+            self.zombies.discard(coid)
+            for known in (self._inactive, self._short, self._echoes, self._looked):
+                known.pop(coid, None)
+
     # --- rows ---------------------------------------------------------------------------------------------------
 
     def rows(self, rows: Iterable[VenueOrder], now_ns: int) -> tuple[list[Answer], list[Action]]:
@@ -224,6 +233,8 @@ class Follower:
         told: set[str] = set()  # within this reading
         for row in rows:
             coid = self._identity.whose(row.order_id, row.coid)
+            if coid is None and self._book.heard(row.execution_id):
+                continue  # of an order that ended days ago: the venue tells executions for longer than we keep orders
             if coid is None:
                 if row.execution_id not in self._strangers:
                     self._strangers.add(row.execution_id)

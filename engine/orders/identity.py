@@ -30,6 +30,14 @@ class Identity:
         self.id_of[coid] = order_id
         self.coid_of[order_id] = coid
 
+    def forget(self, coids: Iterable[str]) -> None:
+        """These are of no interest any more."""
+        for coid in coids:
+            order_id = self.id_of.pop(coid, None)
+            if order_id is not None:
+                self.coid_of.pop(order_id, None)
+                self.copies.pop(order_id, None)
+
     def children_of(self, order_id: str) -> list[VenueOrder]:
         """Copies of orders that name this one as their parent and that are nobody's yet."""
         return [

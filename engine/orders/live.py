@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from engine.domain.facts import CancelAsked, Sent
@@ -51,6 +51,25 @@ class LiveOrders(OrderManager):
     def executed(self) -> Mapping[str, None]:
         """Ids of all executions booked so far."""
         return dict.fromkeys(self._executions)
+
+    def forget(self, before_ns: int, keep: Container[str] = ()) -> list[str]:
+        """Drop orders that ended before a moment, and return them; executions stay known, so none is booked again.
+
+        Whoever belongs to an order that is open (its bracket, its group) stays with it; `keep` stays too.
+        """
+        alive = {key for order in self._book.values() if order.is_open for key in _family(order.ticket)}
+        gone = [
+            coid
+            for coid, order in self._book.items()
+            if order.state in CLOSED and order.updated_ns < before_ns and coid not in keep
+            if alive.isdisjoint(_family(order.ticket))
+        ]
+        for coid in gone:
+            del self._book[coid], self._said[coid]
+            self.frozen.pop(coid, None)
+            self.wishes.pop(coid, None)
+        self.denials = [denial for denial in self.denials if denial[0] >= before_ns]
+        return gone
 
     def act(self, verdicts: Iterable[Verdict], now_ns: int) -> tuple[list[Request], list[Update]]:
         """Carry out what was approved; a modification that has to wait is put aside and comes back through the gate."""
@@ -117,3 +136,9 @@ class LiveOrders(OrderManager):
             requests.append(CancelRequest(intent.coid))  # it never leaves: the desk withdraws it
             return
         super()._cancel(intent, now_ns, requests)
+
+
+def _family(ticket: OrderTicket) -> tuple[str, ...]:
+    """What an order shares with those it belongs to: the entry of its bracket, and its group."""
+    entry = ticket.coid if ticket.parent is None else ticket.parent
+    return (entry,) if ticket.oca_group is None else (entry, f"group {ticket.oca_group}")

@@ -150,6 +150,12 @@ class Tick(Letter, frozen=True, tag=True):
     """Time has passed."""
 
 
+class Forget(Letter, frozen=True, tag=True):
+    """The venue's day has turned: orders that ended before a moment are of no interest any more."""
+
+    before_ns: int
+
+
 OrdersLetter = (
     Judged
     | RiskSays
@@ -167,6 +173,7 @@ OrdersLetter = (
     | CancelNow
     | CancelAllAnswered
     | Latched
+    | Forget
     | Tick
 )
 

@@ -38,6 +38,7 @@ from engine.runtime.live.letters import (
     ExecutionsHeard,
     ExecutionsRead,
     FeedLetter,
+    Forget,
     InstrumentNow,
     LimitsNow,
     OperatorAnswered,
@@ -140,7 +141,7 @@ class Nursery:
         """Units or cash that came into the account by no order of ours."""
         self._to_portfolio.send_nowait(letter)
 
-    def tell_orders(self, letter: CancelNow | OperatorAnswered | OrdersRead | ExecutionsRead) -> None:
+    def tell_orders(self, letter: CancelNow | OperatorAnswered | OrdersRead | ExecutionsRead | Forget) -> None:
         """Cancel at once, an operator's answer, or a reading that somebody else has made.
 
         What cancels goes before whatever waits, in a full channel too.

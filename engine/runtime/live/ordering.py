@@ -42,6 +42,7 @@ from engine.runtime.live.letters import (
     Charged,
     ExecutionsHeard,
     ExecutionsRead,
+    Forget,
     Judged,
     Latched,
     NotSent,
@@ -176,6 +177,8 @@ class Ordering:
             case Latched(owner=owner, held=held, coids=coids):
                 desk.book.facts.append((now_ns, "risk_latched", owner, held))
                 desk.cancel_now(coids, now_ns)
+            case Forget(before_ns=before_ns):
+                desk.forget(before_ns)
             case Tick():
                 if now_ns >= desk.next_ns():
                     self._note("orders", now_ns, letter)

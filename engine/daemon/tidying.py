@@ -1,0 +1,35 @@
+"""What a process that runs for weeks lets go of when the venue's day turns."""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import suppress
+from typing import Final
+
+import trio
+
+from engine.daemon.assembling import Daemon
+from engine.daemon.days import day_began_ns
+from engine.domain.moments import NS_PER_DAY
+from engine.runtime.live.letters import Forget
+
+LOOK_S: Final = 60.0  # of the venue's clock
+KEPT_DAYS: Final = 1  # whole days before this one whose orders are still at hand
+
+
+async def tidy(daemon: Daemon) -> None:
+    """Forget orders of earlier days, and give memory back, once a day of the venue's."""
+    day_ns = day_began_ns(daemon.clock.now_ns())  # at a start nothing is let go: the venue may have news of it
+    while True:
+        today_ns = day_began_ns(daemon.clock.now_ns())
+        if today_ns != day_ns:
+            day_ns = today_ns
+            daemon.nursery.tell_orders(Forget(today_ns - KEPT_DAYS * NS_PER_DAY))
+            await trio.to_thread.run_sync(give_back)
+        await daemon.clock.sleep(LOOK_S)
+
+
+def give_back() -> None:
+    """Return what the C library holds back of freed memory to the system, where it can: it does not by itself."""
+    with suppress(OSError, AttributeError):  # another library than glibc's
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -1,0 +1,76 @@
+"""When the venue's day turns, orders that ended before are let go; what could still be told of them harms nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.domain.brokerage import VenueExecution
+from engine.domain.order import State
+from engine.domain.ticket import OrderType, Side
+from tests.orders.bench import COID, Bench, S, ticket
+
+DAY = 86_400 * S
+
+
+def filled(bench: Bench, *, paid: bool = True) -> VenueExecution:
+    """An order that lived and filled whole; returns the execution as it is told again, with its fee."""
+    bench.live(ticket())
+    bench.fill(5)
+    bench.row(ticket(), status="Filled", filled=Decimal(5))
+    told = VenueExecution(
+        execution_id="e1", order_id="101", account="DU1", coid=COID, conid=1, side="BUY",
+        size=Decimal(5), price=Decimal(10), ts_ns=bench.now, commission=Decimal(1),
+    )  # fmt: skip
+    if paid:
+        bench.desk.executions([told], bench.now)
+    bench.take()
+    assert bench.order().state is State.FILLED
+    return told
+
+
+def test_an_order_that_ended_days_ago_is_let_go_and_its_execution_is_not_booked_again() -> None:
+    bench = Bench()
+    told = filled(bench)
+    bench.desk.forget(bench.now + DAY)
+    assert COID not in bench.book.book
+    bench.book.facts.clear()
+    bench.desk.executions([told], bench.now)
+    assert bench.take() == []
+    assert bench.book.facts == []
+    assert bench.alerts == []
+
+
+def test_what_ended_later_stays() -> None:
+    bench = Bench()
+    filled(bench)
+    bench.desk.forget(bench.now)
+    assert bench.order().state is State.FILLED
+
+
+def test_an_order_whose_fee_is_not_known_is_kept_for_as_long_as_the_venue_may_tell_it() -> None:
+    bench = Bench()
+    filled(bench, paid=False)
+    bench.desk.forget(bench.now + DAY)
+    assert COID in bench.book.book
+    bench.desk.forget(bench.now + 8 * DAY)
+    assert COID not in bench.book.book
+
+
+def test_an_open_order_keeps_its_bracket() -> None:
+    bench = Bench()
+    stop = ticket(
+        "s-000002", side=Side.SELL, order_type=OrderType.STOP, limit_price=None, stop_price=Decimal(9), parent=COID
+    )
+    target = ticket("s-000003", side=Side.SELL, limit_price=Decimal(11), parent=COID)
+    bench.live(ticket(), stop, target)
+    bench.row(target, order_id="103", status="Cancelled")
+    bench.take()
+    assert bench.order("s-000003").state is State.CANCELLED
+    bench.desk.forget(bench.now + 30 * DAY)
+    assert set(bench.book.book) == {COID, "s-000002", "s-000003"}
+    bench.row(stop, order_id="102", status="Cancelled")
+    bench.row(ticket(), status="Cancelled")
+    bench.take()
+    bench.desk.forget(bench.now + 30 * DAY)
+    assert bench.book.book == {}
+    assert bench.desk.identity.copies == {}
