@@ -61,6 +61,7 @@ def _compare(journal: DurableJournal, config: Path, venue: dict[str, Any]) -> tu
     wrong += [f"alert {code}, {alerts[code]} times" for code in NEVER if alerts[code]]
     figures = {
         "orders": len(known.orders),
+        "written": len(journal.sent_coids()),
         "at_venue": len(there),
         "fills": len(executions),
         "states": dict(Counter(str(order.state) for order in known.orders.values())),

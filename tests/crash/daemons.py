@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -25,6 +26,7 @@ HERE = Path(__file__).parent
 CONFIG = HERE / "crash.toml"
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 150.0
+BUSY_LIMIT_S = 20.0
 NOISE = ("session_", "websocket_lost", "alert ", "stop_asked", "reconciliation_", "trading ", "frame_unreadable")
 
 
@@ -133,8 +135,33 @@ def state_folder(path: Path) -> Iterator[Path]:
                     os.kill(one.pid, signal.SIGKILL)
 
 
+def written(state: Path) -> int:
+    """How many new orders have been written to the venue so far, by the journal."""
+    journal = state / "journal.db"
+    if not journal.exists():
+        return 0
+    database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
+    try:
+        found = database.execute("SELECT count(*) FROM coids").fetchone()
+    except sqlite3.OperationalError:  # a start that died before its tables stood
+        return 0
+    finally:
+        database.close()
+    return int(found[0])
+
+
+def _busy(daemon: Daemon, state: Path, orders: int, after_s: float) -> None:
+    """Let it trade until so many orders were written, and for some seconds more; for no longer than the limit."""
+    until = time.monotonic() + BUSY_LIMIT_S
+    while written(state) < orders and time.monotonic() < until:
+        if daemon.wait_end(0.2) is not None:
+            return
+    daemon.wait_end(after_s)
+
+
 def die(state: Path, kill: Kill, after_start: Callable[[], None] = lambda: None) -> tuple[str, list[str]]:
     """Run a daemon to its planned end; return how it went, and what it said at last."""
+    before = written(state)
     daemon = Daemon(state, kill.plan)
     try:
         began = time.monotonic()
@@ -142,12 +169,13 @@ def die(state: Path, kill: Kill, after_start: Callable[[], None] = lambda: None)
         took = time.monotonic() - began
         if daemon.alive:
             after_start()
-            daemon.wait_end(kill.after_s)
+            _busy(daemon, state, before + kill.orders, kill.after_s)
         early = not daemon.alive
         code = daemon.process.poll()
     finally:
         daemon.kill()
-    how = f"{'traded' if traded else 'did not trade'} after {took:.1f} s, "
+    wrote = written(state) - before
+    how = f"{'traded' if traded else 'did not trade'} after {took:.1f} s, wrote {wrote} orders, "
     if early and code != -signal.SIGKILL:
         return how + f"ENDED BY ITSELF with code {code}", list(daemon.said)[-40:]
     return how + ("died as planned" if early else "was killed"), list(daemon.said)

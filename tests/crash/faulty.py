@@ -6,7 +6,6 @@ python -m tests.crash.faulty FOLDER --seed 1 --orders 2000
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.books import unexpected
-from tests.crash.daemons import Daemon, Gateway, state_folder
+from tests.crash.daemons import Daemon, Gateway, state_folder, written
 from tests.crash.plans import KINDS, faults
 from tests.crash.sweep import last
 
@@ -34,7 +33,7 @@ def faulty_day(folder: Path, seed: int, orders: int, *, say: Any = print) -> tup
             return ["the daemon did not trade", *daemon.said], {}
         gateway, until = Gateway(state), time.monotonic() + LIMIT_S
         for number in count():
-            done = _written(state / "journal.db")
+            done = written(state)
             missing = [kind for kind in KINDS if not struck[kind]]
             if (done >= orders and not missing) or not daemon.alive or time.monotonic() > until:
                 break
@@ -54,15 +53,6 @@ def faulty_day(folder: Path, seed: int, orders: int, *, say: Any = print) -> tup
     if wrong:
         wrong.append(f"seed {seed}")
     return wrong, figures
-
-
-def _written(journal: Path) -> int:
-    database = sqlite3.connect(f"file:{journal}?mode=ro", uri=True)
-    try:
-        found = database.execute("SELECT count(*) FROM coids").fetchone()
-    finally:
-        database.close()
-    return int(found[0])
 
 
 def main() -> None:

@@ -57,9 +57,10 @@ KINDS = (
 
 @frozen
 class Kill:
-    """One daemon's end: `plan` is for `tests.crash.dying`; else it is killed `after_s` seconds of trading."""
+    """One daemon's end: `plan` is for `tests.crash.dying`; else it is killed `after_s` after it wrote `orders`."""
 
     plan: str | None
+    orders: int
     after_s: float
 
 
@@ -69,11 +70,11 @@ def kills(seed: int, many: int) -> list[Kill]:
     found = []
     for number in range(many):
         if number % 3 == 2:
-            found.append(Kill(None, chance.uniform(0.0, 2.5)))
+            found.append(Kill(None, chance.randint(0, 8), chance.uniform(0.0, 2.0)))
             continue
         kind = chance.choice(STEPS)
         when = chance.choice(("before", "after"))
-        found.append(Kill(f"{when}:{kind}:{chance.randint(1, 60 if kind == '*' else 6)}", 4.0))
+        found.append(Kill(f"{when}:{kind}:{chance.randint(1, 60 if kind == '*' else 6)}", 8, 2.0))
     return found
 
 
