@@ -147,9 +147,13 @@ class OrdersSettings:
 
 @frozen(kw_only=True)
 class SessionSettings:
-    """`[session]`: when another session of the user holds the brokerage session: stand-down, steal or bounded-steal."""
+    """`[session]`: when another session of the user holds the brokerage session: stand-down, steal or bounded-steal.
+
+    `inits_per_hour` is how often the brokerage session may be opened within an hour of the venue's clock.
+    """
 
     competing: str = "stand-down"
+    inits_per_hour: int = 60
 
 
 @frozen(kw_only=True)
@@ -341,6 +345,8 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
         bad("gateway.speed", f"is for mode sim; in mode {found.mode} a second is a second")
     if found.session.competing not in ("stand-down", "steal", "bounded-steal"):
         bad("session.competing", f"must be stand-down, steal or bounded-steal, not {found.session.competing!r}")
+    if found.session.inits_per_hour < 1:
+        bad("session.inits_per_hour", "must be at least 1")
     ids = found.suppress.ids
     if len(set(ids)) > SUPPRESSED_MAX:
         bad("suppress.ids", f"has {len(set(ids))} ids, and the venue takes {SUPPRESSED_MAX}")

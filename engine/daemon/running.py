@@ -152,7 +152,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         # A simulated gateway lies on this machine, and its clock makes much of every moment.
         transit_s=0.1 if settings.mode is Mode.SIM else 0.5,
         children_named=settings.orders.children_named,
-        rules=Rules(policy=Policy(settings.session.competing)),
+        rules=Rules(policy=Policy(settings.session.competing), inits_per_hour=settings.session.inits_per_hour),
     )
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(trio.open_nursery())

@@ -42,9 +42,10 @@ class Logins(msgspec.Struct, frozen=True):
 
     made: tuple[Made, ...] = ()
 
-    def free_ns(self, attempt: Attempt, now_ns: int) -> int:
-        """Return when the next attempt may be made; `now_ns` if at once."""
-        limit, length_s = LIMITS[attempt]
+    def free_ns(self, attempt: Attempt, now_ns: int, *, limit: int | None = None) -> int:
+        """Return when the next attempt may be made; `now_ns` if at once. `limit` stands in for that of `LIMITS`."""
+        usual, length_s = LIMITS[attempt]
+        limit = usual if limit is None else limit
         counted = sorted(one.at_ns for one in self._counted(now_ns) if one.attempt is attempt)
         return now_ns if len(counted) < limit else counted[-limit] + length_s * SECOND
 

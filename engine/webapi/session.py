@@ -14,7 +14,7 @@ from typing import assert_never
 
 from engine.webapi.facts.session import AuthStatus
 from engine.webapi.layers import Layers
-from engine.webapi.logins import Attempt
+from engine.webapi.logins import LIMITS, Attempt
 from engine.webapi.maintenance import away_at
 from engine.webapi.sessionfacts import (
     Alert,
@@ -375,9 +375,13 @@ class Session:
 
     def _spend(self, attempt: Attempt, now_ns: int) -> int:
         """Count an attempt and return `now_ns`, or return when the next may be made."""
-        free_ns = self.logins.free_ns(attempt, now_ns)
+        limit = self.rules.inits_per_hour if attempt is Attempt.INIT else LIMITS[attempt][0]
+        free_ns = self.logins.free_ns(attempt, now_ns, limit=limit)
         if free_ns > now_ns:
-            self._alert(f"{attempt.value}_budget_spent", f"next in {(free_ns - now_ns) / SECOND:.0f} s")
+            what = "openings of the brokerage session" if attempt is Attempt.INIT else "logins"
+            wait_s = (free_ns - now_ns) / SECOND
+            sentence = f"all {limit} {what} that an hour may have are used up; the next may be made in {wait_s:.0f} s"
+            self._alert(f"{attempt.value}_budget_spent", sentence)
         else:
             self.logins = self.logins.spend(attempt, now_ns)
         return free_ns

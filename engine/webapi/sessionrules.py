@@ -6,7 +6,7 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from engine.webapi.logins import Logins
+from engine.webapi.logins import LIMITS, Attempt, Logins
 from engine.webapi.maintenance import Region
 from engine.webapi.sessionfacts import Layer, Policy, Work
 
@@ -79,6 +79,7 @@ class Rules:
     steady_s: float = 60.0  # up for so long: earlier failures are forgotten
     overdue_s: float = 600.0  # down for so long beyond what was expected: alert
     away_retry_s: float = 45.0  # between two tries in a maintenance window
+    inits_per_hour: int = LIMITS[Attempt.INIT][0]  # how often the brokerage session may be opened
     inits_before_login: int = 3  # vain inits in a row, then our login is held to be the trouble
     logins: Logins = field(factory=Logins)
 

@@ -19,7 +19,14 @@ from tests.crash.plans import KINDS, faults
 from tests.crash.sweep import last
 
 SCRIPT_S = 8.0  # of the wall, that one script lasts
-QUICK = ("--set", "strategy.pulse.params.every_s=2", "--set", "strategy.busy.params.every_s=0.7")
+QUICK = (
+    "--set",
+    "session.inits_per_hour=1000",
+    "--set",
+    "strategy.pulse.params.every_s=2",
+    "--set",
+    "strategy.busy.params.every_s=0.7",
+)
 LIMIT_S = 3_600.0
 
 

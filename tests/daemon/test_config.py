@@ -86,6 +86,7 @@ def test_an_override_wins_and_is_named(tmp_path: Path) -> None:
         (LEAST + "[orders]\nsettle_s = 1\n", "orders.settle_s", "from 5"),
         (LEAST + "[orders.reconcile]\nmanual_trade = 'shrug'\n", "orders.reconcile.manual_trade", "shrug"),
         (LEAST + "[session]\ncompeting = 'fight'\n", "session.competing", "stand-down"),
+        (LEAST + "[session]\ninits_per_hour = 0\n", "session.inits_per_hour", "at least 1"),
         (LEAST + "[stop]\npolicy = 'panic'\n", "stop.policy", "panic"),
         (LEAST + "[account]\nid = 'U1234567'\n", "account.id", "DU"),
         ('mode = "demo"\n' + LEAST, "mode", "sim, paper or live"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.webapi.facts.session import AuthStatus
 from engine.webapi.session import Session
-from engine.webapi.sessionfacts import Done, Doubted, Failed, Heard, Perform, TimePassed, Told, Wanted, Work
+from engine.webapi.sessionfacts import Alert, Done, Doubted, Failed, Heard, Perform, TimePassed, Told, Wanted, Work
 from engine.webapi.sessionrules import Rules, Step, backoff_s
 
 S = 1_000_000_000
@@ -16,9 +16,9 @@ GONE = AuthStatus(authenticated=False, established=False, connected=True, compet
 class Driven:
     """A machine, its clock in hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules | None = None) -> None:
         self.now = NOON
-        self.session = Session(Rules(), self.now)
+        self.session = Session(rules or Rules(), self.now)
 
     def hears(self, *facts: Heard) -> list[Wanted]:
         wanted: list[Wanted] = []
@@ -83,6 +83,38 @@ def test_an_init_with_authenticated_false_is_a_failure() -> None:
     assert it.hears(Told(work=Work.INIT, status=AuthStatus(authenticated=False, fail="busy"))) == []
     assert it.session.step is Step.LOOK
     assert it.session.health(it.now).layers[2].reason == "not authenticated: busy"
+
+
+def test_a_budget_that_is_used_up_is_told_once_in_a_sentence_and_what_comes_free_is_used() -> None:
+    it = Driven(Rules(inits_per_hour=2))
+    answers = {Work.TICKLE: GONE, Work.INIT: AuthStatus(authenticated=False, fail="busy"), Work.STATUS: GOOD}
+    inits: list[int] = []
+    told: list[str] = []
+    wanted = it.hears(TimePassed())
+    while it.session.step is not Step.ACCOUNTS and it.now < NOON + 3 * 3600 * S:
+        for one in wanted:
+            if isinstance(one, Alert) and "budget" in one.what:
+                told.append(f"{one.what}: {one.detail}")
+            if isinstance(one, Perform) and one.work is Work.INIT:
+                inits.append(it.now)
+        asked = [one.work for one in wanted if isinstance(one, Perform) and one.work in answers]
+        if asked:
+            wanted = it.hears(*(Told(work=work, status=answers[work]) for work in asked))
+            continue
+        if it.now > NOON + 1800 * S:  # from now on the venue would open it
+            answers[Work.INIT] = GOOD
+        wake_ns = it.session.wake_ns()
+        assert wake_ns is not None
+        it.now = max(it.now, wake_ns)
+        wanted = it.hears(TimePassed())
+    assert len(inits) == 3
+    assert inits[2] >= inits[0] + 3600 * S
+    assert inits[2] < inits[0] + 3700 * S
+    assert len(told) == 1
+    assert told[0].startswith(
+        "init_budget_spent: all 2 openings of the brokerage session that an hour may have are used"
+    )
+    assert it.session.step is Step.ACCOUNTS
 
 
 def test_waits_double_to_a_cap_and_chance_takes_up_to_half() -> None:
