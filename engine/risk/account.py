@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import IntEnum
-from math import isfinite, nan
+from math import nan
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -18,18 +18,18 @@ from msgspec import Struct
 from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import OrderTicket, Side
-from engine.domain.view import MarketView
-from engine.risk.outside import Outside
+from engine.risk.numbers import number
+from engine.risk.outside import Outside, Summary
 
 if TYPE_CHECKING:
     from engine.risk.exposure import Exposure, Units
+    from engine.risk.resting import Resting
+    from engine.risk.stakes import Lines
     from engine.risk.together import Group
 
 NS_PER_HOUR: Final = 60 * NS_PER_MINUTE
 ACCOUNT: Final = ""  # the owner's name that stands for the whole account; no strategy is called so
 _ZERO: Final = Decimal(0)
-Added = tuple[Decimal, Decimal, float]  # units to buy, units to sell, the dearest price
-_NOTHING: Final[Added] = (_ZERO, _ZERO, 0.0)
 _RECENT: Final = 20  # orders that make a strategy's own range
 _WALK: Final = 1_000  # prices of one side that a drift is worked out over
 
@@ -56,6 +56,8 @@ class Purse:
     """What one owner has sent and traded: today's sums, and the times of the last hour."""
 
     day: int = -1
+    from_ns: int = 0  # the day's first nanosecond, and the next day's
+    until_ns: int = 0
     orders: int = 0
     messages: int = 0
     notional: float = 0.0
@@ -71,8 +73,10 @@ class Purse:
     def message(self, now_ns: int) -> None:
         """One more message leaves."""
         self.messages += 1
-        self.in_minute(now_ns)
-        self.minute_ns.append(now_ns)
+        times, floor_ns = self.minute_ns, now_ns - NS_PER_MINUTE
+        while times and times[0] <= floor_ns:
+            times.popleft()
+        times.append(now_ns)
 
     def in_hour(self, now_ns: int) -> int:
         """New orders within the hour that ends now."""
@@ -89,12 +93,7 @@ def _in_last(times: deque[int], floor_ns: int) -> int:
     return len(times)
 
 
-class Sent(Struct, frozen=True):
-    """An order of late: when, its price, and by how much that was worse than the one before."""
-
-    ts_ns: int
-    price: float
-    worse_by: float
+Sent = tuple[int, float, float]  # an order of late: when, its price, and by how much that was worse than the one before
 
 
 @define(eq=False)
@@ -108,27 +107,55 @@ class Walk:
     def forget(self, floor_ns: int) -> None:
         """Prices up to a time count no more, nor does the step from the last of them."""
         sent = self.sent
-        while sent and sent[0].ts_ns <= floor_ns:
+        while sent and sent[0][0] <= floor_ns:
             sent.popleft()
-            self.total = self.total - sent[0].worse_by if len(sent) > 1 else 0.0
+            self.total = self.total - sent[0][2] if len(sent) > 1 else 0.0
 
     def step(self, price: float) -> float:
         """By how much a price is worse than the newest one."""
-        return max((price - self.sent[-1].price) * self.sign, 0.0) if self.sent else 0.0
+        return max((price - self.sent[-1][1]) * self.sign, 0.0) if self.sent else 0.0
 
     def add(self, price: float, now_ns: int) -> None:
         """One more price."""
         step = self.step(price)
         self.total += step
-        self.sent.append(Sent(now_ns, price, step))
+        self.sent.append((now_ns, price, step))
         if len(self.sent) > _WALK:
-            self.forget(self.sent[0].ts_ns)
+            self.forget(self.sent[0][0])
 
     def take_back(self) -> None:
         """The newest was not sent after all."""
-        self.total -= self.sent.pop().worse_by
+        self.total -= self.sent.pop()[2]
         if len(self.sent) < 2:
             self.total = 0.0
+
+
+@define(eq=False)
+class Latest:
+    """The newest figures of a kind, and the least and the largest of them; NaN of none."""
+
+    figures: deque[float] = field(factory=deque)
+    least: float = nan
+    largest: float = nan
+
+    def add(self, figure: float) -> None:
+        """One more; the oldest goes."""
+        figures = self.figures
+        figures.append(figure)
+        if len(figures) > _RECENT:
+            gone = figures.popleft()
+            if gone == self.least or gone == self.largest:
+                self.least, self.largest = min(figures), max(figures)
+                return
+        if not figure >= self.least:
+            self.least = figure
+        if not figure <= self.largest:
+            self.largest = figure
+
+    def take_back(self) -> None:
+        """The newest was not sent after all."""
+        self.figures.pop()
+        self.least, self.largest = min(self.figures, default=nan), max(self.figures, default=nan)
 
 
 @define(eq=False)
@@ -136,14 +163,24 @@ class Recent:
     """What one strategy has sent lately in one instrument: how its prices walk, and sizes and prices of late."""
 
     walks: dict[Side, Walk] = field(factory=lambda: {side: Walk(side.sign) for side in Side})
-    quantities: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
-    levels: deque[float] = field(factory=lambda: deque(maxlen=_RECENT))
+    quantities: Latest = field(factory=lambda: Latest())
+    levels: Latest = field(factory=lambda: Latest())
 
     def drift(self, side: Side, price: float, floor_ns: int) -> float:
         """By how much own prices of a side have gone the worse way since a time, this one included."""
         walk = self.walks[side]
         walk.forget(floor_ns)
         return walk.total + walk.step(price)
+
+
+class Room(Struct, frozen=True):
+    """An account summary in floats, NaN where the venue did not say: for looking at, never for the last word."""
+
+    summary: Summary
+    excess: float
+    worth: float
+    buying_power: float
+    settled: float
 
 
 @define(eq=False)
@@ -173,9 +210,14 @@ class Account:
     in_doubt: set[str] = field(factory=set, init=False)
     groups: dict[Group, None] = field(factory=dict, init=False)  # OCA groups with an open order
     joining: dict[str, Group] = field(factory=dict, init=False)  # those of the intent that is being judged, by name
+    lines: dict[str | None, Lines] = field(factory=dict, init=False)  # of whom a limit on money at stake is set
+    beside: dict[int, list[Exposure]] = field(factory=dict, init=False)  # the exposures of all strategies, by conid
+    resting: dict[int, Resting] = field(factory=dict, init=False)  # where a limit forbids to meet own orders
     tops: dict[int, float] = field(factory=dict, init=False)  # the dearest price reserved while orders were open
     counting: bool = field(default=False, init=False)  # a limit counts messages, days or what was sent lately
     _spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
+    _room: Room | None = field(default=None, init=False)
+    _spent_in_all: float = field(default=0.0, init=False)
 
     # --- sums ---------------------------------------------------------------------------------------------------
 
@@ -188,7 +230,11 @@ class Account:
         found = self.purses.get(owner)
         if found is None:
             found = self.purses[owner] = Purse()
-        found.turn(self.day_of(now_ns))
+        if not found.from_ns <= now_ns < found.until_ns:
+            day = self.day_of(now_ns)
+            found.turn(day)
+            found.from_ns = day * NS_PER_DAY + self.day_start_s * NS_PER_S
+            found.until_ns = found.from_ns + NS_PER_DAY
         return found
 
     def sent(self, strategy: str, notional: float, now_ns: int, *, new: bool) -> None:
@@ -199,28 +245,46 @@ class Account:
             if new:
                 purse.orders += 1
                 purse.notional += notional
-                purse.in_hour(now_ns)
-                purse.hour_ns.append(now_ns)
+                times, floor_ns = purse.hour_ns, now_ns - NS_PER_HOUR
+                while times and times[0] <= floor_ns:
+                    times.popleft()
+                times.append(now_ns)
         if new and self.outside is not None:
             self._spent.append((now_ns, notional))
+            self._spent_in_all += notional
 
     def spent_since(self, ts_ns: int) -> float:
         """Money of new orders sent after a time, as far back as an account summary ever lies."""
         spent = self._spent
-        while spent and spent[0][0] <= ts_ns:
-            spent.popleft()
-        return sum(money for _, money in spent)
+        if spent and spent[0][0] <= ts_ns:
+            while spent and spent[0][0] <= ts_ns:
+                spent.popleft()
+            self._spent_in_all = sum(money for _, money in spent)
+        return self._spent_in_all
+
+    def room(self, summary: Summary) -> Room:
+        """A summary in floats, worked out once."""
+        known = self._room
+        if known is None or known.summary is not summary:
+            said = (summary.excess_liquidity, summary.net_liquidation, summary.buying_power, summary.settled_cash)
+            known = self._room = Room(summary, *(nan if money is None else float(money) for money in said))
+        return known
 
     def note(self, ticket: OrderTicket, now_ns: int) -> None:
         """An order or a modification leaves: what the strategy's own range and the drift of its prices are told by."""
-        recent = self.recent.get((ticket.strategy, ticket.conid))
-        if recent is None:
-            recent = self.recent[ticket.strategy, ticket.conid] = Recent()
-        recent.quantities.append(float(ticket.quantity))
+        recent = self.recent_of(ticket.strategy, ticket.conid)
+        recent.quantities.add(number(ticket.quantity))
         if ticket.limit_price is not None:
-            level = float(ticket.limit_price)
-            recent.levels.append(level)
+            level = number(ticket.limit_price)
+            recent.levels.add(level)
             recent.walks[ticket.side].add(level, now_ns)
+
+    def recent_of(self, strategy: str, conid: int) -> Recent:
+        """What a strategy has sent lately in an instrument."""
+        recent = self.recent.get((strategy, conid))
+        if recent is None:
+            recent = self.recent[strategy, conid] = Recent()
+        return recent
 
     def take_back(self, ticket: OrderTicket, notional: float, now_ns: int) -> None:
         """The last order sent is not sent after all: its group was refused."""
@@ -233,10 +297,11 @@ class Account:
             purse.hour_ns.pop()
         if self.outside is not None:
             self._spent.pop()
+            self._spent_in_all = sum(money for _, money in self._spent)
         recent = self.recent[ticket.strategy, ticket.conid]
-        recent.quantities.pop()
+        recent.quantities.take_back()
         if ticket.limit_price is not None:
-            recent.levels.pop()
+            recent.levels.take_back()
             recent.walks[ticket.side].take_back()
 
     def cancelled(self, strategy: str, now_ns: int) -> None:
@@ -293,48 +358,3 @@ class Account:
     def lift(self) -> None:
         """A person lifts all latches."""
         self.held.clear()
-
-    # --- money at stake -----------------------------------------------------------------------------------------
-
-    def stakes(self, view: MarketView, adds: Mapping[int, Added], strategy: str | None) -> dict[int, float] | int:
-        """Money at stake by conid, signed like the worst case, once an order adds units.
-
-        Positions and open orders count at the dearer of the market's price and what was reserved.
-
-        Args:
-            adds: Units to buy, units to sell and the dearest price of the order, by conid.
-            strategy: Whose; None for the account.
-
-        Returns: The conid of an instrument instead, if its price or rate is not known.
-        """
-        found: dict[int, float] = {}
-        for of, account in self.units.items():
-            if self.instruments[of].legs:
-                continue  # its legs are counted
-            units = account
-            if strategy is not None:
-                exposure = self.exposures.get((strategy, of))
-                if exposure is None:
-                    continue
-                units = exposure.units[1]
-            buys, sells, price = adds.get(of, _NOTHING)
-            up = units.position + units.buys + buys
-            down = units.sells - units.position + sells
-            worst = up if up >= down else -down
-            if not worst:
-                continue
-            known = view.price(of)
-            value = self.values.get(of, nan)
-            if known is None or not isfinite(known[0]) or not isfinite(value):
-                return of
-            dearest = max(abs(known[0]), price)
-            if units.buys or units.sells:
-                dearest = max(dearest, self.tops.get(of, 0.0))
-            found[of] = float(worst) * dearest * value
-        return found
-
-    def reserve(self, conid: int, price: float) -> None:
-        """An order of this price is open from now on; what was reserved before counts until nothing is open."""
-        units = self.units[conid]
-        known = self.tops.get(conid, 0.0) if units.buys or units.sells else 0.0
-        self.tops[conid] = max(known, price)

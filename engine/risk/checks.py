@@ -226,7 +226,7 @@ def duplicate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds
 
     An earlier one whose cancellation we have asked for does not count.
     """
-    earlier = exposure.earlier(ticket, market.now_ns)
+    earlier = exposure.twins.earlier(ticket, market.now_ns, bounds.duplicate_window_ns)
     if earlier is None:
         return None
     window_s = bounds.duplicate_window_ns / NS_PER_S

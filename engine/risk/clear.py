@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure
@@ -71,11 +72,12 @@ def clear(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, 
         if tally.open >= allowed:
             return False
     for tally, allowed, _ in exposure.rate_levels:
-        if len(tally.sent_ns) >= allowed:  # some of them may be older than a minute
+        if len(tally.sent_ns) >= allowed and tally.in_last(NS_PER_MINUTE, now_ns) >= allowed:
             return False
-    if exposure.lately:
-        return exposure.earlier(ticket, now_ns) is None
+    twins = exposure.twins
+    if twins.lately or len(exposure.open) > 2:
+        return twins.alone(ticket, now_ns, bounds.duplicate_window_ns)
     for entry in exposure.open.values():
         if not entry.cancelling and (entry.wanted is not None or entry.ticket.limit_price == limit):
-            return exposure.earlier(ticket, now_ns) is None
+            return twins.alone(ticket, now_ns, bounds.duplicate_window_ns)
     return True

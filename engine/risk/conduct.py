@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
 from engine.domain.messages import Refusal
-from engine.domain.moments import NS_PER_S
-from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
+from engine.domain.ticket import OrderTicket, Side
 from engine.risk.account import Held, Level
 from engine.risk.exposure import Exposure, MarketNow, Reserved
 from engine.risk.limits import Bounds
+from engine.risk.resting import RESTING
 
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY
-_RESTING: Final = frozenset({OrderType.LIMIT, OrderType.LIMIT_ON_CLOSE, OrderType.MARKET, OrderType.MARKET_ON_CLOSE})
 
 
 def latched(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
@@ -79,6 +80,19 @@ def blackout(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds:
     return None
 
 
+def latest_quiet(windows: Sequence[tuple[int, int]], now_ns: int) -> tuple[int, int] | None:
+    """The time around now within which none of these windows lies, as (from, until); None within a window."""
+    since_ns, until_ns = 0, END_OF_TIME_NS
+    for first, last in windows:
+        if first <= now_ns < last:
+            return None
+        if last <= now_ns:
+            since_ns = max(since_ns, last)
+        else:
+            until_ns = min(until_ns, first)
+    return since_ns, until_ns
+
+
 @lru_cache(maxsize=1024)
 def window_ns(said: str) -> tuple[int, int]:
     """Read `FROM/TO`, two times in ISO 8601, UTC where they say no offset. Raises: ValueError."""
@@ -103,9 +117,7 @@ def self_trade(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bound
     if bounds.tightest.self_trade is not False or ticket.stop_price is not None or ticket.trail is not None:
         return None  # what waits for a trigger meets another book than today's
     assert account is not None
-    for (_, conid), other in account.exposures.items():
-        if conid != ticket.conid:
-            continue
+    for other in account.beside.get(ticket.conid, ()):
         for entry in other.open.values():
             if entry.ticket.side is not ticket.side and _crosses(ticket, entry):
                 sentence = f"it would trade with our own order {entry.ticket.coid}; cancel that one first"
@@ -115,7 +127,7 @@ def self_trade(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bound
 
 def _crosses(ticket: OrderTicket, entry: Reserved) -> bool:
     other = entry.ticket
-    if other.order_type not in _RESTING or entry.worst() <= _ZERO:
+    if other.order_type not in RESTING or entry.worst() <= _ZERO:
         return False
     if other.parent is not None and other.parent == ticket.coid:
         return False

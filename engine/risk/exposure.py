@@ -23,9 +23,13 @@ from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.risk.limits import Bounds
 from engine.risk.together import Bracket, Oca
+from engine.risk.twins import Key, Twins
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
+    from engine.risk.plan import Plan
+    from engine.risk.resting import Resting
+    from engine.risk.stakes import Lines
 
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
@@ -89,6 +93,8 @@ class Reserved(Struct, eq=False):
     wanted: OrderTicket | None = None
     shared: Bracket | Oca | None = None
     cancelling: bool = False
+    over: bool = False  # seen dead
+    keys: tuple[Key, ...] = ()  # under which `Twins` counts it
 
     def worst(self) -> Decimal:
         """Units it may still trade; with a modification in flight, by the larger ticket."""
@@ -107,7 +113,7 @@ class Exposure:
     """What the checks need to know of one strategy in one instrument.
 
     `units` are those of the account and of the strategy, in this instrument; `open_levels` and `rate_levels` are the
-    tallies that have a limit; `open` has the strategy's open orders here, `lately` its tickets of the duplicate window,
+    tallies that have a limit; `open` has the strategy's open orders here, `twins` knows which are identical,
     `brackets` what hangs on an entry, by the entry's coid. `rate` and `sessions` are None where unknown. `legs` are a
     combo's: signed ratio, and the strategy's exposure in the leg.
     """
@@ -124,11 +130,14 @@ class Exposure:
     rate_levels: tuple[Level, ...] = ()
     legs: tuple[tuple[int, Exposure], ...] = ()
     open: dict[str, Reserved] = field(factory=dict)
+    twins: Twins = field(init=False)
     brackets: dict[str, Bracket] = field(factory=dict)
-    lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
     account: Account | None = None  # what is known beyond this instrument; the gate always gives it
     armed: tuple[Callable[..., Any], ...] = ()  # checks of the catalogue that a limit of this exposure has switched on
     armed_changes: tuple[Callable[..., Any], ...] = ()  # those of them that judge modifications
+    plan: Plan | None = None  # the same, compiled for plain orders
+    resting: Resting | None = None  # the instrument's open orders by price, where own orders must not meet
+    lines: tuple[Lines, ...] = ()  # whose money at stake follows the units here
     unit_value: float = field(init=False)  # base currency per unit at price 1
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
@@ -137,6 +146,7 @@ class Exposure:
     closes_ns: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.twins = Twins(self.open)
         self.revalue(self.rate)
         self._work_out()
 
@@ -167,27 +177,6 @@ class Exposure:
         self.closes_ns = session[1]
         return True
 
-    def earlier(self, ticket: OrderTicket, now_ns: int) -> str | None:
-        """The coid of an identical order that is open, unless we have asked to cancel it, or was sent lately."""
-        for entry in self.open.values():
-            if not entry.cancelling and (
-                same_order(entry.ticket, ticket) or (entry.wanted is not None and same_order(entry.wanted, ticket))
-            ):
-                return entry.ticket.coid
-        lately = self.lately
-        floor = now_ns - self.bounds.duplicate_window_ns
-        while lately and lately[0][0] <= floor:
-            lately.popleft()
-        for _, sent in lately:
-            if same_order(sent, ticket):
-                return sent.coid
-        return None
-
-    def forget(self, coid: str) -> None:
-        """An order whose cancellation was asked for no longer stands in a twin's way."""
-        if self.lately:
-            self.lately = deque(entry for entry in self.lately if entry[1].coid != coid)
-
     def count(self, side: Side, more: Decimal) -> None:
         """Count more (or fewer) units that open orders of a side may trade."""
         account, strategy = self.units
@@ -197,6 +186,8 @@ class Exposure:
         else:
             account.sells += more
             strategy.sells += more
+        for lines in self.lines:
+            lines.touched.add(self.instrument.conid)
         for ratio, leg in self.legs:
             leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
 
@@ -264,21 +255,3 @@ class Exposure:
         if bracket is not None and ticket.coid in bracket.exits:
             bracket.exits[ticket.coid] = order.filled
             bracket.settle()
-
-
-def same_order(one: OrderTicket, other: OrderTicket) -> bool:
-    """Say whether two tickets are the same order twice."""
-    return (
-        one.side is other.side
-        and one.limit_price == other.limit_price
-        and one.quantity == other.quantity
-        and one.order_type is other.order_type
-        and one.stop_price == other.stop_price
-        and one.trail == other.trail
-        and one.trail_unit is other.trail_unit
-        and one.limit_offset == other.limit_offset
-        and one.tif is other.tif
-        and one.outside_rth == other.outside_rth
-        and one.parent == other.parent
-        and one.tag == other.tag
-    )

@@ -15,6 +15,8 @@ from engine.risk.catalogue import Row, arm
 from engine.risk.exposure import Exposure, Level, Tally, Units
 from engine.risk.limits import LEVELS, Bounds, counts, resolve
 from engine.risk.outside import Outside
+from engine.risk.plan import plan_of
+from engine.risk.resting import Resting
 from engine.settings import RiskSettings
 
 
@@ -83,6 +85,8 @@ class Exposures:
         for exposure in self.known.values():
             if exposure.instrument.currency == currency:
                 exposure.revalue(self._rates.get(currency))
+        for lines in self.account.lines.values():
+            lines.forget()
 
     def reload(self, settings: RiskSettings) -> None:
         """Take over other limits; what is reserved stays reserved."""
@@ -95,6 +99,8 @@ class Exposures:
             )
             self._arm(exposure)
         self.account.sectors = settings.sectors
+        for lines in self.account.lines.values():
+            lines.forget()
         self.account.counting = self.account.counting or counts(settings)
 
     def _make(self, strategy: str, conid: int) -> Exposure:
@@ -120,6 +126,7 @@ class Exposures:
             rate_levels=_levels(tallies, bounds.orders_per_minute_max),
             account=self.account,
         )
+        self.account.beside.setdefault(conid, []).append(made)
         self._arm(made)
         return made
 
@@ -133,6 +140,19 @@ class Exposures:
         exposure.armed, exposure.armed_changes = arm(
             exposure.bounds, exposure.instrument, live=live, plugins=self.plugins
         )
+        account, conid = self.account, exposure.instrument.conid
+        if exposure.bounds.tightest.self_trade is False and conid not in account.resting:
+            resting = account.resting[conid] = Resting()
+            for other in account.beside[conid]:
+                other.resting = resting
+                for entry in other.open.values():
+                    resting.add(entry)
+        exposure.resting = account.resting.get(conid)
+        followed = len(account.lines)
+        exposure.plan = plan_of(exposure) if exposure.armed else None
+        # A limit on one strategy or instrument may be the first that wants the money of all of them followed.
+        for other in self.known.values() if len(account.lines) > followed else (exposure,):
+            other.lines = tuple(lines for owner, lines in account.lines.items() if owner in (None, other.strategy))
 
 
 def _unit_value(instrument: Instrument, rates: Mapping[str, Decimal]) -> float:

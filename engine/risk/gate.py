@@ -20,9 +20,11 @@ from engine.domain.messages import (
     Update,
     Verdict,
 )
+from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
 from engine.domain.view import MarketView
+from engine.risk import stakes
 from engine.risk.account import Held
 from engine.risk.account import Level as Latching
 from engine.risk.catalogue import HELD_FOR_A_PERSON, Row
@@ -33,7 +35,9 @@ from engine.risk.exposure import Exposure, MarketNow, Reserved, Tally
 from engine.risk.exposures import Exposures
 from engine.risk.ledger import Ledger, drop_done
 from engine.risk.market import market_now
+from engine.risk.numbers import number
 from engine.risk.outside import Outside
+from engine.risk.screens import passes
 from engine.risk.shrinking import smaller
 from engine.risk.sums import worst_money, worst_price
 from engine.risk.together import Bracket
@@ -114,8 +118,10 @@ class Gate:
             self.account.cancelled(intent.strategy, now_ns)
         if reserved is not None and not reserved.cancelling:
             reserved.cancelling = True
-            if reserved.exposure.lately:
-                reserved.exposure.forget(intent.coid)
+            twins = reserved.exposure.twins
+            twins.changed(reserved)
+            if twins.lately:
+                twins.forget(intent.coid)
         return Approved(intent)
 
     def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:
@@ -144,22 +150,31 @@ class Gate:
         status = view.status(ticket.conid)
         if status is not None and status.trading != Trading.OPEN:
             return False
-        if exposure.armed:
-            market = MarketNow(now_ns, known[0], known[1], False, view)
-            bounds = exposure.bounds
-            for check in exposure.armed:
-                if check(ticket, exposure, market, bounds) is not None:
+        price, since_ns = known
+        plan, counting = exposure.plan, self.account.counting
+        if plan is not None or counting:
+            worst, limit = abs(price), ticket.limit_price
+            if limit is not None:
+                worst = max(worst, exposure.instrument.known_levels[limit])  # `clear` has found it there
+            if plan is not None:
+                if not passes(ticket, exposure, plan, view, price, worst, now_ns):
                     return False
-            if self.account.counting:
-                self._count_sent(ticket, exposure, market)
-        elif self.account.counting:
-            self._count_sent(ticket, exposure, MarketNow(now_ns, known[0], known[1], False, view))
-        self.references[coid] = known[0]
-        self._ledger.reserve(ticket, exposure)
+                if plan.others:
+                    market = MarketNow(now_ns, price, since_ns, False, view)
+                    if _first(plan.others, ticket, exposure, market) is not None:
+                        return False
+            if counting:
+                self._count_sent(ticket, exposure, worst, now_ns)
+        self.references[coid] = price
+        self._ledger.take(ticket, exposure)
+        floor_ns = now_ns - NS_PER_MINUTE
         for tally, _, _ in exposure.rate_levels:
-            tally.sent_ns.append(now_ns)
+            sent = tally.sent_ns
+            while sent and sent[0] <= floor_ns:
+                sent.popleft()
+            sent.append(now_ns)
         if exposure.bounds.duplicate_window_ns:
-            exposure.lately.append((now_ns, ticket))
+            exposure.twins.remember(now_ns, ticket, exposure.bounds.duplicate_window_ns)
         return True
 
     def _judge_place(
@@ -197,7 +212,7 @@ class Gate:
                 self._latch_on(refusal_, ticket, now_ns)
                 return self._take_back(passed, Denied(intent, refusal_), now_ns)
             if self.account.counting:
-                self._count_sent(ticket, exposure, market)
+                self._count_sent(ticket, exposure, worst_price(ticket, market), now_ns)
             passed.append(self._ledger.reserve(ticket, exposure, group))
             assert market.price is not None  # a check has refused where there is none
             self.references[coid] = market.price
@@ -206,7 +221,7 @@ class Gate:
         for entry in passed:
             exposure = entry.exposure
             if exposure.bounds.duplicate_window_ns:
-                exposure.lately.append((now_ns, entry.ticket))
+                exposure.twins.remember(now_ns, entry.ticket, exposure.bounds.duplicate_window_ns)
         return Approved(intent)
 
     def _refusal(
@@ -279,7 +294,7 @@ class Gate:
         exposure = self.exposure(ticket.strategy, ticket.conid)
         market = market_now(exposure.instrument, view(), now_ns)
         if self.account.counting and market.price is not None:
-            self._count_sent(ticket, exposure, market)
+            self._count_sent(ticket, exposure, worst_price(ticket, market), now_ns)
         self.references[coid] = market.price or 0.0  # 0: no price was known
         self._ledger.reserve(ticket, exposure)
         return None
@@ -288,12 +303,13 @@ class Gate:
         """Judge by other limits from now on; what is reserved stays reserved."""
         self._exposures.reload(settings)
 
-    def _count_sent(self, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> None:
+    def _count_sent(self, ticket: OrderTicket, exposure: Exposure, worst: float, now_ns: int) -> None:
         """Sums of the day, what was sent lately, and the price that counts while it is open."""
         account = self.account
-        account.sent(ticket.strategy, worst_money(ticket, exposure, market), market.now_ns, new=True)
-        account.note(ticket, market.now_ns)
-        account.reserve(ticket.conid, worst_price(ticket, market))
+        money = number(ticket.quantity) * worst * exposure.unit_value
+        account.sent(ticket.strategy, money, now_ns, new=True)
+        account.note(ticket, now_ns)
+        stakes.reserve(account, ticket.conid, worst)
 
     def _judge_resend(self, intent: Resend, view: Callable[[], MarketView], now_ns: int) -> Verdict:
         """Judge a ticket that never arrived as if it were new; it goes on counting, whatever the verdict."""
@@ -307,7 +323,7 @@ class Gate:
         market = market_now(exposure.instrument, view(), now_ns)
         refusal = self._refusal(ticket, exposure, market, frozenset())
         if refusal is None and self.account.counting:
-            self._count_sent(ticket, exposure, market)
+            self._count_sent(ticket, exposure, worst_price(ticket, market), now_ns)
         self._ledger.reserve(ticket, exposure)
         if refusal is not None:
             return Denied(intent, refusal)
@@ -350,15 +366,15 @@ class Gate:
         if self.account.counting:
             self.account.sent(ticket.strategy, 0.0, now_ns, new=False)
             self.account.note(ticket, now_ns)
-            self.account.reserve(ticket.conid, worst_price(ticket, market))
+            stakes.reserve(self.account, ticket.conid, worst_price(ticket, market))
         if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
             reserved.wanted = ticket
             if isinstance(reserved.shared, Bracket) and ticket.quantity > reserved.shared.quantity:
                 self._ledger.leave(reserved)  # more than its entry gets into: an order of its own from now on
                 drop_done(exposure)
-            self._ledger.count(reserved)
+            self._ledger.rewritten(reserved)
             if exposure.bounds.duplicate_window_ns:
-                exposure.lately.append((now_ns, ticket))
+                exposure.twins.remember(now_ns, ticket, exposure.bounds.duplicate_window_ns)
         return Approved(intent)
 
 

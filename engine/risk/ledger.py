@@ -23,12 +23,13 @@ from engine.domain.facts import (
 )
 from engine.domain.messages import PositionNow, Update
 from engine.domain.order import CLOSED, Order, State
-from engine.domain.ticket import OrderTicket
+from engine.domain.ticket import OrderTicket, Side
 from engine.risk.exposure import Exposure, Reserved
 from engine.risk.exposures import Exposures
 from engine.risk.together import Bracket, Group, Oca
 
 _ZERO: Final = Decimal(0)
+_BUY: Final = Side.BUY
 _IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
 _ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
 _COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
@@ -61,8 +62,29 @@ class Ledger:
             shared = group.side_of(exposure, ticket.side)
         entry = Reserved(exposure, ticket, shared=shared)
         self.open[ticket.coid] = exposure.open[ticket.coid] = entry
-        self.count(entry)
+        self.rewritten(entry)
         return entry
+
+    def take(self, ticket: OrderTicket, exposure: Exposure) -> None:
+        """Count a new order that belongs to nothing else and is no combo, the short way."""
+        account, strategy, instrument = exposure.tallies
+        account.open += 1
+        strategy.open += 1
+        instrument.open += 1
+        coid, quantity = ticket.coid, ticket.quantity
+        entry = self.open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
+        of_account, of_strategy = exposure.units
+        if ticket.side is _BUY:
+            of_account.buys += quantity
+            of_strategy.buys += quantity
+        else:
+            of_account.sells += quantity
+            of_strategy.sells += quantity
+        for lines in exposure.lines:
+            lines.touched.add(ticket.conid)
+        if exposure.resting is not None:
+            exposure.resting.add(entry)
+        exposure.twins.changed(entry)
 
     def join(self, ticket: OrderTicket) -> Group | None:
         """The OCA group that a ticket of the intent in hand belongs to."""
@@ -87,12 +109,14 @@ class Ledger:
         """An order counts no more."""
         coid = entry.ticket.coid
         exposure = entry.exposure
+        entry.over = True
         if entry.shared is not None:
             self.leave(entry)
         elif entry.counted:
             exposure.count(entry.ticket.side, -entry.counted)
             entry.counted = _ZERO
         del self.open[coid], exposure.open[coid]
+        exposure.twins.changed(entry)
         account, strategy, instrument = exposure.tallies
         account.open -= 1
         strategy.open -= 1
@@ -112,6 +136,14 @@ class Ledger:
         else:
             shared.children[entry.ticket.coid] = entry.worst()
             shared.settle()
+
+    def rewritten(self, entry: Reserved) -> None:
+        """An order is new, or its ticket or the one that is wanted is another."""
+        self.count(entry)
+        exposure = entry.exposure
+        exposure.twins.changed(entry)
+        if exposure.resting is not None:
+            exposure.resting.add(entry)
 
     def leave(self, entry: Reserved) -> None:
         """An order leaves its bracket or OCA group."""
@@ -151,7 +183,9 @@ class Ledger:
                 entry.filled = order.filled
                 if kind in _ANSWERS_A_CHANGE:
                     entry.wanted = order.wanted
-                self.count(entry)
+                    self.rewritten(entry)
+                else:
+                    self.count(entry)
             if kind is Filled or kind is Modified:
                 self._follow(order, event, entry)
         known = exposures.known
@@ -160,6 +194,8 @@ class Ledger:
             account, strategy = exposure.units
             account.position = now.account_quantity
             strategy.position = now.quantity
+            for lines in exposure.lines:
+                lines.touched.add(now.conid)
 
     def _found_alive(self, order: Order) -> Reserved:
         """An order that nothing was reserved for; those of one OCA group were made at one moment."""
@@ -173,7 +209,7 @@ class Ledger:
                 self.account.groups[group] = None
         entry = self.reserve(ticket, self.exposures.of(ticket.strategy, ticket.conid), group)
         entry.filled, entry.wanted = order.filled, order.wanted
-        self.count(entry)
+        self.rewritten(entry)
         return entry
 
     def _follow(self, order: Order, event: OrderEvent, entry: Reserved | None) -> None:

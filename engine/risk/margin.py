@@ -25,6 +25,7 @@ from engine.risk.catalogue import Kind, Row
 from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
+from engine.risk.stakes import signed
 from engine.risk.sums import adds
 
 OFF: Final = "none"
@@ -95,7 +96,7 @@ def _room(
     if more <= _ZERO or view is None or exposure.reduces(ticket):
         return None
     mine = adds(ticket, exposure, market, more)
-    after, before = account.stakes(view, mine, None), account.stakes(view, {}, None)
+    after, before = signed(account, view, mine, None), signed(account, view, {}, None)
     if isinstance(after, int) or isinstance(before, int) or account.equity is None:
         return Refusal(
             "MARGIN", name, "unknown", "a price, a rate or the net worth is not known: margin can't be worked out"

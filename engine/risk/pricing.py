@@ -11,9 +11,10 @@ from engine.domain.ticket import OrderTicket, Side
 from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
+from engine.risk.numbers import number
 
 _BUY: Final = Side.BUY
-_ENOUGH: Final = 5  # orders before a strategy has a range of its own
+ENOUGH: Final = 5  # orders before a strategy has a range of its own
 
 
 def price_drift(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
@@ -28,7 +29,7 @@ def price_drift(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
     if recent is None:
         return None
     window_s = bounds.tightest.price_drift_window_s or 60
-    drift = recent.drift(ticket.side, float(ticket.limit_price), market.now_ns - int(window_s * NS_PER_S))
+    drift = recent.drift(ticket.side, number(ticket.limit_price), market.now_ns - int(window_s * NS_PER_S))
     room = abs(price) * float(most) / 100.0
     if drift <= room * (1.0 + BLUR):
         return None
@@ -47,9 +48,9 @@ def displayed_size(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
     if isnan(shown):
         sentence = f"no displayed size of {exposure.instrument.symbol} is known"
         return Refusal("DISPLAYED", f"{most} %", "unknown", sentence)
-    if float(ticket.quantity) <= shown * float(most) / 100.0 * (1.0 + BLUR):
+    if number(ticket.quantity) <= shown * float(most) / 100.0 * (1.0 + BLUR):
         return None
-    percent = float(ticket.quantity) / shown * 100.0 if shown else float("inf")
+    percent = number(ticket.quantity) / shown * 100.0 if shown else float("inf")
     sentence = f"the order is {percent:.1f} % of the {shown:g} shown on the other side, above {most} %"
     return Refusal("DISPLAYED", f"{most} %", f"{percent:.1f} %", sentence)
 
@@ -100,15 +101,15 @@ def own_range(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds
         return None
     assert exposure.account is not None
     recent = exposure.account.recent.get((ticket.strategy, ticket.conid))
-    if recent is None or len(recent.quantities) < _ENOUGH:
+    if recent is None or len(recent.quantities.figures) < ENOUGH:
         return None
-    most = max(recent.quantities) * float(factor)
-    if float(ticket.quantity) > most * (1.0 + BLUR):
+    most = recent.quantities.largest * float(factor)
+    if number(ticket.quantity) > most * (1.0 + BLUR):
         sentence = f"{ticket.quantity} units are more than {factor} times the most it sent lately"
         return Refusal("RANGE", f"{most:g}", str(ticket.quantity), sentence)
-    if ticket.limit_price is None or not recent.levels or ticket.limit_price <= 0:
+    if ticket.limit_price is None or not recent.levels.figures or ticket.limit_price <= 0:
         return None
-    price, low, high = float(ticket.limit_price), min(recent.levels), max(recent.levels)
+    price, low, high = number(ticket.limit_price), recent.levels.least, recent.levels.largest
     if low > 0.0 and not low / float(factor) * (1.0 - BLUR) <= price <= high * float(factor) * (1.0 + BLUR):
         sentence = f"the price {ticket.limit_price} is more than {factor} times away from what it sent lately"
         return Refusal("RANGE", f"{low:g} to {high:g}", str(ticket.limit_price), sentence)

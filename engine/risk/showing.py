@@ -15,6 +15,7 @@ from engine.risk.account import ACCOUNT
 from engine.risk.catalogue import TABLE, Row, is_set
 from engine.risk.gate import Gate
 from engine.risk.limits import with_defaults
+from engine.risk.stakes import shared, stakes
 from engine.settings import Limits, RiskSettings
 
 Shown = dict[str, Any]
@@ -89,9 +90,10 @@ def usage(gate: Gate, view: MarketView, now_ns: int) -> dict[str, tuple[str, str
     tell("R12", opened, None)
     reach = max((max(u.position + u.buys, u.sells - u.position) for u in account.units.values()), default=Decimal(0))
     tell("R10", reach, limits.position_max)
-    stakes = account.stakes(view, {}, None)
-    if not isinstance(stakes, int):
-        tell("R11", sum(map(abs, stakes.values())), limits.gross_max)
+    held = stakes(account, view, {}, None)
+    if not isinstance(held, int):
+        gross = sum(stake.worst for stake in held.values()) - shared(account, held, held, None)
+        tell("R11", gross, limits.gross_max)
     tell("R39", len(account.in_doubt), limits.in_doubt_max)
     if account.counting:
         tell("R8", purse.in_minute(now_ns), limits.messages_per_minute_max)

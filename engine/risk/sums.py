@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from math import nan
 from typing import Final
 
 from engine.domain.messages import Refusal
 from engine.domain.ticket import OrderTicket, Side
-from engine.risk.account import ACCOUNT, Account, Added, Purse
+from engine.risk.account import ACCOUNT, Account, Purse
 from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import LEVELS, Bounds
+from engine.risk.numbers import number
+from engine.risk.stakes import Added, Stake, shared, stakes
 from engine.settings import Limits
 
 _ZERO: Final = Decimal(0)
@@ -24,7 +27,7 @@ def _purses(account: Account, strategy: str, now_ns: int) -> Iterator[tuple[Purs
 
 def worst_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> float:
     """Money of one order in base currency at the worse of its own price and the market's; NaN where unknown."""
-    return float(ticket.quantity) * worst_price(ticket, market) * exposure.unit_value
+    return number(ticket.quantity) * worst_price(ticket, market) * exposure.unit_value
 
 
 def added_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> float:
@@ -36,11 +39,11 @@ def added_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> f
 
 def worst_price(ticket: OrderTicket, market: MarketNow) -> float:
     """The dearest of an order's own prices and the market's; NaN where nothing is known."""
-    worst = float("nan") if market.price is None else abs(market.price)
-    for own in (ticket.limit_price, ticket.stop_price):
-        if own is not None:
-            worst = max(worst, abs(float(own)))
-    return worst
+    worst = nan if market.price is None else abs(market.price)
+    limit, stop = ticket.limit_price, ticket.stop_price
+    if limit is not None:
+        worst = max(worst, abs(number(limit)))
+    return worst if stop is None else max(worst, abs(number(stop)))
 
 
 def message_rate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
@@ -94,40 +97,73 @@ def day_sums(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds:
 def money_at_stake(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """GROSS, NET, SECTOR, CURRENCY, LEVERAGE: the worst case over all instruments, of the account and the strategy.
 
-    What does not raise the worst case passes.
+    What does not raise a sum passes.
     """
     account = exposure.account
     assert account is not None
     more = exposure.more(ticket)
-    if more <= _ZERO or market.view is None:
+    if market.view is None or (more <= _ZERO and not exposure.legs and ticket.oca_group is None):
         return None
-    mine = adds(ticket, exposure, market, more)
+    mine = adds(ticket, exposure, market, max(more, _ZERO))
     for at, owner in ((0, None), (1, ticket.strategy)):
         limits = bounds.levels[at]
         limited = (limits.gross_max, limits.net_max, limits.sector_max, limits.currency_max, limits.leverage_max)
         if limited == (None, None, None, None, None):
             continue
-        after = account.stakes(market.view, mine, owner)
+        after = stakes(account, market.view, mine, owner)
         if isinstance(after, int):
             return _unknown(account.instruments[after].symbol)
-        refusal = _over(account, after, exposure, limits, at)
-        if refusal is None:
+        over = _over(account, ticket, exposure, limits, after, mine, owner)
+        if not over:
             continue
-        before = account.stakes(market.view, {}, owner)
-        if isinstance(before, int) or any(abs(after.get(of, 0.0)) > abs(before.get(of, 0.0)) for of in mine):
-            return refusal
+        before = stakes(account, market.view, {}, owner)
+        known = {} if isinstance(before, int) else _sums(account, ticket, exposure, limits, before, {}, owner)
+        for code, most, value in over:
+            if code not in known or value > known[code]:
+                return _told(account, code, most, value, LEVELS[at])
     return None
 
 
-def _over(account: Account, after: dict[int, float], exposure: Exposure, limits: Limits, at: int) -> Refusal | None:
-    """The first sum above its limit."""
-    for code, most, value in _sums(account, after, exposure, limits):
-        if most is not None and value > float(most) * (1.0 + BLUR):
-            sentence = f"{code.lower()} of {LEVELS[at]} could reach {value:.2f}, above {most}"
-            return Refusal(code, str(most), f"{value:.2f}", sentence)
-    if limits.leverage_max is None:
-        return None
-    return _leverage(account, sum(map(abs, after.values())), limits.leverage_max, LEVELS[at])
+_CODES: Final = {"NET LONG": "NET", "NET SHORT": "NET"}
+
+
+def _over(
+    account: Account,
+    ticket: OrderTicket,
+    exposure: Exposure,
+    limits: Limits,
+    after: Mapping[int, Stake],
+    mine: Mapping[int, Added],
+    owner: str | None,
+) -> list[tuple[str, Decimal, float]]:
+    """The sums above their limit: name, limit and value."""
+    found = []
+    most = {
+        "GROSS": limits.gross_max,
+        "NET LONG": limits.net_max,
+        "NET SHORT": limits.net_max,
+        "SECTOR": limits.sector_max,
+        "CURRENCY": limits.currency_max,
+    }
+    sums = _sums(account, ticket, exposure, limits, after, mine, owner)
+    for name, value in sums.items():
+        limit = most.get(name)
+        if limit is not None and value > float(limit) * (1.0 + BLUR):
+            found.append((name, limit, value))
+    if limits.leverage_max is not None:
+        equity = account.equity
+        room = -1.0 if equity is None else max(equity, 0.0) * float(limits.leverage_max) * (1.0 + BLUR)
+        if sums["LEVERAGE"] > room:
+            found.append(("LEVERAGE", limits.leverage_max, sums["LEVERAGE"]))
+    return found
+
+
+def _told(account: Account, name: str, most: Decimal, value: float, level: str) -> Refusal:
+    if name == "LEVERAGE":
+        return _leverage(account, value, most, level)
+    code = _CODES.get(name, name)
+    sentence = f"{code.lower()} of {level} could reach {value:.2f}, above {most}"
+    return Refusal(code, str(most), f"{value:.2f}", sentence)
 
 
 def adds(ticket: OrderTicket, exposure: Exposure, market: MarketNow, more: Decimal) -> dict[int, Added]:
@@ -144,34 +180,41 @@ def adds(ticket: OrderTicket, exposure: Exposure, market: MarketNow, more: Decim
 
 
 def _sums(
-    account: Account, after: dict[int, float], exposure: Exposure, limits: Limits
-) -> Iterator[tuple[str, Decimal | None, float]]:
-    instrument = exposure.instrument
-    yield "GROSS", limits.gross_max, sum(map(abs, after.values()))
-    yield "NET", limits.net_max, abs(sum(after.values()))
-    sector = account.sectors.get(instrument.symbol)
-    most = limits.sector_max
-    if most is not None:
-        mine = [
-            abs(money)
-            for conid, money in after.items()
-            if account.sectors.get(account.instruments[conid].symbol) == sector
-        ]
-        yield "SECTOR", most, sum(mine)
-    most = limits.currency_max
-    if most is not None:
-        same = [
-            abs(money) for conid, money in after.items() if account.instruments[conid].currency == instrument.currency
-        ]
-        yield "CURRENCY", most, sum(same)
+    account: Account,
+    ticket: OrderTicket,
+    exposure: Exposure,
+    limits: Limits,
+    found: Mapping[int, Stake],
+    mine: Mapping[int, Added],
+    owner: str | None,
+) -> dict[str, float]:
+    """The sums that have a limit; leverage as the money that it is of."""
+    group = None if ticket.oca_group is None else account.joining.get(ticket.oca_group)
+    joins = None if group is None else (group, mine)
+    instrument, instruments = exposure.instrument, account.instruments
+
+    def total(conids: Iterable[int], side: Side | None = None) -> float:
+        of = list(conids)
+        money = sum(found[conid].worst if side is None else found[conid].side(side) for conid in of)
+        return money - shared(account, found, of, owner, side, joins) if account.groups else money
+
+    sums: dict[str, float] = {}
+    if limits.gross_max is not None or limits.leverage_max is not None:
+        sums["GROSS"] = sums["LEVERAGE"] = total(found)
+    if limits.net_max is not None:
+        sums["NET LONG"], sums["NET SHORT"] = total(found, Side.BUY), total(found, Side.SELL)
+    if limits.sector_max is not None:
+        sector = account.sectors.get(instrument.symbol)
+        sums["SECTOR"] = total(of for of in found if account.sectors.get(instruments[of].symbol) == sector)
+    if limits.currency_max is not None:
+        sums["CURRENCY"] = total(of for of in found if instruments[of].currency == instrument.currency)
+    return sums
 
 
-def _leverage(account: Account, gross: float, most: Decimal, level: str) -> Refusal | None:
+def _leverage(account: Account, gross: float, most: Decimal, level: str) -> Refusal:
     equity = account.equity
     if equity is None:
         return Refusal("LEVERAGE", str(most), "unknown", "what the account is worth is not known")
-    if gross <= max(equity, 0.0) * float(most) * (1.0 + BLUR):
-        return None
     value = gross / equity if equity > 0.0 else float("inf")
     sentence = f"{level} could hold {value:.2f} times what the account is worth, above {most}"
     return Refusal("LEVERAGE", str(most), f"{value:.2f}", sentence)

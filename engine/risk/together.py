@@ -93,6 +93,11 @@ class Group:
         return _ZERO if found is None else found.counted
 
     @property
+    def spans(self) -> bool:
+        """Whether it is of several instruments."""
+        return len({conid for conid, _ in self.sides}) > 1
+
+    @property
     def empty(self) -> bool:
         """Whether no order of it is open."""
         return not any(oca.children for oca in self.sides.values())

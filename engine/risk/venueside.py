@@ -21,7 +21,7 @@ from engine.risk.sums import added_money
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY
 # Part of an order's money that counts as its initial margin until a preview says better. Regulation T: half of a stock.
-_MARGIN: Final = {SecType.STOCK: 0.5, SecType.CASH: 0.05, SecType.CRYPTO: 1.0}
+MARGIN_PART: Final = {SecType.STOCK: 0.5, SecType.CASH: 0.05, SecType.CRYPTO: 1.0}
 
 
 def _outside(exposure: Exposure) -> Outside | None:
@@ -178,7 +178,7 @@ def margin(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
         if own.what_if_above is not None and not money <= float(own.what_if_above):
             sentence = f"above {own.what_if_above} the venue's preview of the margin is wanted first"
             return Refusal("WHAT_IF", str(own.what_if_above), f"{money:.2f}", sentence)
-        part = _MARGIN.get(exposure.instrument.sec_type, 1.0)
+        part = MARGIN_PART.get(exposure.instrument.sec_type, 1.0)
         need = (money + exposure.account.spent_since(summary.ts_ns)) * part
     else:
         need = float(told)

@@ -341,7 +341,7 @@ def test_without_a_window_only_open_orders_stand_in_the_way() -> None:
     assert ask(here, second) == "ok"
     here.hear([told(second, State.FILLED)], [])
     assert ask(here, twin_of(first)) == "ok"
-    assert not here.exposure("a", 1).lately
+    assert not here.exposure("a", 1).twins.lately
 
 
 def test_a_cancel_forgets_its_own_order_only() -> None:

@@ -103,7 +103,7 @@ def test_both_ways_say_the_same_and_count_the_same(case: Case) -> None:
     one, other = short.exposure("a", ticket.conid), slow.exposure("a", ticket.conid)
     assert [(u.buys, u.sells) for u in one.units] == [(u.buys, u.sells) for u in other.units]
     assert [tally.open for tally in one.tallies] == [tally.open for tally in other.tallies]
-    assert one.lately == other.lately
+    assert one.twins.lately == other.twins.lately
 
 
 def test_a_plain_order_is_cleared_once_its_terms_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,77 @@
+"""Own orders that rest in one instrument, by their best price: what an order must not meet.
+
+A heap a side, whose dead entries are dropped when they come to the top, and all at once when they are the most of it:
+so that neither an order nor its end costs more where many are open.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.risk.numbers import number
+
+if TYPE_CHECKING:
+    from engine.risk.exposure import Reserved
+
+# What may rest or trade at once; what waits for a trigger meets another book than today's.
+RESTING: Final = frozenset({OrderType.LIMIT, OrderType.LIMIT_ON_CLOSE, OrderType.MARKET, OrderType.MARKET_ON_CLOSE})
+_BUY: Final = Side.BUY
+_FEW: Final = 64
+
+
+def rank(ticket: OrderTicket) -> float:
+    """An order's price as a rank on its side, the best the least; without a price it comes before all others."""
+    limit = ticket.limit_price
+    if limit is None:
+        return -inf
+    return -number(limit) if ticket.side is _BUY else number(limit)
+
+
+@define(eq=False)
+class Resting:
+    """Open orders of one instrument, of all strategies."""
+
+    _buys: list[tuple[float, int, Reserved]] = field(factory=list)
+    _sells: list[tuple[float, int, Reserved]] = field(factory=list)
+    _serial: int = 0
+    _stood: int = _FEW  # when a heap was last thinned
+
+    def add(self, entry: Reserved) -> None:
+        """An order is open, or a modification of it is on its way: it may rest at either price."""
+        ticket = entry.ticket
+        if ticket.order_type not in RESTING:
+            return
+        heap = self._buys if ticket.side is _BUY else self._sells
+        for one in (ticket, entry.wanted):
+            if one is not None:
+                self._serial += 1
+                heappush(heap, (rank(one), self._serial, entry))
+        if len(heap) > _FEW:
+            self._thin(heap)
+
+    def best(self, side: Side) -> float:
+        """The best rank on a side; infinity where nothing rests."""
+        heap = self._buys if side is _BUY else self._sells
+        while heap and not _stands(heap[0]):
+            heappop(heap)
+        return heap[0][0] if heap else inf
+
+    def _thin(self, heap: list[tuple[float, int, Reserved]]) -> None:
+        """Drop what is dead, once it is likely to be half of all."""
+        if len(heap) < 2 * self._stood:
+            return
+        heap[:] = [one for one in heap if _stands(one)]
+        heapify(heap)
+        self._stood = max(len(heap), _FEW)
+
+
+def _stands(one: tuple[float, int, Reserved]) -> bool:
+    at, _, entry = one
+    if entry.over:
+        return False
+    return rank(entry.ticket) == at or (entry.wanted is not None and rank(entry.wanted) == at)

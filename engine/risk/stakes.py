@@ -1,0 +1,270 @@
+"""Money at stake over instruments, at the worst case: of the account and of each strategy.
+
+An instrument counts its position and every open order of one side, at the dearer of the market's price and what was
+reserved. `stakes` works it out from nothing and has the last word. `Lines` keeps the units up to date, so that an order
+costs one look at each instrument that something is at stake in, however many orders are open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from math import isfinite, nan
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+from msgspec import Struct
+
+from engine.domain.ticket import Side
+from engine.domain.view import MarketView
+from engine.risk.numbers import number
+
+if TYPE_CHECKING:
+    from engine.risk.account import Account
+    from engine.risk.exposure import Units
+    from engine.risk.together import Group
+
+_ZERO: Final = Decimal(0)
+_BUY, _SELL = Side.BUY, Side.SELL
+Added = tuple[Decimal, Decimal, float]  # units to buy, units to sell, the dearest price
+_NOTHING: Final[Added] = (_ZERO, _ZERO, 0.0)
+
+
+class Stake(Struct, frozen=True):
+    """What is at stake in one instrument: how far its position may get up and down, in units, and what a unit costs.
+
+    `dear` is the dearest price that counts, `market` the market's, `value` base currency per unit at price 1.
+    """
+
+    up: Decimal
+    down: Decimal
+    dear: float
+    market: float
+    value: float
+
+    @property
+    def worst(self) -> float:
+        """Money of the larger of the two."""
+        return float(max(self.up, self.down)) * self.dear * self.value
+
+    def side(self, side: Side) -> float:
+        """Money of one side; below zero where a position on the other side is left."""
+        return _money(self.up if side is _BUY else self.down, self)
+
+
+def _money(units: Decimal, stake: Stake) -> float:
+    return float(units) * (stake.dear if units > _ZERO else stake.market) * stake.value
+
+
+def stakes(
+    account: Account, view: MarketView, adds: Mapping[int, Added], strategy: str | None
+) -> dict[int, Stake] | int:
+    """What is at stake by conid, once an order adds units.
+
+    Args:
+        adds: Units to buy, units to sell and the dearest price of the order, by conid.
+        strategy: Whose; None for the account.
+
+    Returns: The conid of an instrument instead, if its price or rate is not known.
+    """
+    found: dict[int, Stake] = {}
+    for of, units_of_account in account.units.items():
+        if account.instruments[of].legs:
+            continue  # its legs are counted
+        units = units_of_account
+        if strategy is not None:
+            exposure = account.exposures.get((strategy, of))
+            if exposure is None:
+                continue
+            units = exposure.units[1]
+        buys, sells, price = adds.get(of, _NOTHING)
+        up = units.position + units.buys + buys
+        down = units.sells - units.position + sells
+        if not up and not down:
+            continue
+        known = view.price(of)
+        value = account.values.get(of, nan)
+        if known is None or not isfinite(known[0]) or not isfinite(value):
+            return of
+        market = abs(known[0])
+        dearest = max(market, price)
+        if units.buys or units.sells:
+            dearest = max(dearest, account.tops.get(of, 0.0))
+        found[of] = Stake(up, down, dearest, market, value)
+    return found
+
+
+def signed(
+    account: Account, view: MarketView, adds: Mapping[int, Added], strategy: str | None
+) -> dict[int, float] | int:
+    """Money at stake by conid at the worst case, below zero where that is short. Arguments and the rest as `stakes`."""
+    found = stakes(account, view, adds, strategy)
+    if isinstance(found, int):
+        return found
+    return {of: stake.worst if stake.up >= stake.down else -stake.worst for of, stake in found.items()}
+
+
+def shared(
+    account: Account,
+    found: Mapping[int, Stake],
+    of: Iterable[int],
+    strategy: str | None,
+    side: Side | None = None,
+    joins: tuple[Group, Mapping[int, Added]] | None = None,
+) -> float:
+    """Money that surely does not count, of OCA groups over several instruments: of each but its largest order.
+
+    What an order adds to its instrument depends on what else is open there; taken off is the least that it can be, so
+    that the rest is never below the worst case.
+
+    Args:
+        of: The instruments of the sum.
+        side: Of a sum of one side; None for sums of the larger side of each.
+        joins: The group that the order in hand belongs to, and what it adds.
+    """
+    conids = [conid for conid in of if conid in found]
+    mine = [group for group in account.groups if strategy in (None, group.strategy) and group.spans]
+    if joins is not None and joins[0] not in mine and strategy in (None, joins[0].strategy):
+        mine.append(joins[0])
+    less = 0.0
+    for group in mine:
+        added = joins[1] if joins is not None and joins[0] is group else {}
+        adds = [_least(found[conid], conid, group, mine, added.get(conid, _NOTHING), side) for conid in conids]
+        less += sum(adds) - max(adds, default=0.0)
+    return less
+
+
+def _least(stake: Stake, conid: int, group: Group, others: Iterable[Group], added: Added, side: Side | None) -> float:
+    """The least by which a group's orders in an instrument can lift its sum."""
+    buys, sells = group.counted(conid, _BUY) + added[0], group.counted(conid, _SELL) + added[1]
+    if not buys and not sells:
+        return 0.0
+    low = stake.up - buys - sum((one.counted(conid, _BUY) for one in others if one is not group), _ZERO)
+    deep = stake.down - sells - sum((one.counted(conid, _SELL) for one in others if one is not group), _ZERO)
+    if side is _BUY:
+        return _money(low + buys, stake) - _money(low, stake)
+    if side is _SELL:
+        return _money(deep + sells, stake) - _money(deep, stake)
+    up = max(low + buys, stake.down) - max(low, stake.down)
+    down = max(deep + sells, stake.up) - max(deep, stake.up)
+    return float(max(up, down, _ZERO)) * stake.dear * stake.value
+
+
+@define(eq=False)
+class Line:
+    """One instrument that something is at stake in, in floats: for looking at, never for the last word."""
+
+    units: Units
+    conid: int
+    sector: str | None
+    currency: str
+    value: float
+    up: float = 0.0
+    down: float = 0.0
+    is_open: bool = False
+
+
+@define(eq=False)
+class Lines:
+    """What is at stake for the account (`strategy` None) or for one strategy, instrument by instrument."""
+
+    account: Account
+    strategy: str | None
+    touched: set[int] = field(factory=set)  # whose units have changed since they were looked at
+    _lines: dict[int, Line] = field(factory=dict)
+    _known: dict[int, Line] = field(factory=dict)
+
+    def most(
+        self, view: MarketView, conid: int, more: float, price: float, *, buy: bool
+    ) -> tuple[float, float, float, float] | None:
+        """Gross, net on the order's side, its sector's and its currency's sum, each never below the worst case.
+
+        To a relative 1e-12; None where a price or a rate is not known.
+
+        Args:
+            more: Units that the order adds to its side.
+            price: Its dearest.
+        """
+        if self.touched:
+            self._refresh()
+        tops = self.account.tops
+        own = self._known.get(conid)
+        if own is None:
+            own = self._line(conid)
+            if own is None:
+                return None
+        sector, currency = own.sector, own.currency
+        gross = net = in_sector = in_currency = 0.0
+        lines = self._lines.values() if conid in self._lines else (own, *self._lines.values())
+        for line in lines:
+            of = line.conid
+            known = view.price(of)
+            if known is None:
+                return None
+            up, down, market = line.up, line.down, abs(known[0])
+            dear = market
+            if line.is_open:
+                top = tops.get(of, 0.0)
+                if top > dear:
+                    dear = top
+            if line is own:
+                if buy:
+                    up += more
+                else:
+                    down += more
+                if price > dear:
+                    dear = price
+            value = line.value
+            money = (up if up > down else down) * dear * value
+            gross += money
+            side = up if buy else down
+            net += side * (dear if side > 0.0 else market) * value
+            if line.sector == sector:
+                in_sector += money
+            if line.currency == currency:
+                in_currency += money
+        return gross, net, in_sector, in_currency
+
+    def forget(self) -> None:
+        """Everything is looked at anew: sectors may have changed."""
+        self._known.clear()
+        self._lines.clear()
+        self.touched.update(self.account.units)
+
+    def _line(self, conid: int) -> Line | None:
+        account = self.account
+        instrument = account.instruments[conid]
+        if instrument.legs:
+            return None  # its legs are counted
+        if self.strategy is None:
+            units = account.units.get(conid)
+        else:
+            exposure = account.exposures.get((self.strategy, conid))
+            units = None if exposure is None else exposure.units[1]
+        if units is None:
+            return None
+        sector, value = account.sectors.get(instrument.symbol), account.values.get(conid, nan)
+        found = self._known[conid] = Line(units, conid, sector, instrument.currency, value)
+        return found
+
+    def _refresh(self) -> None:
+        for conid in sorted(self.touched):
+            line = self._known.get(conid) or self._line(conid)
+            if line is None:
+                continue
+            units = line.units
+            line.up = number(units.position + units.buys)
+            line.down = number(units.sells - units.position)
+            line.is_open = bool(units.buys or units.sells)
+            if line.up or line.down:
+                self._lines[conid] = line
+            else:
+                self._lines.pop(conid, None)
+        self.touched.clear()
+
+
+def reserve(account: Account, conid: int, price: float) -> None:
+    """An order of this price is open from now on; what was reserved before counts until nothing is open."""
+    units = account.units[conid]
+    known = account.tops.get(conid, 0.0) if units.buys or units.sells else 0.0
+    account.tops[conid] = max(known, price)

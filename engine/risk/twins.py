@@ -1,0 +1,144 @@
+"""Identical orders: what is open of a strategy in one instrument, and what it sent there a moment ago.
+
+A few are looked through one by one. Where there are many, they are counted under what makes most orders differ, so that
+one more order costs the same however many are open; only where that counts one is it compared in full.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+
+from engine.domain.ticket import OrderTicket, Side
+from engine.risk.numbers import number
+
+if TYPE_CHECKING:
+    from engine.risk.exposure import Reserved
+
+Key = tuple[bool, float | None, float, str]
+_BUY: Final = Side.BUY
+_FEW: Final = 8
+
+
+@define(eq=False)
+class Twins:
+    """The open orders of an exposure, and its tickets of the duplicate window, oldest first.
+
+    One whose cancellation we have asked for stands in nobody's way.
+    """
+
+    open: dict[str, Reserved]
+    lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
+    _counts: dict[Key, int] | None = None
+
+    def earlier(self, ticket: OrderTicket, now_ns: int, window_ns: int) -> str | None:
+        """The coid of an identical order that is open or was sent within the window."""
+        self._prune(now_ns - window_ns)
+        limit = ticket.limit_price
+        for entry in self.open.values():
+            wanted = entry.wanted
+            if entry.cancelling:
+                continue
+            if entry.ticket.limit_price == limit and same_order(entry.ticket, ticket):
+                return entry.ticket.coid
+            if wanted is not None and same_order(wanted, ticket):
+                return entry.ticket.coid
+        for _, sent in self.lately:
+            if sent.limit_price == limit and same_order(sent, ticket):
+                return sent.coid
+        return None
+
+    def alone(self, ticket: OrderTicket, now_ns: int, window_ns: int) -> bool:
+        """Whether there is no identical one."""
+        counts = self._counts
+        if counts is None:
+            if len(self.open) + len(self.lately) <= _FEW:
+                return self.earlier(ticket, now_ns, window_ns) is None
+            counts = self._count_all()
+        return key_of(ticket) not in counts or self.earlier(ticket, now_ns, window_ns) is None
+
+    def remember(self, now_ns: int, ticket: OrderTicket, window_ns: int) -> None:
+        """An order or a modification has been approved."""
+        self._prune(now_ns - window_ns)
+        self.lately.append((now_ns, ticket))
+        if self._counts is not None:
+            self._add(key_of(ticket))
+
+    def forget(self, coid: str) -> None:
+        """What was sent of an order no longer stands in a twin's way: its cancellation was asked for."""
+        gone = [ticket for _, ticket in self.lately if ticket.coid == coid]
+        if gone:
+            self.lately = deque(sent for sent in self.lately if sent[1].coid != coid)
+            for ticket in gone:
+                self._drop(key_of(ticket))
+
+    def changed(self, entry: Reserved) -> None:
+        """An open order is new, another ticket, wanted otherwise, to be cancelled, or over."""
+        if self._counts is None:
+            return
+        for key in entry.keys:
+            self._drop(key)
+        entry.keys = ()
+        if entry.over and len(self.open) + len(self.lately) <= _FEW // 2:
+            self._counts = None
+        elif not entry.cancelling and not entry.over:
+            wanted = entry.wanted
+            entry.keys = (key_of(entry.ticket),) if wanted is None else (key_of(entry.ticket), key_of(wanted))
+            for key in entry.keys:
+                self._add(key)
+
+    def _prune(self, floor_ns: int) -> None:
+        lately = self.lately
+        while lately and lately[0][0] <= floor_ns:
+            _, ticket = lately.popleft()
+            if self._counts is not None:
+                self._drop(key_of(ticket))
+
+    def _count_all(self) -> dict[Key, int]:
+        found = self._counts = {}
+        for _, ticket in self.lately:
+            self._add(key_of(ticket))
+        for entry in self.open.values():
+            entry.keys = ()
+            self.changed(entry)
+        return found
+
+    def _add(self, key: Key) -> None:
+        assert self._counts is not None
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def _drop(self, key: Key) -> None:
+        counts = self._counts
+        if counts is None:
+            return
+        left = counts[key] - 1
+        if left:
+            counts[key] = left
+        else:
+            del counts[key]
+
+
+def key_of(ticket: OrderTicket) -> Key:
+    """What differs between most orders: identical ones have the same."""
+    limit = ticket.limit_price
+    return ticket.side is _BUY, None if limit is None else number(limit), number(ticket.quantity), ticket.tag
+
+
+def same_order(one: OrderTicket, other: OrderTicket) -> bool:
+    """Say whether two tickets are the same order twice."""
+    return (
+        one.side is other.side
+        and one.limit_price == other.limit_price
+        and one.quantity == other.quantity
+        and one.order_type is other.order_type
+        and one.stop_price == other.stop_price
+        and one.trail == other.trail
+        and one.trail_unit is other.trail_unit
+        and one.limit_offset == other.limit_offset
+        and one.tif is other.tif
+        and one.outside_rth == other.outside_rth
+        and one.parent == other.parent
+        and one.tag == other.tag
+    )
