@@ -28,6 +28,11 @@ class GatewayClock:
         self._wall = wall
         self._origin_ns = origin_ns
         self._since = wall()
+        self.promised_ns = origin_ns  # where the last jump went: it is shown, however long the market takes till there
+
+    def wall_ns(self) -> int:
+        """The wall's own time."""
+        return self._wall()
 
     def now_ns(self) -> int:
         """The time it shows, ns UTC; never beyond the end of time."""
@@ -41,7 +46,12 @@ class GatewayClock:
         now = self.now_ns()
         if to_ns < now:
             raise ValueError(f"the clock can't go back from {now} to {to_ns} ns")
-        self._origin_ns = to_ns
+        self._origin_ns = self.promised_ns = to_ns
+        self._since = self._wall()
+
+    def hold(self, at_ns: int) -> None:
+        """Show `at_ns` now, and go on from there: the market can't be played as fast as the clock runs."""
+        self._origin_ns = max(at_ns, self.promised_ns)
         self._since = self._wall()
 
     def set_rate(self, rate: float) -> None:

@@ -28,6 +28,8 @@ from engine.gateway.routing import Table, below_base
 from engine.gateway.streams import Streams
 
 _S: Final = 1_000_000_000
+_STRIDE_NS: Final = 600 * _S  # of the gateway's clock, played in one go
+_PATIENCE_NS: Final = _S // 10  # of the wall, for playing what is due before something is answered
 _ACCOUNTS: Final = "GET /iserver/accounts"
 _PORTFOLIO: Final = ("GET /portfolio/accounts", "GET /portfolio/subaccounts", "GET /portfolio/subaccounts2")
 
@@ -36,9 +38,16 @@ class Clock(Protocol):
     """What the shell needs of the gateway's clock."""
 
     rate: float
+    promised_ns: int
 
     def now_ns(self) -> int:
         """The present."""
+
+    def wall_ns(self) -> int:
+        """The wall's time."""
+
+    def hold(self, at_ns: int) -> None:
+        """Go back to a present that could be played."""
 
     def wall_s(self, until_ns: int) -> float:
         """Seconds of the wall until then."""
@@ -104,10 +113,20 @@ class Shell:
     # -- time ----------------------------------------------------------------------------------------------------
 
     def present(self) -> int:
-        """Bring everything up to the clock's present and return it."""
-        now = max(self.clock.now_ns(), self.exchange.now_ns)
-        self._happen(now)
-        return now
+        """Bring everything up to the clock's present and return it.
+
+        A clock that runs faster than this machine can play the market is held back, so that there is always an answer.
+        """
+        wanted = max(self.clock.now_ns(), self.exchange.now_ns)
+        began, now = self.clock.wall_ns(), self.exchange.now_ns
+        while True:
+            now = min(wanted, now + _STRIDE_NS)
+            self._happen(now)
+            if now == wanted:
+                return now
+            if now >= self.clock.promised_ns and self.clock.wall_ns() - began > _PATIENCE_NS:
+                self.clock.hold(now)
+                return now
 
     def _happen(self, now: int) -> None:
         session = self.hall.session

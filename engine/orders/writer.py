@@ -66,7 +66,8 @@ class Unsent:
 UNSENT: Final = Unsent()
 _OPEN_QUESTION: Final = frozenset({Stage.PERSON, Stage.RISK})
 _RISK_LIMIT_NS: Final = NS_PER_S  # our own answer takes microseconds; what takes a second does not come
-_KNOWN_ID: Final = "already registered"  # how the venue refuses an id that it has seen: the first one did arrive
+# How the venue refuses an id that it has seen: the first one did arrive. The end of its sentence is not certain.
+_KNOWN_ID: Final = ("local order id", "already registered")
 
 
 class Writer:
@@ -373,7 +374,7 @@ class Writer:
         self._slate.note(now_ns, "doubt", coid, reason)
         self.round = None
         self._follower.asking = frozenset()
-        if _KNOWN_ID in reason:
+        if any(phrase in reason.lower() for phrase in _KNOWN_ID):
             self._doubt([coid], reason, now_ns, present=True)  # it is there, and a list will show it
         else:
             self._slate.say([AnswerMissing(coid=coid, ts_ns=now_ns)])

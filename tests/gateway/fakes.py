@@ -162,11 +162,17 @@ class FakeClock:
     """Shows what it was set to; a second of it is a second of trio's clock times `rate`."""
 
     def __init__(self, now_ns: int = START_NS, rate: float = 1.0) -> None:
-        self.at = now_ns
+        self.at = self.promised_ns = now_ns
         self.rate = rate
 
     def now_ns(self) -> int:
         return self.at
+
+    def wall_ns(self) -> int:
+        return 0  # whatever is played takes no time
+
+    def hold(self, at_ns: int) -> None:
+        raise AssertionError("nothing here takes long")
 
     def wall_s(self, until_ns: int) -> float:
         return max(0.0, (until_ns - self.at) / self.rate / 1e9)

@@ -326,6 +326,19 @@ def test_the_clock_runs_at_its_rate_jumps_and_never_goes_back() -> None:
             GatewayClock(0, rate, wall)
 
 
+def test_a_clock_that_is_held_back_goes_on_from_there_but_keeps_what_a_jump_promised() -> None:
+    wall = Wall()
+    clock = GatewayClock(1_000, 1e6, wall)
+    wall.ns += 10
+    clock.hold(2_000_000)
+    assert clock.now_ns() == 2_000_000
+    wall.ns += 1
+    assert clock.now_ns() == 3_000_000
+    clock.jump(9_000_000)
+    clock.hold(4_000_000)
+    assert clock.now_ns() == 9_000_000
+
+
 def test_a_market_is_seen_to_shut_although_no_row_says_so() -> None:
     start = at("2026-03-03T10:00")
     exchange = on_rows([quote(start + 1, 9.99, 10.01)], instruments=(Instrument(conid=1, symbol="X"),))

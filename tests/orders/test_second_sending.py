@@ -86,10 +86,11 @@ def test_it_is_sent_twice_at_most() -> None:
     assert not [one for one in bench.take() if isinstance(one, JudgeAgain)]
 
 
-def test_already_registered_proves_that_it_is_there() -> None:
+@pytest.mark.parametrize("reason", [REGISTERED, f"Order couldn't be submitted: Local order ID={COID} is in use"])
+def test_already_registered_proves_that_it_is_there(reason: str) -> None:
     bench = Bench(TWICE)
     silent(bench)
-    bench.answer(again(bench).number, AllRefused(reason=REGISTERED))
+    bench.answer(again(bench).number, AllRefused(reason=reason))
     assert bench.order().state is State.IN_DOUBT
     for _ in range(5):  # whatever the lists leave out now, it is not absent
         bench.wait(60)
