@@ -55,6 +55,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
         "suppress": ("engine.cli.operate:suppress", "Show or set which questions the venue need not ask."),
         "answer": ("engine.cli.operate:answer", "Answer a question of the venue's, yes or no."),
         "alive": ("engine.cli.operate:alive", "Say that somebody looks after the daemon: its timer begins anew."),
+        "drill": ("engine.cli.drill:drill", "Practise the kill switch on a simulated market, and time it."),
         "confirm": ("engine.cli.operate:confirm", "Let limits count that SIGHUP found looser in the file."),
         "stop": ("engine.cli.stop:stop", "End the daemon, its guard and the gateway it started."),
         "journal": ("engine.cli.journal:journal", "Read or check the daemon's journal."),

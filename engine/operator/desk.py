@@ -32,6 +32,9 @@ class OperatorDesk(Protocol):
     async def halt(self, why: str, *, flatten: bool = False) -> Mapping[str, Any]:
         """Nothing new goes out, and what is open is cancelled, until `resume`; with `flatten` all is closed too."""
 
+    async def drill(self, *, paper: bool = False) -> Mapping[str, Any]:
+        """Practise the kill switch, where the market is simulated; with `paper` in mode paper too."""
+
     async def say_alive(self) -> Mapping[str, Any]:
         """Somebody looks after this: the dead-man timer begins anew."""
 
@@ -76,6 +79,8 @@ async def carry_out(desk: OperatorDesk, request: Request) -> Any:
             return await desk.risk()
         case "halt":
             return await desk.halt(args["why"], flatten=args["flatten"])
+        case "drill":
+            return await desk.drill(paper=args["paper"])
         case "alive":
             return await desk.say_alive()
         case "resume":

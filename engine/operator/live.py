@@ -19,6 +19,7 @@ from engine.domain.moments import NS_PER_S, iso
 from engine.domain.order import State
 from engine.domain.view import MarketView
 from engine.errors import JournalFull, VenueError
+from engine.operator.drilling import SOURCE as DRILL
 from engine.operator.flattening import Flattening
 from engine.operator.protocol import refused
 from engine.operator.rows import Row, day_rows, pnl_document, position_rows
@@ -182,6 +183,17 @@ class LiveDesk:
         if flatten:
             self.begin_flattening()
         return {"done": True, "trading": str(self.trading.state), "cancelling": self._open(), "flattening": flatten}
+
+    async def drill(self, *, paper: bool = False) -> Mapping[str, Any]:
+        """Practise the kill switch. Raises: NotDone in mode live, in paper unless it is said, where nothing trades."""
+        mode = self.about()["mode"]
+        if mode == "live" or (mode != "sim" and not (paper and mode == "paper")):
+            more = "; --paper drills there all the same" if mode == "paper" else ""
+            raise refused(f"a drill closes every position, and the mode is {mode}{more}")
+        if self.trading.state is not TradingState.ON:
+            raise refused(f"trading is {self.trading.state} already: {self.trading.reason}")
+        await self._note("drill", {"paper": paper}, must=True)
+        return await self.kill(DRILL, "a drill", flatten=True)
 
     async def resume(self) -> Mapping[str, Any]:
         """Lift all latches; a flattening that is under way ends."""

@@ -98,6 +98,10 @@ class _Halt(msgspec.Struct, forbid_unknown_fields=True):
     flatten: bool = False
 
 
+class _Drill(msgspec.Struct, forbid_unknown_fields=True):
+    paper: bool = False
+
+
 class _Suppress(msgspec.Struct, forbid_unknown_fields=True):
     ids: list[str] | None = None
     reset: bool = False
@@ -124,6 +128,7 @@ VERBS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "answer": _Answer,
     "confirm": _Nothing,
     "alive": _Nothing,
+    "drill": _Drill,
     "stop": _Nothing,
 }
 # What only looks; everything else is a command, stored before it is acted on.
