@@ -23,6 +23,7 @@ from engine.ports import Clock
 SIGNAL: Final = signal.SIGUSR1
 KIND: Final = "alive"  # of the rows that say when a person last looked after it
 LOOK_S: Final = 0.25
+_PAUSE_S: Final = 60.0
 _HOUR_NS: Final = 3_600 * NS_PER_S
 _WARN: Final = 0.9  # of the timer's time, after which a person is reminded
 Row = tuple[int, str, str, Any]
@@ -110,7 +111,8 @@ class KillSwitch:
                 self._warned = True
                 sentence = f"say `engine alive` before {iso(until_ns)}, or trading is {self._settings.dead_man}"
                 self._alert(Alert("DEAD_MAN", sentence), now_ns)
-            await self._clock.sleep(max(LOOK_S, min(60.0, (until_ns - now_ns) / NS_PER_S)))
+            left_s = (until_ns - now_ns) / NS_PER_S
+            await self._clock.sleep(max(LOOK_S, min(_PAUSE_S, left_s)) if left_s > 0 else _PAUSE_S)
 
     async def _halt(self, source: str, why: str) -> None:
         log.warning("kill_switch", source=source)

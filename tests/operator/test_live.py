@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
+from msgspec.structs import replace
 
-from engine.domain.brokerage import Question
+from engine.domain.brokerage import Question, VenuePosition
 from engine.domain.messages import Place
 from engine.domain.order import CLOSED, State
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import VenueUnreachable
 from engine.operator.desk import carry_out
 from engine.operator.protocol import NotDone, request
+from engine.operator.trading import TradingDesk, TradingState
 from engine.orders.actions import AskOperator
+from engine.risk.account import Held, Level
 from engine.runtime.live.deciding import Deciding
-from engine.runtime.live.letters import Wanted
+from engine.runtime.live.letters import CancelNow, OrdersLetter, Tick, TradingNow, Wanted
+from engine.runtime.live.nursery import ROOM
+from engine.runtime.live.ordering import Ordering
 from engine.settings import Limits
 from tests.operator.house import house
 
@@ -285,3 +293,133 @@ async def test_each_verb_finds_its_method(tmp_path: Path, autojump_clock: trio.t
         assert here.desk.stopping.is_set()
         verbs = [row.body for row in here.journal.rows(kinds=("operator",))]
         assert ['"verb":"stop"' in body for body in verbs][-1]
+
+
+async def test_a_full_queue_holds_up_neither_a_halt_nor_a_cancel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    decided: list[str] = []
+    whole = Ordering.decide
+
+    def decide(self: Ordering, letter: OrdersLetter, now_ns: int) -> None:
+        decided.append(type(letter).__name__)
+        whole(self, letter, now_ns)
+
+    monkeypatch.setattr(Ordering, "decide", decide)
+    async with house(tmp_path) as here:
+        while not here.open():
+            await trio.sleep(0.5)
+        await trio.testing.wait_all_tasks_blocked()  # nobody else runs while the queues are filled
+        late = Wanted((Place((ticket("busy-900000"),)),), 0)
+        for _ in range(ROOM + 1):  # the first is handed over
+            here.nursery._to_orders.send_nowait(Tick())
+        for number in range(ROOM + 1):
+            here.nursery._to_risk.send_nowait(late if number == 0 else Wanted((), 0))
+        with pytest.raises(trio.WouldBlock):
+            here.nursery.tell_risk(Wanted((), 0))
+        decided.clear()
+        here.nursery.tell_orders(CancelNow(None, "enough"))
+        here.nursery.tell_risk(TradingNow("halted", "enough"))
+        here.trading.latch(TradingState.HALTED, "operator", "enough", 0)
+        await trio.testing.wait_all_tasks_blocked()
+        assert decided[0] == "CancelNow"
+        written = len(here.venue.writes)
+        await trio.sleep(4 * LONG)
+        assert here.open() == []
+        assert len(here.venue.writes) == written
+        assert here.book.book["busy-900000"].code == "TRADING"  # it was before the halt in the queue
+
+
+async def test_halt_and_flatten_close_what_the_venue_holds_although_risk_has_halted_too(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        while not here.portfolio.account.get(1):
+            await trio.sleep(1)
+        here.desk.gate.latch("", Held(Level.HALTED, "LOSS", "the day's loss is spent", 0))
+        said = await here.desk.halt("out", flatten=True)
+        assert (said["trading"], said["flattening"]) == ("halted", True)
+        assert here.trading.flattens  # a restart would go on with it
+        with trio.fail_after(1_000):
+            while here.trading.flattens:
+                await trio.sleep(1)
+        assert here.desk.flat()
+        there = {row.conid: row.quantity for row in await here.broker.positions()}
+        assert not there[1]
+        assert here.open() == []
+        assert here.trading.state == "halted"
+        assert [row[1:3] for row in here.notes] == [("latch", "operator")]
+
+
+async def test_a_position_of_which_our_books_know_nothing_is_closed_too(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        await trio.sleep(5)
+        other = VenuePosition(conid=99, quantity=Decimal(5))
+
+        async def positions() -> Sequence[VenuePosition]:
+            mine = await here.broker.positions()
+            extra = Decimal(7) if not closed() else Decimal(0)
+            return [*[replace(row, quantity=row.quantity + extra) for row in mine if row.conid == 1], other]
+
+        def closed() -> bool:
+            return any(order.ticket.strategy == "outside" and order.filled for order in here.book.book.values())
+
+        here.desk.positions_there = positions
+        while not here.portfolio.account.get(1):
+            await trio.sleep(1)
+        await here.desk.halt("out", flatten=True)
+        with trio.fail_after(2_000):
+            while not closed():
+                await trio.sleep(1)
+        outside = [o.ticket for o in here.book.book.values() if o.ticket.strategy == "outside"]
+        assert {one.conid for one in outside} == {1}  # what is not in the configuration is left alone
+
+
+async def test_resume_is_refused_while_something_stands_against_it(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        await here.desk.halt("")
+        here.against.append("the file halts trading")
+        with pytest.raises(NotDone, match="the file halts trading"):
+            await here.desk.resume()
+        assert here.trading.state == "halted"
+        here.against.clear()
+        assert (await here.desk.resume())["trading"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("mode", "paper", "says"), [("live", True, "mode is live"), ("paper", False, "--paper"), ("sim", False, None)]
+)
+async def test_a_drill_is_for_a_simulated_market(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock, mode: str, paper: bool, says: str | None
+) -> None:
+    async with house(tmp_path) as here:
+        await trio.sleep(5)
+        here.desk.about = lambda: {"mode": mode}
+        if says is not None:
+            with pytest.raises(NotDone, match=says):
+                await here.desk.drill(paper=paper)
+            assert here.trading.state == "on"
+            return
+        assert (await here.desk.drill())["trading"] == "halted"
+        with pytest.raises(NotDone, match="halted already"):
+            await here.desk.drill()
+
+
+def test_a_restart_goes_on_with_a_flattening_that_had_not_ended() -> None:
+    desk = TradingDesk()
+    rows = desk.latch(TradingState.HALTED, "file", "a file", 1, flatten=True)
+    assert _rebuilt(rows).flattens
+    rows += desk.flat(2)
+    again = _rebuilt(rows)
+    assert (again.state, again.flattens) == (TradingState.HALTED, False)
+    assert desk.latch(TradingState.HALTED, "file", "again", 3) == []
+    assert desk.latch(TradingState.HALTED, "file", "again", 3, flatten=True)  # it asks for more than what holds
+
+
+def _rebuilt(rows: Sequence[Any]) -> TradingDesk:
+    encode = msgspec.json.Encoder().encode
+    return TradingDesk.rebuilt((ts_ns, kind, name, encode(what).decode()) for ts_ns, kind, name, what in rows)
