@@ -38,7 +38,7 @@ from engine.domain.messages import (
     Update,
     Verdict,
 )
-from engine.domain.order import CLOSED, NEXT, Order, State, advance
+from engine.domain.order import CLOSED, LIFE, NEXT, Order, State, advance
 from engine.domain.ticket import amend
 from engine.errors import IllegalTransition, InvariantBroken
 
@@ -71,7 +71,7 @@ class OrderManager:
     def hear(self, answers: Sequence[Answer]) -> list[Update]:
         """Apply what a venue said; return what became of the orders."""
         updates: list[Update] = []
-        facts, book, said = self.facts, self._book, self._said
+        facts, book, said, executions = self.facts, self._book, self._said, self._executions
         for answer in answers:
             coid = answer.coid
             ts_ns = answer.ts_ns
@@ -82,17 +82,20 @@ class OrderManager:
                 facts.append((answer.ts_ns, "foreign", coid, self.frozen[coid]))
                 continue
             if answer.__class__ is Filled:
-                if answer.exec_id in self._executions:
+                if answer.exec_id in executions:
                     continue  # exactly once, however often it is said
-                self._executions.add(answer.exec_id)
-            try:
-                after = advance(order, answer)
-            except IllegalTransition as error:
-                self.frozen[coid] = str(error)
-                facts.append((answer.ts_ns, "illegal", coid, str(error)))
+                executions.add(answer.exec_id)
+            kind = answer.__class__
+            states, leave = LIFE[kind]
+            state = states.get(order.state)
+            if state is None:
+                impossible = str(IllegalTransition(coid=coid, status=order.state, event=kind.__name__))
+                self.frozen[coid] = impossible
+                facts.append((ts_ns, "illegal", coid, impossible))
                 continue
-            book[coid] = after
-            said[coid] += (ts_ns, after.state, answer.__class__.__name__)
+            assert leave is not None  # nobody answers that we asked for a modification
+            after = book[coid] = leave(order, answer, state)
+            said[coid] += (ts_ns, after.state, kind.__name__)
             updates.append(Update(after, answer))
         return updates
 

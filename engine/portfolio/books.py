@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from engine.domain.actions import Action, Booked, OnHolders, Posting, RateNow, SplitNow
 from engine.domain.facts import Filled
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import ONE, Instrument
 from engine.domain.messages import PositionNow, Update
 from engine.portfolio import commissions, money
 from engine.portfolio.actions import book, other_of
@@ -133,7 +133,10 @@ class Portfolio:
         for update in updates:
             event = update.event
             if event.__class__ is Filled:
-                self._book(update.order.ticket.strategy, event, changed)
+                if event.fees or event.legs:
+                    self._book(update.order.ticket.strategy, event, changed)
+                else:
+                    changed.append(self._book_plain(update.order.ticket.strategy, event))
         return changed
 
     def adjust(self, actions: Sequence[Action]) -> list[PositionNow]:
@@ -257,6 +260,28 @@ class Portfolio:
         return PositionNow(
             strategy, conid, held.quantity, held.cost, held.realised, self.account[conid], self.cash[currency], currency
         )
+
+    def _book_plain(self, strategy: str, fill: Filled) -> PositionNow:
+        """What `_book` does, for an execution of one instrument without fees."""
+        conid, ts_ns = fill.conid, fill.ts_ns
+        instrument = self.instruments[conid]
+        units = fill.quantity if fill.side == "BUY" else -fill.quantity
+        money = units * fill.price
+        if instrument.multiplier is not ONE and instrument.multiplier != 1:
+            money *= instrument.multiplier
+        held = self.holdings.get((strategy, conid))
+        if held is None:
+            held = self.holdings[strategy, conid] = Holdings()
+        profit = held.trade(units, money)
+        currency = instrument.currency
+        rate = self.rates[currency]
+        cash = self.cash[currency] = self.cash.get(currency, _ZERO) - money
+        account = self.account[conid] = self.account.get(conid, _ZERO) + units
+        flow = self._flows[strategy] = self._flows.get(strategy, _ZERO) - money * rate
+        quantity = held.quantity
+        self.steps.append(Step(ts_ns, strategy, conid, float(quantity), float(flow)))
+        self.entries.append(FillEntry(fill, strategy, _ZERO + profit * rate, ts_ns))
+        return PositionNow(strategy, conid, quantity, held.cost, held.realised, account, cash, currency)
 
     def _book(self, strategy: str, fill: Filled, changed: list[PositionNow]) -> None:
         fees_base = _ZERO

@@ -7,7 +7,10 @@ bring: a long at the bid, a short at the ask; without quotes at the last trade, 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from engine.domain.market import Kind
 from engine.domain.moments import NS_PER_MINUTE
 from engine.portfolio.books import Step
 
+_OF = attrgetter("strategy", "conid")
 _EMPTY = np.empty(0, np.int64)
 _LONG_AGO = np.iinfo(np.int64).min
 # What is kept of each kind: the name here, and the column.
@@ -84,15 +88,17 @@ class EquityMarks:
 
     def steps(self, steps: list[Step]) -> None:
         """Take over what was booked since the last call."""
-        for step in steps:
-            if step.conid is not None:
-                path = self._paths.setdefault((step.strategy, step.conid), _Path())
-                path.ts_ns.append(step.ts_ns)
-                path.quantity.append(step.quantity)
-            flow = self._flows.setdefault(step.strategy, _Flow())
-            flow.ts_ns.append(step.ts_ns)
-            flow.flow.append(step.flow)
-            self._fill_ns.append(step.ts_ns)
+        self._fill_ns += [step.ts_ns for step in steps]
+        for (strategy, conid), run in groupby(steps, _OF):  # one strategy at a time mostly has many in a row
+            mine = list(run)
+            times = [step.ts_ns for step in mine]
+            if conid is not None:
+                path = self._paths.setdefault((strategy, conid), _Path())
+                path.ts_ns += times
+                path.quantity += [step.quantity for step in mine]
+            flow = self._flows.setdefault(strategy, _Flow())
+            flow.ts_ns += times
+            flow.flow += [step.flow for step in mine]
 
     def split(self, conid: int, ts_ns: int, factor: float) -> None:
         """From a time on, prices known before it count times `factor`, until a newer one is known."""
@@ -270,9 +276,8 @@ def _last(
 
 def _drop(ts_ns: list[int], values: list[float], before: float, end_ns: int) -> float:
     """Forget steps up to a time; return the value in force then."""
-    done = 0
-    while done < len(ts_ns) and ts_ns[done] <= end_ns:
-        before = values[done]
-        done += 1
+    done = bisect_right(ts_ns, end_ns)
+    if done:
+        before = values[done - 1]
     del ts_ns[:done], values[:done]
     return before

@@ -125,6 +125,7 @@ class Backtest:
     _last: int = field(default=-1, init=False)
     _rated: int = field(default=0, init=False)
     _contexts: tuple[Context, ...] = field(default=(), init=False)
+    _noted: tuple[list[Any], ...] = field(default=(), init=False)  # what each strategy notes
 
     def __attrs_post_init__(self) -> None:
         account = self.settings.account
@@ -174,6 +175,7 @@ class Backtest:
             )
             self.host.add(Seat.of(job.name, _made(job, ctx), ctx))
         self._contexts = tuple(seat.ctx for seat in self.host.seats.values())
+        self._noted = tuple(ctx.notes for ctx in self._contexts)
 
     def run(self, rows: Iterator[Chunk]) -> None:
         """Replay the recording to its end."""
@@ -228,8 +230,8 @@ class Backtest:
     # --- while it runs ------------------------------------------------------------------------------------------
 
     def _store(self) -> None:
-        for ctx in self._contexts:
-            if ctx.notes:
+        for notes in self._noted:
+            if notes:
                 self._write_notes()
                 break
         facts = self.orders.facts

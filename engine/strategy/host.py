@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from operator import length_hint
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from engine.domain.order import CLOSED
 from engine.domain.view import ChunkView
 from engine.errors import StrategyError
 from engine.strategy.columnar import NotCopied, owner
-from engine.strategy.plan import Plan, Route, Seat, plan_of
+from engine.strategy.plan import Handler, Plan, Route, Seat, plan_of
 from engine.strategy.window import RAISED
 
 
@@ -189,11 +190,33 @@ class StrategyHost:
         if chunk is not self._chunk or not self._planned:
             self._open(chunk, start)
         self._row = start
+        plan = self._plan
+        if plan is not None and plan.rows is None and plan.single is not None and not self._columnar:
+            taken = self._row = self._run_single(plan, plan.single, start, stop)
+            self.reached_ns = self._times[taken - 1]
+            return taken
         taken = self._run_all(chunk, start, stop) if self._columnar else self._hand_out(stop)
         self._row = taken
         if taken:
             self.reached_ns = self._times[taken - 1]
         return taken
+
+    def _run_single(self, plan: Plan, handle: Handler, start: int, stop: int) -> int:
+        """Give every row to the one handler there is, which is what most runs are."""
+        wants = self.wants
+        before = len(wants)
+        self._in_window = True
+        try:
+            for event in islice(plan.events, stop - start):
+                handle(event)
+                if wants:
+                    return plan.total - length_hint(plan.left)
+        except RAISED as error:
+            self._switch_off(plan.seats[0], error, before)
+            return _row_after(plan)
+        finally:
+            self._in_window = False
+        return stop
 
     def _run_all(self, chunk: Chunk, start: int, stop: int) -> int:
         """Whole-window handlers first, the others as far as those came, and what both want in config order."""

@@ -12,7 +12,7 @@ from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
-from engine.venue import bars, queue, search, ticks
+from engine.venue import bars, plain, queue, search, ticks
 from engine.venue.tape import Tape, since, tape_of
 from engine.venue.working import LIMIT, TRAIL, UNKNOWN_QUEUE, WORKING, ZERO, WorkingOrder
 
@@ -110,6 +110,10 @@ class Book:
         """Forget what the last search found: an order came, went or was changed."""
         self._hit = -1
         self._clean = 0
+
+    def name(self, row: int) -> None:
+        """Say which row of the chunk is the next to produce an answer, as a search would find."""
+        self._hit = self._clean = row
 
     def put(self, order: WorkingOrder) -> None:
         """Let an order stand on the book, behind those of its price."""
@@ -227,6 +231,8 @@ class Book:
         """Apply one row of this instrument."""
         tape = self.tape
         self.changed()
+        if self.rule.whole and plain.take_row(self, row, now_ns):
+            return
         if tape.quotes is not None:
             index = tape.quotes.first(row)
             if index < tape.quotes.length and tape.quotes.row(index) == row:

@@ -12,7 +12,7 @@ from engine.venue import groups
 from engine.venue.fees import FeeLedger
 from engine.venue.rules import FillRule
 from engine.venue.slippage import Slippage
-from engine.venue.working import CLOSING, DONE, WORKING, WorkingOrder
+from engine.venue.working import CLOSING, DONE, WORKING, ZERO, WorkingOrder
 
 # What the report shows, all there from the start so that a run without them says 0.
 COUNTS: Final = (
@@ -114,6 +114,47 @@ class Floor:
             groups.entry_filled(self, order.entry_of, now_ns)
         if order.bracket is not None:
             groups.exit_filled(self, order, quantity, now_ns)
+
+    def fill_alone(
+        self,
+        side: list[WorkingOrder],
+        order: WorkingOrder,
+        price: Decimal,
+        now_ns: int,
+        *,
+        maker: bool,
+        flags: tuple[str, ...] = (),
+    ) -> None:
+        """What `fill` does, for all that is left of an order of no group, which stands on `side` of its book alone."""
+        ticket = order.ticket
+        coid = ticket.coid
+        quantity = order.left
+        self._executions += 1
+        order.filled = order.filled + quantity if order.filled else quantity
+        order.left, order.left_f = ZERO, 0.0
+        lines = () if self.fees is None else self.fees.charge(order, quantity, price, (), now_ns)
+        if flags:
+            self._count(flags)
+        self.answers.append(
+            Filled(
+                coid=coid,
+                ts_ns=now_ns + self.heard_ns,
+                exec_id=f"E{self._executions}",
+                conid=ticket.conid,
+                side=ticket.side,
+                quantity=quantity,
+                price=price,
+                fees=lines,
+                liquidity="maker" if maker else "taker",
+                flags=flags,
+            )
+        )
+        side.clear()
+        order.book.changed()
+        order.stand = DONE
+        del self.orders[coid]
+        self.keep_filled(order)
+        self.ended[coid] = "filled"
 
     def cancel(self, order: WorkingOrder, now_ns: int, reason: str) -> None:
         """Take an order off and say so, with the children that waited for it."""

@@ -230,9 +230,8 @@ class SimVenue:
         """
         chunk = self._chunk
         assert chunk is not None
-        now_ns = int(chunk.ts_ns[row])
-        self._floor.row = row + 1
-        self._row = row + 1
+        now_ns = chunk.times[row]
+        self._floor.row = self._row = row + 1
         if self._has_combos:
             for book in combos.moved_by(row, self._active.values()):
                 book.take_row(row, now_ns)

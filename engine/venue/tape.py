@@ -92,14 +92,22 @@ class Quotes(Rows):
     def beyond(self, index: int, lo: float, hi: float, *, buy: bool) -> bool:
         """Say whether the touch of one quote is worse than a limit; `lo` and `hi` are a hair below and above that."""
         if buy:
-            asks = self.asks
-            if asks is None:
-                asks = self.asks = memoryview(self.ask)  # type: ignore[arg-type]  # arrays are buffers
-            return bool(asks[index] > hi)
-        bids = self.bids
-        if bids is None:
-            bids = self.bids = memoryview(self.bid)  # type: ignore[arg-type]
-        return bool(bids[index] < lo)
+            return bool((self.asks or self._ask_buffer())[index] > hi)
+        return bool((self.bids or self._bid_buffer())[index] < lo)
+
+    def reaches(self, index: int, lo: float, hi: float, *, buy: bool) -> bool:
+        """Say whether the other side of one quote is as good as a limit; one that is absent (NaN) is not."""
+        if buy:
+            return bool((self.asks or self._ask_buffer())[index] <= hi)
+        return bool((self.bids or self._bid_buffer())[index] >= lo)
+
+    def _ask_buffer(self) -> memoryview:
+        self.asks = memoryview(self.ask)  # type: ignore[arg-type]  # arrays are buffers
+        return self.asks
+
+    def _bid_buffer(self) -> memoryview:
+        self.bids = memoryview(self.bid)  # type: ignore[arg-type]
+        return self.bids
 
     def first_ask_at_most(self, level: float, start: int, stop: int) -> int:
         """First index in [start, stop) whose ask is <= level; `stop` if there is none."""
@@ -146,6 +154,17 @@ class Bars(Rows):
     def __attrs_post_init__(self) -> None:
         columns = (self.ts_ns, self.span_ns, self.open, self.high, self.low, self.close, self.volume)
         self._buffers = tuple(memoryview(column) for column in columns)  # type: ignore[arg-type]  # arrays are buffers
+
+    @property
+    def opens(self) -> memoryview:
+        """Opens, as a buffer."""
+        return self._buffers[2]
+
+    def begins_ns(self, index: int) -> int:
+        """When one of them began."""
+        buffers = self._buffers
+        begins: int = buffers[0][index] - buffers[1][index]
+        return begins
 
     def bar(self, index: int, conid: int) -> Bar:
         """One row as plain numbers."""
