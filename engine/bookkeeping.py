@@ -12,7 +12,7 @@ from attrs import field, frozen
 from engine.domain.actions import Action
 from engine.domain.instrument import Instrument
 from engine.errors import ConfigError
-from engine.portfolio.days import interest_due, pair_of, pairs_due, rates_due
+from engine.portfolio.days import conversions_due, interest_due, pair_of, pairs_due, rates_due
 from engine.portfolio.financing import Financing
 from engine.portfolio.tables import Rate, RateTable, load_financing, load_rates
 from engine.recording.adjusting import actions_due
@@ -61,6 +61,7 @@ def due(
         table = load_rates(books.fx)
         first, changes = rates_due(span_ns, where, table.rates)
         actions += changes
+    actions += conversions_due(span_ns, where, books.conversions)
     actions += actions_due(
         recording.actions, name, instruments, span_ns,
         adjusted=settings.recording.adjust_splits, withheld=books.withholding,

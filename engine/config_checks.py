@@ -196,6 +196,13 @@ def _books(settings: Settings) -> Iterator[Problem]:
             yield from _ranged(
                 f"books.{key}.{name}", rate, lambda rate: -10 <= rate <= 1_000, "from -10 to 1,000 percent"
             )
+    for at, one in enumerate(books.conversions):
+        for key in ("amount", "bought"):
+            yield from _ranged(
+                f"books.conversions.{at}.{key}", getattr(one, key), lambda money: money > 0, "above zero"
+            )
+        if one.sell == one.buy:
+            yield f"books.conversions.{at}.buy", f"{one.buy} can't be bought with itself"
     for currency in books.benchmark:
         if not re.fullmatch(r"[A-Z]{3,5}", currency):
             yield f"books.benchmark.{currency}", f"must be a currency's code as in USD, not {currency!r}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -194,6 +195,17 @@ class VenueSettings:
 
 
 @frozen(kw_only=True)
+class ConversionSettings:
+    """`[[books.conversions]]`: as `day` begins, `amount` of the currency `sell` is given for `bought` of `buy`."""
+
+    day: date
+    sell: str
+    amount: Decimal
+    buy: str
+    bought: Decimal
+
+
+@frozen(kw_only=True)
 class BooksSettings:
     """`[books]`: what an account costs and earns beside its trades; `docs/books.md` says how each is worked out.
 
@@ -201,7 +213,7 @@ class BooksSettings:
     others) are rates in percent a year that hold for the whole run, beside those of a file. `withholding` is the part
     of dividends received that is kept back. `fx` says where rates of currencies come from: "fixed"
     (`account.fx_rates`), "recording" (its currency pairs, by day), or a file of dated rates. `margin` bounds what may
-    be bought.
+    be bought. `conversions` change cash of one currency into another.
     """
 
     financing: str = "none"
@@ -210,6 +222,7 @@ class BooksSettings:
     withholding: Decimal = Decimal(0)
     fx: str = "fixed"
     margin: str = "none"  # or cash, reg-t, portfolio
+    conversions: tuple[ConversionSettings, ...] = ()
 
 
 @frozen(kw_only=True)

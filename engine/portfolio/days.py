@@ -7,10 +7,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.domain.actions import Action, DayEnded, InterestPaid, RateNow
+from engine.domain.actions import Action, ConvertNow, DayEnded, InterestPaid, RateNow
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.moments import NS_PER_S
 from engine.portfolio.tables import Rate
+from engine.settings import ConversionSettings
 
 _PAID_ON: Final = 3  # the third business day of a month
 
@@ -63,6 +64,21 @@ def rates_due(span_ns: tuple[int, int], zone: ZoneInfo, rates: Iterable[Rate]) -
         elif ts_ns <= span_ns[1]:
             due.append(RateNow(ts_ns, one.currency, one.rate))
     return first, due
+
+
+def conversions_due(
+    span_ns: tuple[int, int], zone: ZoneInfo, conversions: Iterable[ConversionSettings]
+) -> list[Action]:
+    """Conversions within a run; one of its first day takes place with the first row."""
+    due: list[Action] = []
+    for one in conversions:
+        ts_ns = midnight_ns(one.day, zone)
+        begins, ends = ts_ns, midnight_ns(one.day + timedelta(days=1), zone)
+        if begins <= span_ns[0] < ends:
+            ts_ns = span_ns[0]
+        if span_ns[0] <= ts_ns <= span_ns[1]:
+            due.append(ConvertNow(ts_ns, one.amount, one.sell, one.bought, one.buy))
+    return due
 
 
 def pair_of(currency: str, base: str, instruments: Mapping[int, Instrument]) -> tuple[int, bool] | None:

@@ -142,6 +142,7 @@ class LossWatch:
         for owner in self._owners:
             if owner.name in (ACCOUNT, strategy):
                 owner.dividends += money
+        self._weigh()
 
     def rate_now(self, currency: str, rate: float) -> None:
         """A currency is worth something else from now on; what that makes of money held is told by `paid`."""

@@ -18,7 +18,7 @@ import numpy as np
 import trio
 from attrs import define, field, frozen
 
-from engine.domain.actions import Action, DividendDue, DividendNow
+from engine.domain.actions import Action, ConvertNow, DividendDue, DividendNow
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
@@ -131,6 +131,9 @@ class Backtest:
         account = self.settings.account
         rates = {account.base_currency: Decimal(1), **account.fx_rates, **self.rates}
         paid = [action.currency for action in self.actions if isinstance(action, DividendNow | DividendDue)]
+        for one in self.actions:
+            if isinstance(one, ConvertNow):
+                paid += [one.sold_currency, one.bought_currency]
         for currency in [*account.cash, *(i.currency for i in self.instruments.values()), *paid]:
             if currency not in rates:
                 raise ConfigError(

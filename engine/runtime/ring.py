@@ -73,6 +73,7 @@ class Ring:
 
     def book(self, lap: Lap) -> None:
         """Portfolio: executions become positions, and corporate actions change them."""
+        moved = bool(lap.actions)
         if lap.updates:
             lap.positions = self.portfolio.hear(lap.updates)
         if lap.actions:
@@ -91,7 +92,7 @@ class Ring:
                         self.watch.paid(one.strategy, float(one.cash * rates[one.currency]))
                 for money in posted[before:]:
                     self.watch.paid(money.owner, float((money.cash + money.accrued) * rates[money.currency]))
-        if self.watch is not None and (lap.updates or lap.positions):
+        if self.watch is not None and (lap.updates or lap.positions or moved):
             chunk, row = lap.chunk, lap.start
             self.watch.hear(lap.updates, lap.positions, lambda conid: chunk.price(conid, row), lap.now_ns)
 

@@ -239,6 +239,26 @@ def test_rates_of_a_dated_table(tmp_path: Path) -> None:
         run(tmp_path, 'books.fx="recording"', "account.fx_rates.EUR=1")
 
 
+def test_a_conversion_with_the_first_row_and_one_later(tmp_path: Path) -> None:
+    made(tmp_path, SHORT, [(10, "A", 1, None)], [A])
+    with (tmp_path / "run.toml").open("a") as config:
+        for day, sell, amount, buy, bought in (
+            ("2024-03-29", "USD", 10_800, "EUR", 10_000),
+            ("2024-03-31", "EUR", 4_000, "USD", 4_400),
+            ("2024-05-01", "EUR", 1, "USD", 1),
+        ):
+            config.write(f'[[books.conversions]]\nday = {day}\nsell = "{sell}"\namount = {amount}\n')
+            config.write(f'buy = "{buy}"\nbought = {bought}\n')
+    outcome, _ = run(tmp_path, "account.fx_rates.EUR=1.1")
+    dollars, euros = (next(row for row in outcome.currencies if row.currency == unit) for unit in ("USD", "EUR"))
+    assert (euros.cash, euros.deposits, dollars.deposits) == (D(6_000), D(6_000), D(193_600))
+    # 10,000 euros for 10,800 are 200 gained at 1.10; the second is at the rate. The share: bought 30.02, bid 30.00.
+    assert outcome.pnl == 200 - D("0.02")
+    assert equity_at(outcome, FRIDAY + 11 * HOUR) == pytest.approx(200_200 - 0.02)
+    for row in outcome.currencies:
+        assert row.cash + row.owed + row.cost == row.deposits + row.realised - row.fees
+
+
 def test_a_merger_and_an_expiry_end_orders_and_carry_positions(tmp_path: Path) -> None:
     quotes = [(9.0, 1, 30.0), (9.0, 2, 60.0), (9.0, 5, 2.0), (10.0, 1, 30.0), (11.0, 5, 2.0), (12.0, 2, 60.0)]
     later = [(25.0, 2, 62.0), (26.0, 1, 31.0), (27.0, 2, 64.0)]
@@ -333,6 +353,8 @@ def test_an_events_file_that_makes_no_sense_is_refused(tmp_path: Path, actions: 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        ('books.conversions=[{day=2024-03-29,sell="USD",amount=0,buy="EUR",bought=1}]', "above zero"),
+        ('books.conversions=[{day=2024-03-29,sell="USD",amount=1,buy="USD",bought=1}]', "with itself"),
         ('books.financing="ibkr-pro"', "did you mean ibkr-pro-2026"),
         ('books.financing="absent.toml"', "no such file"),
         ('books.margin="regt"', "did you mean reg-t"),

@@ -26,8 +26,13 @@ from engine.domain.actions import (
     SpinOffNow,
     SplitNow,
 )
+from engine.domain.facts import ESTIMATED
 from engine.domain.instrument import Instrument, SecType
+from engine.domain.messages import Update
+from engine.domain.order import Order
+from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.portfolio.books import Portfolio
+from engine.portfolio.commissions import heard, told
 from engine.portfolio.financing import Band, Benchmark, BorrowRate, Financing, Terms
 from engine.portfolio.identity import gaps, units_apart
 from tests.portfolio.test_books import booked, fill_of
@@ -74,6 +79,11 @@ fees = st.lists(
 )
 
 
+def ticket_of(strategy: str) -> OrderTicket:
+    return OrderTicket(coid="a-000001", strategy=strategy, account="DU1", conid=STOCK, side=Side.BUY,
+                       order_type=OrderType.MARKET, quantity=D(3))  # fmt: skip
+
+
 class Books(RuleBasedStateMachine):
     """Whatever is booked, in whatever order, nothing is lost: by currency, and between account and strategies."""
 
@@ -106,12 +116,18 @@ class Books(RuleBasedStateMachine):
         for _, fee, unit in lines:
             self.cash[unit] -= fee
 
-    @rule(strategy=strategies, estimate=money(0, 500), told=money(-100, 500))
-    def commission_replaced(self, strategy: str, estimate: Decimal, told: Decimal) -> None:
-        self.books.charge(strategy, "commission", estimate, "USD")
-        self.books.charge(strategy, "commission", -estimate, "USD")
-        self.books.charge(strategy, "commission", told, "USD")
-        self.cash["USD"] -= told
+    @rule(strategy=strategies, estimate=money(1, 500), cost=money(-100, 500), early=st.booleans(), price=prices)
+    def commission_replaced(self, strategy: str, estimate: Decimal, cost: Decimal, early: bool, price: Decimal) -> None:
+        number = self.tick()
+        fees = (("commission", estimate, "USD"),)
+        fill = fill_of(STOCK, D(3), price, number, fees=fees, flags=(ESTIMATED,))
+        if early:
+            told(self.books, fill.exec_id, strategy, cost, "USD")
+        booked(self.books, fill, strategy)
+        heard(self.books, [Update(Order(ticket=ticket_of(strategy)), fill)])
+        if not early:
+            told(self.books, fill.exec_id, strategy, cost, "USD")
+        self.cash["USD"] -= 3 * price + cost
 
     @rule(conid=stocks, new=ratios, old=ratios, price=st.none() | prices)
     def split(self, conid: int, new: Decimal, old: Decimal, price: Decimal | None) -> None:
