@@ -103,6 +103,15 @@ async def test_a_post_without_a_length_is_411(tmp_path: Path) -> None:
             assert (await stream.receive_some()).startswith(b"HTTP/1.1 411")
 
 
+async def test_the_samples_post_without_a_length_and_are_answered_where_they_are_played(tmp_path: Path) -> None:
+    async with running(tmp_path, with_options(profile="documented"), plain=True) as gateway:
+        port = int(gateway.root.rpartition(":")[2])
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            await stream.send_all(b"POST /v1/api/tickle HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            with trio.fail_after(5):
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
+
+
 async def test_accounts_come_first(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway:
         client = gateway.client
