@@ -158,6 +158,15 @@ async def test_a_read_that_met_a_busy_server_may_be_made_again(name: str, status
     assert isinstance(got, VenueUnreachable)
 
 
+@pytest.mark.parametrize(
+    ("name", "how_often"), [("performance.performance", "1 in 15 min"), ("portfolio.accounts", "1 in 5 s")]
+)
+async def test_who_asks_too_often_hears_how_often_he_may(name: str, how_often: str) -> None:
+    got, _ = await outcome(name, replied({"error": "too many requests"}, 429))
+    assert isinstance(got, VenueUnreachable)
+    assert got.problem == f"too many requests (the venue takes {how_often})"
+
+
 TEXTS = {"orders.cancel", "market.snapshot"}  # a cancel's answer is a fact of its own; no rows are silence
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from engine.errors import AnswerLost, VenueRefused, VenueUnreachable
+from engine.webapi.budgets import budget_of
 from engine.webapi.calls import Call, Caller, Kind, Reply, Urgency
 from engine.webapi.codecs import errors
 from engine.webapi.facts.wire import Unreadable
@@ -109,9 +110,21 @@ def judge(call: Call, reply: Reply) -> None:
     if status < 400:
         unanswered(call, f"it sent us elsewhere ({status})")
     said = errors.said(reply.body, status)
+    if status == 429:
+        said += _how_often(call)
     if status in _PASSING and (call.kind in REPEATABLE or status != 429):
         unanswered(call, said)
     raise VenueRefused(call.name, said, status=status)
+
+
+def _how_often(call: Call) -> str:
+    """What the venue's own table allows, so that whoever is turned away knows how long to wait."""
+    budget = budget_of(call.method, call.template)
+    if budget is None:
+        return ""
+    _, count, window_s = budget
+    span = f"{window_s // 60} min" if window_s >= 60 else f"{window_s} s"
+    return f" (the venue takes {count} in {span})"
 
 
 def unanswered(call: Call, problem: str) -> NoReturn:
