@@ -51,6 +51,10 @@ _CUTS: Final[dict[str, Cut]] = {
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
+class _SilentError(Exception):
+    """A script wants no answer, on a connection that stands."""
+
+
 class Reply(Protocol):
     """How an answer leaves: with further headers, and with other bytes in place of its body."""
 
@@ -146,7 +150,8 @@ class Server:
                     return True
                 if found is not None:
                     request, held = found
-                    await self._request(request, stage, reply)
+                    with suppress(_SilentError):
+                        await self._request(request, stage, reply)
                     continue
                 idle.deadline = trio.current_time() + _IDLE_S
                 data = await stage.receive_some(_PIECE)
@@ -154,7 +159,7 @@ class Server:
                 if not data:
                     return False
                 held += data
-        while stage.mute:  # half-open: it stands until the peer has had enough
+        if stage.mute:  # half-open: it stands until the peer has had enough
             await stage.receive_some()
         return False
 
@@ -192,7 +197,10 @@ class Server:
                 return
             if not message.get("more_body"):
                 break
-        await self._request(request_of(scope, body), scope["state"]["stage"], partial(_send, send))
+        try:
+            await self._request(request_of(scope, body), scope["state"]["stage"], partial(_send, send))
+        except _SilentError:
+            await trio.sleep_forever()  # an app that returned would be answered for
 
     async def _request(self, request: Request, stage: Stage, reply: Reply) -> None:
         """Answer one request, whichever way it came."""
@@ -226,9 +234,9 @@ class Server:
         for fault in faults:
             if fault.before and fault.do in _CUTS and fault.do != "cut":
                 stage.cut(_CUTS[fault.do])
-                if fault.do != "half-open":
-                    return
-                await trio.sleep_forever()
+                if fault.do == "half-open":
+                    raise _SilentError
+                return
             if fault.before and fault.do == "delay":
                 await self._wait(fault)
             if fault.before and fault.do == "status":

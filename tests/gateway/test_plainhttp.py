@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.gateway.calls import Answer
+from engine.gateway.faults import read_script
 from engine.gateway.plainhttp import LARGEST_HEAD, NotPlainError, Peer, written
 from tests.gateway.fakes import Running, running
 
@@ -184,3 +185,23 @@ async def test_a_close_an_expectation_and_nonsense_are_answered_by_hypercorn(tmp
         assert said.startswith(b"HTTP/1.1 100")
         assert b"HTTP/1.1 200" in said
         assert (await _spoken(gateway, GOOD + b"nonsense\r\n\r\n")).count(b"HTTP/1.1 400") == 1
+
+
+async def test_a_half_open_connection_goes_when_its_peer_does(tmp_path: Path) -> None:
+    async with running(tmp_path, plain=True) as gateway:
+        port = int(gateway.root.rpartition(":")[2])
+        before = trio.lowlevel.current_statistics().tasks_living
+        for when in ("before", "after"):
+            gateway.shell.faults.load(
+                read_script([{"do": "half-open", "on": "*", "count": 1, "when": when}], place="test"), gateway.clock.at
+            )
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            await stream.send_all(GOOD)
+            with trio.move_on_after(0.2) as silence:
+                await stream.receive_some()
+            assert silence.cancelled_caught
+            await stream.send_all(GOOD)
+            await stream.aclose()
+            with trio.fail_after(5):
+                while trio.lowlevel.current_statistics().tasks_living > before:
+                    await trio.sleep(0.01)
