@@ -17,7 +17,7 @@ import numpy as np
 from attrs import define, field
 from numpy.typing import NDArray
 
-from engine.domain.columns import Chunk, Columns, Floats, Ints, distinct
+from engine.domain.columns import Chunk, Columns, Floats, Ints, distinct, intervals
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
 from engine.domain.moments import NS_PER_MINUTE
@@ -114,9 +114,15 @@ class EquityMarks:
         """Mark all points that lie in a chunk; with `last`, those after it too."""
         end_ns = int(chunk.ts_ns[-1])
         points = self._points(chunk, end_ns, last)
-        prices = {conid: self._marks(chunk, conid, points) for conid in sorted({key[1] for key in self._paths})}
         if len(points):
-            self._mark(points, prices)
+            # How many rows of each kind there are up to each point: of all instruments, so looked up once.
+            ends = {
+                kind: columns["ts_ns"].searchsorted(points, side="right")
+                for kind, columns in chunk.kinds.items()
+                if kind in _KNOWN
+            }
+            held = sorted({key[1] for key in self._paths})
+            self._mark(points, {conid: self._marks(chunk, conid, points, ends) for conid in held})
         self._carry(chunk, end_ns)
 
     def curve(self) -> tuple[Ints, Floats, Floats, Floats, dict[str, Floats]]:
@@ -149,8 +155,7 @@ class EquityMarks:
 
     def _points(self, chunk: Chunk, end_ns: int, last: bool) -> Ints:
         """Fill times and the last nanosecond of each minute that had data; a minute still open waits."""
-        each = chunk.ts_ns // NS_PER_MINUTE
-        minutes = each[np.concatenate([[True], each[1:] != each[:-1]])]
+        minutes, _ = intervals(chunk.ts_ns, 0, NS_PER_MINUTE)
         if self._open_minute is not None and self._open_minute < minutes[0]:
             minutes = np.concatenate([np.array([self._open_minute], np.int64), minutes])
         closes: Ints = (minutes + 1) * NS_PER_MINUTE - 1
@@ -197,12 +202,12 @@ class EquityMarks:
             total, cash = total + money, cash + money
         self._parts.append((points, total, cash, exposure, by_strategy))
 
-    def _marks(self, chunk: Chunk, conid: int, points: Ints) -> tuple[Floats, Floats]:
+    def _marks(self, chunk: Chunk, conid: int, points: Ints, ends: Mapping[Kind, Ints]) -> tuple[Floats, Floats]:
         before = self._prices.get(conid, _Prices())
         splits = self._splits.get(conid, ())
 
         def last(kind: Kind, name: str, known: float) -> Floats:
-            return _last(chunk.kinds.get(kind), conid, name, known, points, splits)
+            return _last(chunk.kinds.get(kind), conid, name, known, points, splits, ends.get(kind))
 
         trade = last(Kind.TRADES, "price", before.trade)
         bar = last(Kind.BARS, "close", before.bar)
@@ -215,9 +220,11 @@ class EquityMarks:
         for kind, columns in chunk.kinds.items():
             for name, column in _KNOWN.get(kind, ()):
                 for conid in columns.conids:
-                    values = _finite(columns, conid, column)[1]
-                    if conid not in self._splits and len(values):
-                        setattr(self._prices.setdefault(conid, _Prices()), name, float(values[-1]))
+                    if conid in self._splits:
+                        continue
+                    value = _newest(columns, conid, column)
+                    if value == value:
+                        setattr(self._prices.setdefault(conid, _Prices()), name, value)
         self._carry_split(chunk, end_ns)
         for path in self._paths.values():
             path.before = _drop(path.ts_ns, path.quantity, path.before, end_ns)
@@ -231,7 +238,9 @@ class EquityMarks:
             known = self._prices.setdefault(conid, _Prices())
             for kind, names in _KNOWN.items():
                 for name, column in names:
-                    price = _last(chunk.kinds.get(kind), conid, column, getattr(known, name), at_end, splits)
+                    columns = chunk.kinds.get(kind)
+                    end = None if columns is None else np.array([len(columns)])
+                    price = _last(columns, conid, column, getattr(known, name), at_end, splits, end)
                     setattr(known, name, float(price[0]))
             self._splits[conid] = [one for one in splits if one[0] > end_ns]
             if not self._splits[conid]:
@@ -257,18 +266,48 @@ def _finite(columns: Columns, conid: int, name: str) -> tuple[Ints, NDArray[Any]
     return (times, values) if there.all() else (times[there], values[there])
 
 
+def _newest(columns: Columns, conid: int, name: str) -> float:
+    """The last value of one instrument's column; NaN if there is none."""
+    rows = columns.of(conid)
+    value = columns[name].item(-1 if rows is None else rows[-1])
+    if value == value:
+        return float(value)
+    values = _finite(columns, conid, name)[1]
+    return float(values[-1]) if len(values) else np.nan
+
+
 def _last(
-    columns: Columns | None, conid: int, name: str, before: float, points: Ints, splits: Sequence[tuple[int, float]]
+    columns: Columns | None,
+    conid: int,
+    name: str,
+    before: float,
+    points: Ints,
+    splits: Sequence[tuple[int, float]],
+    ends: Ints | None,
 ) -> Floats:
-    """The last value at or before each point, in the units of that point."""
+    """The last value at or before each point, in the units of that point.
+
+    Args:
+        ends: How many rows of the kind, of all instruments, there are up to each point.
+    """
     found = np.full(len(points), before)
     said = np.full(len(points), _LONG_AGO)
-    if columns is not None:
-        times, values = _finite(columns, conid, name)
-        if len(times):
-            at = np.searchsorted(times, points, side="right") - 1
-            found = np.where(at >= 0, values[np.maximum(at, 0)], before)
-            said = np.where(at >= 0, times[np.maximum(at, 0)], _LONG_AGO)
+    if columns is not None and ends is not None and conid in columns.conids:
+        rows = columns.of(conid)
+        at = (ends if rows is None else rows.searchsorted(ends)) - 1
+        known = at >= 0
+        index = np.maximum(at, 0) if rows is None else rows[np.maximum(at, 0)]
+        times, values = columns["ts_ns"][index], columns[name][index]
+        if np.isnan(values).any():  # what counts is older than the newest row
+            all_times, all_values = _finite(columns, conid, name)
+            if not len(all_times):
+                known = np.zeros(len(points), bool)
+            else:
+                at = all_times.searchsorted(points, side="right") - 1
+                known = at >= 0
+                times, values = all_times[np.maximum(at, 0)], all_values[np.maximum(at, 0)]
+        found = np.where(known, values, before)
+        said = np.where(known, times, _LONG_AGO)
     for ts_ns, factor in splits:
         found = np.where((said < ts_ns) & (points >= ts_ns), found * factor, found)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.domain.columns import Floats, Ints
+from engine.domain.columns import Floats, Ints, intervals
 
 BUCKETS = 1_500
 
@@ -28,18 +28,19 @@ class ThinSeries:
 
     def add(self, ts_ns: Ints, values: Floats) -> None:
         """Fold more of the line in."""
-        there = ~np.isnan(values)
-        if not there.all():
-            ts_ns, values = ts_ns[there], values[there]
         if not len(ts_ns):
             return
-        buckets = (ts_ns - self._start_ns) // self._width_ns
-        starts = np.flatnonzero(np.concatenate([[True], buckets[1:] != buckets[:-1]]))
-        ends = np.append(starts[1:], len(buckets))
-        lowest = _first_equal(values, np.minimum.reduceat(values, starts), starts, ends)
+        buckets, starts = intervals(ts_ns, self._start_ns, self._width_ns)
+        least = np.minimum.reduceat(values, starts)
+        if np.isnan(least).any():
+            there = ~np.isnan(values)
+            self.add(ts_ns[there], values[there])
+            return
+        ends = np.append(starts[1:], len(values))
+        lowest = _first_equal(values, least, starts, ends)
         highest = _first_equal(values, np.maximum.reduceat(values, starts), starts, ends)
         points = [(at + self._count, ts_ns[at], values[at]) for at in (lowest, highest, ends - 1)]
-        self._parts.append((buckets[starts], points))
+        self._parts.append((buckets, points))
         self._count += len(values)
 
     def points(self) -> tuple[Ints, Floats]:
@@ -61,6 +62,5 @@ class ThinSeries:
 def _first_equal(values: Floats, wanted: Floats, starts: Ints, ends: Ints) -> Ints:
     """Where in each run [start, end) of `values` the wanted value stands first."""
     at = np.flatnonzero(values == np.repeat(wanted, ends - starts))
-    run = np.searchsorted(starts, at, side="right")
-    first: Ints = at[np.concatenate([[True], run[1:] != run[:-1]])]
+    first: Ints = at[at.searchsorted(starts)]
     return first

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.columns import Chunk, Columns, distinct, merge, plain
+from engine.domain.columns import Chunk, Columns, distinct, intervals, merge, plain
 from engine.domain.market import COLUMNS, ROW, Bar, Kind, MarketEvent, Quote, Status, Trade
 from engine.domain.view import ChunkView
 
@@ -179,3 +179,16 @@ def test_the_middle_of_a_quote_needs_both_sides() -> None:
 @given(st.lists(st.integers(-(2**40), 2**40) | st.integers(0, 9), max_size=30))
 def test_distinct_values_are_those_that_occur_in_order(values: list[int]) -> None:
     assert distinct(np.array(values, np.int64)).tolist() == sorted(set(values))
+
+
+@given(
+    times=st.lists(st.integers(-50, 50) | st.integers(-(2**40), 2**40), min_size=1, max_size=40).map(sorted),
+    start=st.integers(-60, 60),
+    width=st.integers(1, 30) | st.integers(1, 2**41),
+)
+def test_intervals_are_where_a_division_says_that_a_new_one_begins(times: list[int], start: int, width: int) -> None:
+    each = [(ts - start) // width for ts in times]
+    begins = [at for at, number in enumerate(each) if at == 0 or number != each[at - 1]]
+    numbers, starts = intervals(np.array(times, np.int64), start, width)
+    assert starts.tolist() == begins
+    assert numbers.tolist() == [each[at] for at in begins]
