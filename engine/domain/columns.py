@@ -17,6 +17,8 @@ from engine.domain.market import COLUMNS, RANK, ROW, Bar, Kind, MarketEvent, Quo
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Objects = NDArray[np.object_]
+_SHORT: Final = 1 << 16
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
 _QUOTES, _TRADES, _BARS, _STATUS = Kind.QUOTES, Kind.TRADES, Kind.BARS, Kind.STATUS
 
@@ -64,9 +66,44 @@ class Columns:
     def of(self, conid: int) -> Ints | None:
         """Indices (into these columns) of one instrument's rows; None means all of them."""
         if conid not in self._by_conid:
-            alone = self.conids == (conid,)
-            self._by_conid[conid] = None if alone else np.flatnonzero(self.data["conid"] == conid)
+            if self.conids == (conid,):
+                self._by_conid[conid] = None
+            elif conid in self.conids and self._close_together:
+                self._part()
+            else:
+                self._by_conid[conid] = np.flatnonzero(self.data["conid"] == conid)
         return self._by_conid[conid]
+
+    @property
+    def shared_conids(self) -> Objects:
+        """The column of conids as Python's own ints: one object an instrument rather than one a row."""
+        conids, column = self.conids, self.data["conid"]
+        if self._close_together:
+            table = np.empty(conids[-1] - conids[0] + 1, object)
+            for conid in conids:
+                table[conid - conids[0]] = conid
+            return np.take(table, column - conids[0])
+        names = np.empty(len(column), object)
+        for conid in conids:
+            names[self.of(conid)] = conid
+        return names
+
+    @property
+    def _close_together(self) -> bool:
+        """True if conids less the lowest are short numbers."""
+        return bool(self.conids) and self.conids[-1] - self.conids[0] < _SHORT
+
+    def _part(self) -> None:
+        """Find all instruments' rows at once: short numbers are sorted in half the time of looking for twenty."""
+        conids = self.conids
+        numbers = (self.data["conid"] - conids[0]).astype(np.uint16)
+        order = np.argsort(numbers, kind="stable")
+        ends = np.cumsum(np.bincount(numbers))
+        start = 0
+        for conid in conids:
+            end = int(ends[conid - conids[0]])
+            self._by_conid[conid] = order[start:end]
+            start = end
 
     def first_from(self, row: int) -> int:
         """Index of this kind's first row at or after a chunk row."""

@@ -129,13 +129,10 @@ def _flow(column: NDArray[Any]) -> Iterable[Any]:
 
 
 def _shared(columns: Columns, picked: slice | Ints) -> Iterator[int]:
-    """The conids of rows, one object an instrument rather than one a row."""
+    """The conids of rows, to be counted."""
     if len(columns.conids) == 1:
         return repeat(columns.conids[0], len(columns["ts_ns"][picked]))
-    names = np.empty(len(columns), object)
-    for conid in columns.conids:
-        names[columns.of(conid)] = conid
-    return iter(names[picked].tolist())
+    return iter(columns.shared_conids[picked].tolist())
 
 
 def _routes(columns: Columns, built: bool, seats: Sequence[Seat]) -> dict[tuple[int, int], Route]:

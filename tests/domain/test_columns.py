@@ -192,3 +192,17 @@ def test_intervals_are_where_a_division_says_that_a_new_one_begins(times: list[i
     numbers, starts = intervals(np.array(times, np.int64), start, width)
     assert starts.tolist() == begins
     assert numbers.tolist() == [each[at] for at in begins]
+
+
+@pytest.mark.parametrize("far", [0, 70_000, 2**40])
+@given(conids=st.lists(st.integers(1, 5), min_size=1, max_size=30))
+def test_each_instruments_rows_are_found_however_far_apart_conids_are(far: int, conids: list[int]) -> None:
+    conids = [conid + far * (conid % 2) for conid in conids]
+    columns = Columns(Kind.TRADES, columns_of(Kind.TRADES, [Trade(at, one, 9.0, 1.0) for at, one in enumerate(conids)]))
+    for conid in {*conids, 6}:
+        rows = columns.of(conid)
+        found = list(range(len(conids))) if rows is None else rows.tolist()
+        assert found == [at for at, one in enumerate(conids) if one == conid]
+    shared = columns.shared_conids.tolist()
+    assert shared == conids
+    assert len({id(one) for one in shared}) == len(set(conids))
