@@ -93,10 +93,10 @@ class Follower:
     def forget(self, coids: Iterable[str]) -> None:
         """These orders ended days ago."""
         for coid in coids:
-            self.seen_dead_end.discard(coid)
+            self._suspects.discard(coid)
             self.lost_modifies.discard(coid)
             self.zombies.discard(coid)
-            for known in (self._inactive, self._short, self._echoes, self._looked):
+            for known in (self.seen_dead_end, self._inactive, self._short, self._echoes, self._looked):
                 known.pop(coid, None)
 
     # --- rows ---------------------------------------------------------------------------------------------------
