@@ -129,6 +129,7 @@ class Limits:
     margin_cushion_pct: Decimal | None = None
     what_if_above: Decimal | None = None
     buying_power: bool | None = None
+    summary_age_max_s: Decimal | None = None
     naked_short: bool | None = None
     option_delta_max: Decimal | None = None
     option_vega_max: Decimal | None = None

@@ -7,11 +7,14 @@ come and go, in a simulated market or on a paper account.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
-from engine.strategy.api import Context, Instrument, Strategy
+from engine.strategy.api import Context, Instrument, Order, Side, State, Strategy
+
+_DYING: Final = frozenset({State.PENDING_CANCEL, State.IN_DOUBT})
 
 
 @frozen(kw_only=True)
@@ -44,23 +47,24 @@ class Pulse(Strategy[PulseParams]):
         """One pulse: cancel what rests, else place the next order."""
         self.ctx.set_timer(name, after_s=self.params.every_s)
         instrument = self.ctx.instrument(name)
-        resting = [
-            order.ticket.coid for order in self.ctx.open_orders.values() if order.ticket.conid == instrument.conid
-        ]
-        for coid in resting:
-            self.ctx.cancel(coid)
-        if (
-            self.ctx.is_open(instrument) and len(resting) < 2
-        ):  # an order that does not die is no reason to stop, a pile of them is
-            self._place(instrument)
+        resting = self.ctx.orders(instrument)
+        for order in resting:
+            self.ctx.cancel(order.ticket.coid)
+        # One that does not die is no reason to stop, a pile of them is.
+        dying = all(order.state in _DYING for order in resting)
+        if self.ctx.is_open(instrument) and dying and len(resting) < 2:
+            self._place(instrument, resting)
 
-    def _place(self, instrument: Instrument) -> None:
+    def _place(self, instrument: Instrument, dying: list[Order]) -> None:
         quote = self.ctx.quote(instrument)
         if quote is None or not quote.bid < quote.ask:  # a side that is absent compares as no
             return
         beat = self.beats[instrument.symbol] = self.beats[instrument.symbol] + 1
         held = self.ctx.position(instrument).quantity
         buys = held <= 0 if abs(held) >= self.params.position_max or held else beat % 2 == 1
+        side = Side.BUY if buys else Side.SELL
+        if any(order.ticket.side is not side for order in dying):
+            return  # it could trade with it
         passive = self.params.passive > 0 and beat % self.params.passive == 0
         place = self.ctx.buy if buys else self.ctx.sell
         price = (quote.bid if passive else quote.ask) if buys else (quote.ask if passive else quote.bid)

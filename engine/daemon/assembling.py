@@ -21,10 +21,11 @@ from engine.daemon.killing import KIND as ALIVE
 from engine.daemon.killing import KillSwitch
 from engine.daemon.people import People
 from engine.daemon.reconciling import Reconciler
-from engine.daemon.recovering import Books, read_books
+from engine.daemon.recovering import OUTSIDE, Books, read_books
 from engine.daemon.reloading import Reloading
 from engine.daemon.rotating import rotate
 from engine.daemon.simulated import Place
+from engine.daemon.venuefacts import VenueFacts
 from engine.domain.messages import BarWish
 from engine.domain.messages import Place as PlaceIntent
 from engine.domain.sessions import Sessions
@@ -49,6 +50,7 @@ from engine.risk.account import Held
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
+from engine.risk.outside import Outside
 from engine.risk.plugins import installed
 from engine.runtime.live.letters import Booked, CancelNow, InstrumentNow, TradingNow, Wanted
 from engine.runtime.live.nursery import Cores, Nursery
@@ -99,6 +101,7 @@ class Daemon:
     keeper: MarketKeeper | None = field(default=None, init=False)
     layers: Layers = field(factory=Layers, init=False)
     operator: LiveDesk = field(init=False)
+    facts: VenueFacts = field(init=False)
     reloading: Reloading = field(init=False)
     halts: InstrumentHalts = field(factory=InstrumentHalts, init=False)
     came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
@@ -202,7 +205,15 @@ def assemble(
         now_ns = clock.now_ns()
         if calendars is None:
             calendars = calendars_for((instrument.calendar for instrument in by_conid.values()), now_ns)
-        gate = Gate(settings=base.risk, instruments=by_conid, sessions=calendars, rates=rates, plugins=installed())
+        traders = {one.name for one in base.strategies} | {owner for owner, _ in books.portfolio.holdings} | {OUTSIDE}
+        gate = Gate(
+            settings=base.risk,
+            instruments=by_conid,
+            sessions=calendars,
+            rates=rates,
+            plugins=installed(),
+            outside=Outside(strategies=frozenset(traders)),
+        )
         for owner, held in rebuilding.latches((r.kind, r.name, r.body) for r in journal.rows(kinds=rebuilding.LATCHES)):
             gate.account.latch(owner, held)
         if gate.account.counting:

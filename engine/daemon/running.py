@@ -25,8 +25,9 @@ from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
 from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start, gateway_folder
 from engine.daemon.tidying import tidy
+from engine.daemon.venuefacts import VenueFacts
 from engine.daemon.wire import WireKeeper
-from engine.domain.brokerage import SessionNow
+from engine.domain.brokerage import Availability, SessionNow
 from engine.domain.sessions import Sessions
 from engine.errors import InputError, JournalFull
 from engine.operator import systemd
@@ -47,6 +48,7 @@ from engine.webapi.sessionfacts import Policy
 from engine.webapi.sessionrules import Rules
 
 FLUSH_S: Final = 0.5
+KNOWN_S: Final = 30.0  # trading begins all the same then: risk refuses what needs the account's figures
 HANDLER_LIMIT_S: Final = 5.0  # of the wall, that one call of a strategy may take
 
 log = structlog.get_logger()
@@ -197,7 +199,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
                 ledger=Aloud(daemon.committer, settings.by_conid),
                 people=daemon.people,
                 record=keeper.hear if keeper is not None else _nothing,
-                available=lambda told: daemon.keep((told.ts_ns, "availability", str(told.conid), told.code)),
+                available=partial(_availability, daemon),
                 notice=daemon.people.notice,
                 session=partial(_session_news, daemon),
                 note=_unnoted if wire is None else wire.note,
@@ -205,8 +207,18 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
             cores_of(daemon, wishes),
             tuple(instruments.values()),
         )
+        daemon.facts = VenueFacts(
+            daemon.link,
+            clock,
+            instruments,
+            account=options.account,
+            base=settings.base.account.base_currency,
+            region=options.rules.region,
+            tell=daemon.nursery.tell_risk,
+        )
         recover_desk(daemon)
         await tasks.start(daemon.nursery.run)
+        tasks.start_soon(daemon.facts.run)
         daemon.nursery.tell_start(first_news(daemon))
         daemon.reconciler = Reconciler(
             daemon.link.broker,
@@ -252,12 +264,18 @@ def _unnoted(core: str, now_ns: int, letter: object) -> None:
     del core, now_ns, letter
 
 
+def _availability(daemon: Daemon, told: Availability) -> None:
+    daemon.facts.available(told)
+    daemon.keep((told.ts_ns, "availability", str(told.conid), told.code))
+
+
 def _session_alert(daemon: Daemon, alert: SessionAlert) -> None:
     daemon.people.alert(Alert("SESSION", f"{alert.what}: {alert.detail}"), daemon.clock.now_ns())
 
 
 def _session_news(daemon: Daemon, now: SessionNow) -> None:
     daemon.layers.session(now)
+    daemon.facts.session(now)
     if hasattr(daemon, "operator"):
         daemon.operator.suppression.session(now.up)
     if now.up:
@@ -284,6 +302,7 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
             fresh = False
             if not started:
                 started = True
+                await daemon.facts.wait_known(KNOWN_S)
                 daemon.came_up = trio.Event()
                 daemon.trading.start()
                 await daemon.set_trading([])

@@ -31,6 +31,7 @@ LIVE_DEFAULTS: Final = Limits(
     live_data=True,
     short_availability=True,
     buying_power=True,
+    summary_age_max_s=Decimal(180),  # IBKR works an account's figures out every three minutes at the latest
     naked_short=False,
     combo_sanity=True,
     in_doubt_max=5,

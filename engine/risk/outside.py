@@ -56,14 +56,15 @@ class Contract(Struct, frozen=True, kw_only=True):
 class Outside:
     """What the venue says, the newest of each.
 
-    `down` says why no order can be taken (maintenance, not primed, disconnected), empty if nothing stands in the way;
-    `account` is the id the session trades, `availability` field 6509 by conid, `what_if` the change of initial margin
-    that a preview told, by coid.
+    `down` says why no order can be taken (not primed, disconnected), empty if nothing stands in the way; `away` which
+    known window of maintenance it is, in which nothing but what lowers risk is sent; `account` is the id the session
+    trades, `availability` field 6509 by conid, `what_if` the change of initial margin that a preview told, by coid.
     """
 
     account: str | None = None
     strategies: frozenset[str] | None = None
     down: str = "the session is not primed"
+    away: str = ""
     availability: dict[int, str] = field(factory=dict)
     borrow: dict[int, Borrow] = field(factory=dict)
     contracts: dict[int, Contract] = field(factory=dict)

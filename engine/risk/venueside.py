@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.domain.instrument import SecType
 from engine.domain.messages import Refusal
+from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderTicket, Side
 from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
@@ -51,11 +52,26 @@ def known_strategy(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
 
 
 def session_up(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """NOT_READY: the session is primed, and the venue is not under maintenance."""
+    """NOT_READY: the session is primed; in a known window of maintenance only what lowers risk is sent."""
     outside = _outside(exposure)
-    if outside is None or not outside.down:
+    if outside is None:
         return None
-    return Refusal("NOT_READY", "a primed session", "not ready", outside.down)
+    if outside.down:
+        return Refusal("NOT_READY", "a primed session", "not ready", outside.down)
+    if outside.away and not exposure.reduces(ticket):
+        return Refusal("NOT_READY", "no maintenance", "maintenance", outside.away)
+    return None
+
+
+def _summary(outside: Outside, market: MarketNow, bounds: Bounds) -> tuple[Summary | None, str]:
+    """The account summary, or why it is of no use: unknown, or older than is allowed."""
+    found, most = outside.summary, bounds.tightest.summary_age_max_s
+    if found is None:
+        return None, "unknown"
+    age_ns = market.now_ns - found.ts_ns
+    if most is not None and age_ns > most * NS_PER_S:
+        return None, f"{age_ns / NS_PER_S:.0f} s old"
+    return found, ""
 
 
 def live_data(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
@@ -102,9 +118,10 @@ def day_trades(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bound
     outside, least = _outside(exposure), bounds.tightest.day_trades_max
     if outside is None or least is None or exposure.reduces(ticket):
         return None
-    left = None if outside.summary is None else outside.summary.day_trades_left
+    summary, why = _summary(outside, market, bounds)
+    left = None if summary is None else summary.day_trades_left
     if left is None:
-        return Refusal("DAY_TRADES", str(least), "unknown", "how many day trades are left is not known")
+        return Refusal("DAY_TRADES", str(least), why or "unknown", "how many day trades are left is not known")
     if left < 0 or left > least:  # the venue says -1 where there is no bound
         return None
     sentence = f"{left} day trades are left, and {least} are kept back for getting out"
@@ -116,9 +133,9 @@ def settled_cash(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     outside = _outside(exposure)
     if outside is None or not bounds.tightest.settled_cash or ticket.side is not _BUY or exposure.reduces(ticket):
         return None
-    summary = outside.summary
+    summary, why = _summary(outside, market, bounds)
     if summary is None or summary.settled_cash is None:
-        return Refusal("SETTLED", "settled cash", "unknown", "how much cash is settled is not known")
+        return Refusal("SETTLED", "settled cash", why or "unknown", "how much cash is settled is not known")
     return _affords("SETTLED", "settled cash", summary.settled_cash, summary, ticket, exposure, market)
 
 
@@ -127,9 +144,10 @@ def buying_power(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     outside = _outside(exposure)
     if outside is None or not bounds.tightest.buying_power or exposure.reduces(ticket):
         return None
-    summary = outside.summary
+    summary, why = _summary(outside, market, bounds)
     if summary is None or summary.buying_power is None:
-        return Refusal("BUYING_POWER", "buying power", "unknown", "the buying power of the account is not known")
+        sentence = "the buying power of the account is not known"
+        return Refusal("BUYING_POWER", "buying power", why or "unknown", sentence)
     refusal = _affords("BUYING_POWER", "buying power", summary.buying_power, summary, ticket, exposure, market)
     if refusal is not None or not summary.cash_account or ticket.side is not _BUY:
         return refusal
@@ -167,11 +185,10 @@ def margin(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
     if outside is None or own.margin_cushion_pct is None or exposure.reduces(ticket):
         return None
     assert exposure.account is not None
-    summary = outside.summary
+    summary, why = _summary(outside, market, bounds)
     if summary is None or summary.excess_liquidity is None or summary.net_liquidation is None:
-        return Refusal(
-            "MARGIN", f"{own.margin_cushion_pct} %", "unknown", "the account's excess liquidity is not known"
-        )
+        sentence = "the account's excess liquidity is not known"
+        return Refusal("MARGIN", f"{own.margin_cushion_pct} %", why or "unknown", sentence)
     money = added_money(ticket, exposure, market)
     told = outside.what_if.get(ticket.coid)
     if told is None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from engine.domain.brokerage import Availability
 from engine.domain.conflating import Conflator
 from engine.domain.depth import Depth
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import Instrument, SecType
 from engine.domain.market import Bar, MarketEvent
 from engine.errors import VenueError
 from engine.ports import Clock
@@ -28,9 +28,14 @@ from engine.webapi.periods import BARS_MAX, MINUTE, bars_of, pages_max, period_f
 from engine.webapi.stream import frames
 from engine.webapi.stream.books import book
 from engine.webapi.stream.histories import Histories
-from engine.webapi.stream.quotes import FIELDS, Quotes
+from engine.webapi.stream.quotes import BORROW_FEE, DELTA, FIELDS, SHORTABLE, VEGA, Quotes
 from engine.webapi.stream.registry import Registry
 
+_BESIDES: Final = {
+    SecType.STOCK: (SHORTABLE, BORROW_FEE),
+    SecType.OPTION: (DELTA, VEGA),
+    SecType.FUTURE_OPTION: (DELTA, VEGA),
+}
 GAP_S: Final = 90.0  # a shorter silence is not worth a request
 GAP_TRIES: Final = 3
 GAP_AGAIN_S: Final = 20.0
@@ -84,7 +89,8 @@ class WebMarketData:
         """
         lines = {line_of(one): one for one in instruments if one.conid not in self._instruments}
         names = list(lines)
-        self._endpoints.fields.want(names, FIELDS)
+        for name, one in lines.items():
+            self._endpoints.fields.want([name], FIELDS + _BESIDES.get(one.sec_type, ()))
         self._instruments.update((one.conid, one) for one in lines.values())
         self._conids.update((name, one.conid) for name, one in lines.items())
         if self._registry.is_connected:
@@ -175,8 +181,13 @@ class WebMarketData:
             self._wanted.set()
 
     def lost(self) -> None:
-        """The link is gone."""
+        """The link is gone: what was told of availability does not hold any more."""
         self._histories.lost()
+        now_ns = self._clock.now_ns()
+        for conid in self._instruments:
+            self.quotes.lost(conid)
+            self._available.append(Availability(conid=conid, ts_ns=now_ns, live=False))
+        self._filled.set()
 
     async def run(self) -> None:
         """Fill gaps until cancelled; what fails is tried again a few times."""

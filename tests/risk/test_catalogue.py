@@ -81,7 +81,7 @@ def make(outside: Outside | None = None, **given: Any) -> Gate:
 QUIET: dict[str, Any] = {
     "self_trade": True, "two_sided": False, "live_data": False, "short_availability": False, "buying_power": False,
     "naked_short": True, "combo_sanity": False, "in_doubt_max": 10**6, "margin_cushion_pct": D(0),
-    "delivery_days_min": 0,
+    "delivery_days_min": 0, "summary_age_max_s": D(10**6),
 }  # fmt: skip
 
 
@@ -520,6 +520,34 @@ def test_account_strategy_and_session() -> None:
     assert ask(make(venue(strategies=frozenset({"a"})), **QUIET), new(strategy="b")) == "STRATEGY"
     assert ask(make(venue(down="maintenance"), **QUIET), new()) == "NOT_READY"
     assert ask(make(Outside(account="DU1"), **QUIET), new()) == "NOT_READY"  # primed is something to be told
+    away = make(venue(away="maintenance"), **QUIET)
+    assert ask(away, new()) == "NOT_READY"
+    hold(away, 10)
+    assert ask(away, new(10, side=SELL)) == "ok"  # while it can still be sent
+
+
+@pytest.mark.parametrize(("age_s", "found"), [(179, "ok"), (180, "ok"), (181, "old"), (None, "old")])
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"buying_power": True}, "BUYING_POWER"),
+        ({"settled_cash": True}, "SETTLED"),
+        ({"margin_cushion_pct": D(5)}, "MARGIN"),
+        ({"day_trades_max": 1}, "DAY_TRADES"),
+    ],
+)
+def test_an_old_account_summary_is_none(age_s: int | None, found: str, limits: dict[str, Any], code: str) -> None:
+    rich = D(10**9)
+    told = Summary(
+        ts_ns=T0 - (age_s or 0) * NS_PER_S, net_liquidation=rich, excess_liquidity=rich, buying_power=rich,
+        settled_cash=rich, day_trades_left=3,
+    )  # fmt: skip
+    outside = venue(summary=None if age_s is None else told)
+    gate = make(outside, **{**QUIET, "summary_age_max_s": D(180), **limits})
+    # The cushion has a default, and stands before some of the others.
+    assert ask(gate, new()) in ({"ok"} if found == "ok" else {code, "MARGIN"})
+    hold(gate, 10)
+    assert ask(gate, new(10, side=SELL)) == "ok"  # nobody is kept in a position
 
 
 # --- R33, R34, R35 ---------------------------------------------------------------------------------------------------

@@ -93,7 +93,9 @@ _MANY: Final = msgspec.msgpack.Decoder(list[tuple[str, msgspec.Raw]])
 OUTSIDE: Final[Mapping[str, frozenset[type[Any]]]] = {
     "feed": frozenset(get_args(letters.FeedLetter)),
     "strategies": frozenset({letters.Tick, letters.Begin}),
-    "risk": frozenset({letters.TradingNow, letters.InstrumentNow, letters.LimitsNow, letters.Closing}),
+    "risk": frozenset(
+        {letters.TradingNow, letters.InstrumentNow, letters.LimitsNow, letters.Closing, letters.VenueSays}
+    ),
     "orders": frozenset(set(get_args(letters.OrdersLetter)) - {letters.Judged, letters.RiskSays, letters.Latched}),
     "portfolio": frozenset({letters.TakenOver, letters.CashTold}),
     "operator": frozenset({letters.Wanted}),

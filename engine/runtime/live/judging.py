@@ -34,6 +34,7 @@ from engine.runtime.live.letters import (
     RiskLetter,
     RiskSays,
     TradingNow,
+    VenueSays,
     Wake,
     Wanted,
 )
@@ -201,11 +202,32 @@ class Judging:
             case Closing(intents=intents, held=units):
                 closed = tuple(judge_closing(self.gate, one, units, self._look, now_ns) for one in intents)
                 return [Judged(closed)] if closed else []
+            case VenueSays():
+                self._venue_says(letter)
             case InstrumentNow(conid=conid, halted=halted, reason=reason):
                 self._halted.pop(conid, None)
                 if halted:
                     self._halted[conid] = reason
         return []
+
+    def _venue_says(self, told: VenueSays) -> None:
+        """Fold what the venue says into what the checks read."""
+        account = self.gate.account
+        outside = account.outside
+        if outside is None:
+            return
+        for name in ("down", "away", "account", "summary"):
+            value = getattr(told, name)
+            if value is not None:
+                setattr(outside, name, value)
+        outside.availability.update(told.availability)
+        outside.contracts.update(told.contracts)
+        for conid, borrow in told.borrow:
+            outside.borrow.pop(conid, None)
+            if borrow is not None:
+                outside.borrow[conid] = borrow
+        if told.summary is not None and told.summary.net_liquidation is not None and self.watch is None:
+            account.equity = float(told.summary.net_liquidation)  # nobody else follows what the account is worth
 
     def _open_ticket(self, intent: Modify) -> OrderTicket | None:
         """The ticket in force of an order that is to be modified."""

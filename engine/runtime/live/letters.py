@@ -27,6 +27,7 @@ from engine.domain.ticket import OrderTicket
 from engine.orders.actions import FeeKnown
 from engine.risk.account import Held
 from engine.risk.explaining import Finding
+from engine.risk.outside import Borrow, Contract, Summary
 from engine.settings import RiskSettings
 
 
@@ -289,7 +290,22 @@ class LimitsNow(Letter, frozen=True, tag=True):
     settings: RiskSettings
 
 
+class VenueSays(Letter, frozen=True, tag=True):
+    """Outside to risk: what the venue says of the account, the session and its instruments.
+
+    What is None or not in a list stays as it was; see `engine.risk.outside.Outside`.
+    """
+
+    down: str | None = None
+    away: str | None = None
+    account: str | None = None
+    summary: Summary | None = None
+    availability: tuple[tuple[int, str], ...] = ()
+    borrow: tuple[tuple[int, Borrow | None], ...] = ()
+    contracts: tuple[tuple[int, Contract], ...] = ()
+
+
 PortfolioLetter = Became | Charged | TakenOver | CashTold
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
-RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow | LimitsNow | Closing | Wake
+RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow | LimitsNow | VenueSays | Closing | Wake

@@ -52,6 +52,7 @@ from engine.runtime.live.letters import (
     TakenOver,
     Tick,
     TradingNow,
+    VenueSays,
     Wake,
     Wanted,
 )
@@ -114,7 +115,7 @@ class Nursery:
     _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
-    def tell_risk(self, letter: TradingNow | InstrumentNow | LimitsNow | Closing | Wanted) -> None:
+    def tell_risk(self, letter: TradingNow | InstrumentNow | LimitsNow | VenueSays | Closing | Wanted) -> None:
         """The trading state, an instrument's, new limits, what closes positions, or intents of an operator's.
 
         The trading state goes before whatever waits, in a full channel too.

@@ -33,6 +33,9 @@ from engine.webapi.facts.market import (
 
 # What a live quote needs of each conid; others may be wanted beside these.
 FIELDS: Final = (LAST, BID, ASK, BID_SIZE, ASK_SIZE, LAST_SIZE, VOLUME_EXACT, VOLUME, AVAILABILITY)
+# What a short sale and an option's limits ask for besides: the venue works them out now and then, and tells the last.
+SHORTABLE, BORROW_FEE, DELTA, VEGA = "7636", "7637", "7308", "7311"
+_WORKED_OUT: Final = (SHORTABLE, BORROW_FEE, DELTA, VEGA)
 _BOOK: Final = (BID, ASK, BID_SIZE, ASK_SIZE)
 _SIZE_OF: Final = {BID: BID_SIZE, ASK: ASK_SIZE}
 _NAN: Final = math.nan
@@ -129,6 +132,14 @@ class Quotes:
             line.begun = False
             line.ahead = 0.0
             line.server_ns.clear()
+
+    def lost(self, conid: int) -> None:
+        """The stream is gone: whether data are live, what can be borrowed and greeks have to be told anew."""
+        line = self._lines.get(conid)
+        if line is not None:
+            line.code = ""
+            for tag in _WORKED_OUT:
+                line.numbers.pop(tag, None)
 
 
 def _traded(before: dict[str, float], line: _Line, told: set[str]) -> float | None:
