@@ -192,6 +192,6 @@ def confirm(state_dir: Path | None, as_json: bool) -> None:
 @json_option
 @spoken
 def answer(question: int, reply: str, state_dir: Path | None, as_json: bool) -> None:
-    """Answer a question of the venue's; `engine status` lists those that wait."""
+    """Answer a question of the venue's, or about a held order; `engine status` lists those that wait."""
     data = ask_daemon(state_dir, "answer", question=question, yes=reply == "yes")
     _done(data, as_json, f"question {question} is answered: {reply}")

@@ -100,7 +100,7 @@ def show_orders(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
             row["quantity"],
             row["symbol"] or str(row["conid"]),
             row["filled"],
-            _coloured(row["status"]),
+            _coloured(row["status"] if row.get("question") is None else f"held, question {row['question']}"),
         ]
         if wide:
             price = row["limit_price"] or row["stop_price"] or ""

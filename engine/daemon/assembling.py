@@ -42,6 +42,7 @@ from engine.orders.actions import Alert, Flatten
 from engine.orders.canceller import CancelSettings
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.doubt import DoubtSettings
+from engine.orders.holding import HoldSettings
 from engine.orders.live import LiveOrders
 from engine.orders.writer import PreviewSettings
 from engine.ports import Clock
@@ -273,6 +274,7 @@ def _desk_settings(settings: RunSettings) -> DeskSettings:
         cancel=CancelSettings(waits_s=orders.cancel_waits_s, all_above=settings.kill.cancel_all_above),
         doubt=DoubtSettings(settle_s=orders.settle_s, operator_after_s=orders.operator_after_s, resend=orders.resend),
         previews=PreviewSettings(above=orders.preview_above),
+        holding=HoldSettings(answer_s=orders.hold_s),
         census=orders.missing_stop,
     )
 
@@ -315,6 +317,7 @@ def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
         flatten=partial(_flatten, daemon),
         watch=_watch(daemon),
         on_latch=daemon.risk_latched,
+        holds=daemon.settings.orders.hold_s > 0,
     )
 
 
@@ -364,4 +367,4 @@ def _flatten(daemon: Daemon, action: Flatten, now_ns: int) -> Wanted:
         quantity=abs(action.units),
         tag="protection",
     )
-    return Wanted((PlaceIntent((ticket,)),), now_ns)
+    return Wanted((PlaceIntent((ticket,)),), now_ns, holds=False)

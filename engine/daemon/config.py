@@ -132,6 +132,8 @@ class OrdersSettings:
     more than `preview_above`, in base currency, is previewed by the venue before it leaves. With `resend` a single
     order whose answer was lost, and which is proved absent, goes out once more under its id. `fee_estimate` is the fee
     schedule that executions are charged by until their commission is told: a shipped one, "none" or a .toml file.
+    An order that a person may let pass (a duplicate, one far outside the strategy's own range) waits `hold_s` for an
+    answer; 0 asks nobody, and it is refused.
     """
 
     settle_s: float = 45.0
@@ -142,6 +144,7 @@ class OrdersSettings:
     preview_above: Decimal | None = None
     resend: bool = False
     fee_estimate: str = "ibkr-us-fixed-2026"
+    hold_s: float = 300.0
     reconcile: ReconcileSettings = field(factory=ReconcileSettings)
 
 
@@ -355,6 +358,7 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
             bad("suppress.ids", f"{one!r} is no message id{nearest(one, KNOWN)}")
     for key, value, least in (
         ("orders.settle_s", found.orders.settle_s, 5.0),
+        ("orders.hold_s", found.orders.hold_s, 0.0),
         ("orders.operator_after_s", found.orders.operator_after_s, 1.0),
         ("orders.reconcile.every_minutes", found.orders.reconcile.every_minutes, 0.5),
         ("stop.limit_s", found.stop.limit_s, 1.0),

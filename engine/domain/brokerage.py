@@ -83,6 +83,7 @@ class Preview(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     commission: Decimal | None = None
     equity_after: Decimal | None = None
+    initial_change: Decimal | None = None
     initial_after: Decimal | None = None
     maintenance_after: Decimal | None = None
 

@@ -46,7 +46,19 @@ class Resend(Struct, frozen=True, gc=False):
     ticket: OrderTicket
 
 
-Intent = Place | Modify | Cancel | Resend
+class Release(Struct, frozen=True, gc=False):
+    """Judge tickets that were held once more, through the whole gate.
+
+    `person`: one has let them pass. `margin` is the change of initial margin that the venue's preview told, if it was
+    asked for one.
+    """
+
+    tickets: tuple[OrderTicket, ...]
+    person: bool = False
+    margin: Decimal | None = None
+
+
+Intent = Place | Modify | Cancel | Resend | Release
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -75,7 +87,14 @@ class Denied(Struct, frozen=True, gc=False):
     refusal: Refusal
 
 
-Verdict = Approved | Denied
+class OnHold(Struct, frozen=True, gc=False):
+    """A placement that waits for a person's yes, or for the venue's preview. It counts for nothing meanwhile."""
+
+    intent: Place
+    refusal: Refusal
+
+
+Verdict = Approved | Denied | OnHold
 
 
 class PlaceRequest(Struct, frozen=True, gc=False):
@@ -178,10 +197,12 @@ __all__ = [
     "Intent",
     "Modify",
     "ModifyRequest",
+    "OnHold",
     "Place",
     "PlaceRequest",
     "PositionNow",
     "Refusal",
+    "Release",
     "Request",
     "Resend",
     "ResendRequest",

@@ -26,7 +26,7 @@ from engine.operator.rows import Row, day_rows, pnl_document, position_rows
 from engine.operator.suppressing import Suppression
 from engine.operator.trading import TradingDesk, TradingState
 from engine.orders.actions import Alert, AskOperator
-from engine.orders.live import LiveOrders
+from engine.orders.live import LiveOrders, Waiting
 from engine.portfolio.books import Portfolio
 from engine.ports import Clock
 from engine.risk.gate import Gate
@@ -143,7 +143,8 @@ class LiveDesk:
             },
             "positions": sum(1 for held in self.portfolio.holdings.values() if held.quantity),
             "flattening": self._flattening is not None,
-            "questions": [_question(one) for one in self.people.open_questions(now_ns)],
+            "questions": [_question(one) for one in self.people.open_questions(now_ns)]
+            + [_let_pass(one) for one in self.book.held.values() if one.person],
             "alerts": [
                 {"time": iso(ts_ns), "code": alert.code, "sentence": alert.sentence, "coid": alert.coid or None}
                 for ts_ns, alert in list(self.people.alerts)[-ALERTS:]
@@ -154,7 +155,8 @@ class LiveDesk:
     async def orders(self, *, only_open: bool) -> Sequence[Row]:
         """The orders of the venue's day."""
         orders = self.book.book.values()
-        return day_rows(orders, self.day_began_ns(), self.portfolio.instruments, only_open=only_open)
+        held = {coid: one for one in self.book.held.values() for coid in one.coids}
+        return day_rows(orders, self.day_began_ns(), self.portfolio.instruments, only_open=only_open, held=held)
 
     async def positions(self) -> Sequence[Row]:
         """What each strategy holds."""
@@ -236,8 +238,11 @@ class LiveDesk:
         return {"done": True, **self.suppression.shown()}
 
     async def answer(self, question: int, yes: bool) -> Mapping[str, Any]:
-        """Answer a question of the venue's. Raises: NotDone if it is no longer open."""
-        if all(one.number != question for one in self.people.open_questions(self.clock.now_ns())):
+        """Answer a question of the venue's, or about an order that is held. Raises: NotDone if it is no longer open."""
+        held = self.book.held.get(question)
+        if (held is None or not held.person) and all(
+            one.number != question for one in self.people.open_questions(self.clock.now_ns())
+        ):
             raise refused(f"question {question} is not open; `engine status` lists those that are")
         self.tell_orders(OperatorAnswered(question, yes))  # the orders task stores it before it acts on it
         return {"done": True, "question": question, "answer": "yes" if yes else "no"}
@@ -361,6 +366,16 @@ class LiveDesk:
 
 def _late(now_ns: int, until_ns: int) -> list[str]:
     return [] if now_ns < until_ns else [f"not everything was closed within {FLATTEN_S:g} s; it is tried on"]
+
+
+def _let_pass(one: Waiting) -> dict[str, Any]:
+    return {
+        "question": one.number,
+        "ids": [one.refusal.code],
+        "texts": [f"let it pass? {one.refusal.sentence}"],
+        "coids": list(one.coids),
+        "until": iso(one.deadline_ns),
+    }
 
 
 def _question(one: AskOperator) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 from engine.domain.instrument import Instrument
 from engine.domain.moments import iso
 from engine.domain.order import Order
 from engine.domain.view import MarketView
+from engine.orders.live import Waiting
 from engine.portfolio.books import Portfolio
 
 _GRAIN: Final = Decimal("1e-8")
@@ -29,8 +31,8 @@ def plain(amount: Decimal | None) -> str | None:
     return "0" if text in ("-0", "") else text
 
 
-def order_row(order: Order, instruments: Mapping[int, Instrument]) -> Row:
-    """One order."""
+def order_row(order: Order, instruments: Mapping[int, Instrument], held: Waiting | None = None) -> Row:
+    """One order; `held` is what it waits for before it may leave."""
     ticket = order.ticket
     known = instruments.get(ticket.conid)
     average = order.average_price
@@ -51,19 +53,25 @@ def order_row(order: Order, instruments: Mapping[int, Instrument]) -> Row:
         "average_price": None if average is None else plain(average.quantize(_GRAIN, ROUND_HALF_EVEN)),
         "parent": ticket.parent,
         "open": order.is_open,
-        "code": order.code,
-        "reason": order.reason,
+        "code": order.code if held is None else held.refusal.code,
+        "reason": order.reason if held is None else f"held: {held.refusal.sentence}",
+        "question": held.number if held is not None and held.person else None,
         "created": iso(order.created_ns),
         "updated": iso(order.updated_ns),
     }
 
 
 def day_rows(
-    orders: Iterable[Order], day_ns: int, instruments: Mapping[int, Instrument], *, only_open: bool = False
+    orders: Iterable[Order],
+    day_ns: int,
+    instruments: Mapping[int, Instrument],
+    *,
+    only_open: bool = False,
+    held: Mapping[str, Waiting] = MappingProxyType({}),
 ) -> list[Row]:
-    """Orders that are open, or of which anything was heard since `day_ns`, oldest first."""
+    """Orders that are open, or of which anything was heard since `day_ns`, oldest first; `held` by coid."""
     return [
-        order_row(order, instruments)
+        order_row(order, instruments, held.get(order.coid))
         for order in orders
         if order.is_open or (not only_open and order.updated_ns >= day_ns)
     ]

@@ -191,6 +191,7 @@ def _alert(body: Any) -> str:
 _TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
     "approved": _approved,
     "denied": _denied,
+    "held": lambda body: f"held, not sent: {body[1]['code']}, {body[1]['sentence']}",
     "judged": _judged,
     "found": _found,
     "write": _write,

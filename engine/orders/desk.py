@@ -34,6 +34,7 @@ from engine.orders.census import Census, CensusPolicy
 from engine.orders.combos import Combos
 from engine.orders.doubt import Doubts, DoubtSettings
 from engine.orders.following import Follower, FollowSettings
+from engine.orders.holding import Holding, HoldSettings
 from engine.orders.identity import Identity
 from engine.orders.live import LiveOrders
 from engine.orders.replies import ReplyPolicy
@@ -51,6 +52,7 @@ class DeskSettings:
     doubt: DoubtSettings = field(factory=DoubtSettings)
     follow: FollowSettings = field(factory=FollowSettings)
     previews: PreviewSettings = field(factory=PreviewSettings)
+    holding: HoldSettings = field(factory=HoldSettings)
     census: CensusPolicy = CensusPolicy.CANCEL_ENTRY
 
 
@@ -78,6 +80,7 @@ class Desk:
         self._resends = settings.doubt.resend
         self._slate = Slate(book)
         self._slate.follow_up = self._after
+        self._holding = Holding(self._slate, settings.holding)
         self._census = Census(settings.census)
         self._canceller = Canceller(self._slate, self.identity, self.doubts, self.follower, settings.cancel)
         self._writer = Writer(
@@ -108,7 +111,8 @@ class Desk:
 
     def next_ns(self) -> int:
         """When `tick` is wanted next; the end of time if nothing waits."""
-        times = (self.doubts.next_ns(), self.follower.next_ns(), *self._writer.times(), *self._canceller.times())
+        parts = (self._writer, self._canceller, self._holding)
+        times = (self.doubts.next_ns(), self.follower.next_ns(), *(time for part in parts for time in part.times()))
         return min(times, default=END_OF_TIME_NS)
 
     def recovered(
@@ -148,7 +152,8 @@ class Desk:
     # --- what is wanted -----------------------------------------------------------------------------------------
 
     def submit(self, requests: Iterable[Request], now_ns: int) -> None:
-        """Take over approved requests."""
+        """Take over approved requests, and what the book has put on hold."""
+        self._holding.begin(now_ns)
         for request in requests:
             if isinstance(request, CancelRequest):
                 self._canceller.want(request.coid, now_ns, urgent=False)
@@ -158,14 +163,19 @@ class Desk:
                 self._writer.give_up(request.ticket.coid, now_ns)
             else:
                 self._writer.push(request)
+        self._holding.tidy(now_ns)
         self._go_on(now_ns)
 
-    def cancel_now(self, coids: Iterable[str], now_ns: int, *, everything: bool = False) -> None:
+    def cancel_now(
+        self, coids: Iterable[str], now_ns: int, why: str = "trading was halted", *, everything: bool = False
+    ) -> None:
         """Cancel for a halt or by risk: nothing waits, and tickets that have not left never do.
 
         Args:
             everything: These are all: above the number that the settings name, one request may cancel them together.
         """
+        coids = list(coids)
+        self._holding.end(coids, why, now_ns)
         for coid in coids:
             self._kill(coid, now_ns)
         if everything:
@@ -192,6 +202,8 @@ class Desk:
 
     def answer_question(self, number: int, yes: bool, now_ns: int) -> bool:
         """An operator has answered; False if the question is no longer open."""
+        if self._holding.answer(number, yes, now_ns):
+            return True
         taken = self._writer.answer_question(number, yes, now_ns)
         self._go_on(now_ns)
         return taken
@@ -205,7 +217,8 @@ class Desk:
 
     def previewed(self, number: int, preview: Preview | None, now_ns: int) -> None:
         """What the venue says a round's tickets would do; None where it could not be asked."""
-        self._writer.previewed(number, preview, now_ns)
+        if not self._holding.previewed(number, preview, now_ns):
+            self._writer.previewed(number, preview, now_ns)
         self._go_on(now_ns)
 
     def cancel_answered(self, coid: str, answer: CancelAnswer, now_ns: int) -> None:
@@ -240,6 +253,7 @@ class Desk:
 
     def tick(self, now_ns: int) -> None:
         """Time has passed."""
+        self._holding.tick(now_ns)
         self._writer.tick(now_ns)
         if self.doubts.due(now_ns) and self._writer.up:
             self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]

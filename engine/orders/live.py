@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
-from engine.domain.facts import CancelAsked, Sent
+from msgspec import Struct
+from msgspec.structs import replace
+
+from engine.domain.facts import CancelAsked, Cancelled, Refused, Sent
 from engine.domain.messages import (
     Approved,
     Cancel,
     CancelRequest,
     Modify,
+    OnHold,
     Place,
     PlaceRequest,
+    Refusal,
     Request,
     Resend,
     ResendRequest,
@@ -28,12 +33,34 @@ from engine.orders.manager import OrderManager
 _WAITING: Final = frozenset({State.CREATED, State.SENT, State.PENDING_MODIFY})
 
 
+class Waiting(Struct, frozen=True):
+    """A placement that is held, under the number of its question. `person`: for a person's answer, else a preview's."""
+
+    number: int
+    tickets: tuple[OrderTicket, ...]
+    refusal: Refusal
+    deadline_ns: int
+    person: bool
+
+    @property
+    def coids(self) -> tuple[str, ...]:
+        """Client order ids of its tickets."""
+        return tuple(ticket.coid for ticket in self.tickets)
+
+
 class LiveOrders(OrderManager):
-    """The order manager's book, live. `wishes` holds, by coid, modifications that wait for an earlier answer."""
+    """The order manager's book, live.
+
+    `wishes` holds, by coid, modifications that wait for an earlier answer; `held` placements that wait for a person or
+    a preview, by number (`holding.Holding` writes it).
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.wishes: dict[str, Modify] = {}
+        self.held: dict[int, Waiting] = {}
+        self._holds: list[tuple[tuple[OrderTicket, ...], Refusal]] = []  # not yet numbered
+        self._let_go: set[str] = set()  # let go, and not judged again yet
 
     def adopt(self, orders: Iterable[Order], executions: Iterable[str]) -> None:
         """Take over the orders that the journal knows, before anything else happens."""
@@ -75,9 +102,16 @@ class LiveOrders(OrderManager):
         """Carry out what was approved; a modification that has to wait is put aside and comes back through the gate."""
         now: list[Verdict] = []
         again: list[Request] = []
+        released: list[Update] = []
         for verdict in verdicts:
             if isinstance(verdict.intent, Resend):
                 again += self._resend(verdict, verdict.intent.ticket, now_ns)
+                continue
+            if isinstance(verdict, OnHold):
+                self._hold(verdict, now_ns)
+                continue
+            if isinstance(verdict.intent, Place) and verdict.intent.tickets[:1] and self._was_held(verdict.intent):
+                released += self._judged_again(verdict, verdict.intent, now_ns, again)
                 continue
             if isinstance(verdict, Approved) and isinstance(verdict.intent, Modify):
                 wish = verdict.intent
@@ -91,7 +125,55 @@ class LiveOrders(OrderManager):
                     continue
             now.append(verdict)
         requests, updates = super().act(now, now_ns)
-        return [*requests, *again], updates
+        return [*requests, *again], [*updates, *released]
+
+    # --- what is held -------------------------------------------------------------------------------------------
+
+    def take_holds(self) -> list[tuple[tuple[OrderTicket, ...], Refusal]]:
+        """What was put on hold since the last time."""
+        fresh, self._holds = self._holds, []
+        return fresh
+
+    def let_go(self, coids: Iterable[str]) -> None:
+        """Their tickets go through the gate again; its verdict is expected."""
+        self._let_go.update(coids)
+
+    def _was_held(self, intent: Place) -> bool:
+        return intent.tickets[0].coid in self._let_go
+
+    def _hold(self, verdict: OnHold, now_ns: int) -> None:
+        """Tickets are held: for the first time, or once more after they had been let go."""
+        tickets = verdict.intent.tickets
+        self.facts.append((now_ns, "held", tickets[0].coid, (verdict.intent, verdict.refusal)))
+        again = self._was_held(verdict.intent)
+        self._let_go.difference_update(ticket.coid for ticket in tickets)
+        if again and any(self._book[ticket.coid].state is not State.CREATED for ticket in tickets):
+            return  # it has ended meanwhile, and its strategy has been told
+        for ticket in () if again else tickets:
+            self._book[ticket.coid] = Order(ticket=ticket, created_ns=now_ns, updated_ns=now_ns)
+            self._said[ticket.coid] = [now_ns, State.CREATED, "Held"]
+        self._holds.append((tickets, verdict.refusal))
+
+    def _judged_again(self, verdict: Verdict, intent: Place, now_ns: int, requests: list[Request]) -> list[Update]:
+        """What was let go is approved or refused now; what has ended meanwhile is given back to risk."""
+        coids = [ticket.coid for ticket in intent.tickets]
+        self._let_go.difference_update(coids)
+        waits = [coid for coid in coids if self._book[coid].state is State.CREATED]
+        if not isinstance(verdict, Approved):
+            refusal = verdict.refusal
+            self.facts += [(now_ns, "denied", one.coid, (one, refusal)) for one in intent.tickets if one.coid in waits]
+            return self.hear(
+                [Refused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=refusal.sentence) for coid in waits]
+            )
+        if len(waits) < len(coids):  # risk counts all of them: each has to be told dead
+            return self.hear([Cancelled(coid=coid, ts_ns=now_ns, reason="withdrawn") for coid in coids])
+        self.facts.append((now_ns, "approved", coids[0], intent))
+        if verdict.because is not None:
+            self.facts.append((now_ns, "shrunk", coids[0], verdict.because))
+        for ticket in intent.tickets:
+            self._book[ticket.coid] = replace(self._book[ticket.coid], ticket=ticket, updated_ns=now_ns)
+        requests.append(PlaceRequest(intent.tickets))
+        return []
 
     def _resend(self, verdict: Verdict, ticket: OrderTicket, now_ns: int) -> list[Request]:
         """A ticket that was proved absent may go out again, or may not: then the desk gives it up."""

@@ -31,11 +31,12 @@ from engine.errors import IllegalTransition
 
 StoredFact = tuple[int, str, str, str]  # time, kind, name, body as JSON
 # The kinds of rows that tell what became of orders; everything else in a journal is for people.
-KINDS: Final = ("approved", "denied", "write", "answer", "modify", "cancel", "order")
+KINDS: Final = ("approved", "held", "denied", "write", "answer", "modify", "cancel", "order")
 
 _PLACE: Final = msgspec.json.Decoder(Place)
 _ANSWER: Final = msgspec.json.Decoder(Answer)
 _DENIED: Final = msgspec.json.Decoder(tuple[msgspec.Raw, Refusal])
+_HELD: Final = msgspec.json.Decoder(tuple[Place, Refusal])
 _ORDER: Final = msgspec.json.Decoder(Order)
 _TICKET: Final = msgspec.json.Decoder(OrderTicket)
 _WRITE: Final = msgspec.json.Decoder(tuple[OrderTicket, ...] | OrderTicket)
@@ -45,12 +46,14 @@ _WRITE: Final = msgspec.json.Decoder(tuple[OrderTicket, ...] | OrderTicket)
 class Recovered:
     """What a journal knew.
 
-    `legs` are executions of combos, oldest first; `written` are orders whose last modification left us, `given_up`
-    those of which one was without an answer and may yet arrive; `odd` are rows that fit no order's life, in a sentence.
+    `held` says of tickets that were waiting why. `legs` are executions of combos, oldest first; `written` are orders
+    whose last modification left us, `given_up` those of which one was without an answer and may yet arrive; `odd` are
+    rows that fit no order's life, in a sentence.
     """
 
     orders: dict[str, Order] = field(factory=dict)
     executions: set[str] = field(factory=set)
+    held: dict[str, Refusal] = field(factory=dict)  # why, of tickets that were waiting
     sent: Counter[str] = field(factory=Counter)  # how often each ticket left as a new order
     legs: list[Filled] = field(factory=list)
     written: set[str] = field(factory=set)
@@ -66,7 +69,11 @@ class Recovered:
         """What must be said of orders that were under way when the journal ended."""
         said: list[Answer] = []
         for coid, order in self.orders.items():
-            if order.state is State.CREATED:
+            if order.state is State.CREATED and coid in self.held:
+                refusal = self.held[coid]
+                reason = f"{refusal.sentence}; the engine stopped while it was held"
+                said.append(Refused(coid=coid, ts_ns=now_ns, code=refusal.code, reason=reason))
+            elif order.state is State.CREATED:
                 said.append(Cancelled(coid=coid, ts_ns=now_ns, reason="the engine stopped before it was sent"))
             elif order.wanted is not None and order.is_open and coid not in self.written:
                 reason = "the engine stopped before it was sent"
@@ -83,6 +90,13 @@ def recover(rows: Iterable[StoredFact]) -> Recovered:
         if kind == "approved":
             for ticket in _PLACE.decode(body).tickets:
                 found.orders[ticket.coid] = Order(ticket=ticket, created_ns=ts_ns, updated_ns=ts_ns)
+                found.held.pop(ticket.coid, None)
+        elif kind == "held":
+            intent, refusal = _HELD.decode(body)
+            for ticket in intent.tickets:
+                found.held[ticket.coid] = refusal
+                if ticket.coid not in found.orders:  # held for a second reason, it may have ended meanwhile
+                    found.orders[ticket.coid] = Order(ticket=ticket, created_ns=ts_ns, updated_ns=ts_ns)
         elif kind == "denied":
             _denied(found, body, ts_ns)
         elif kind == "write":

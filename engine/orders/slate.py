@@ -22,6 +22,12 @@ class Slate:
         self.actions: list[Action] = []
         self.updates: list[Update] = []
         self.follow_up: Callable[[int], None] = _nothing
+        self._number = 0
+
+    def next_number(self) -> int:
+        """A number for a question or a request, of which there is one."""
+        self._number += 1
+        return self._number
 
     def take(self) -> tuple[list[Action], list[Update]]:
         """What is to be done and told, once."""

@@ -101,7 +101,6 @@ class Writer:
         self._queue: deque[PlaceRequest | ModifyRequest | ResendRequest] = deque()
         self._reading: dict[str, ModifyRequest] = {}  # modifications that wait for the venue's copy, by order id
         self._unnamed: dict[str, int] = {}  # taken, but under which id is not known; in doubt from then on
-        self._number = 0
 
     def push(self, request: PlaceRequest | ModifyRequest | ResendRequest) -> None:
         """An approved request waits for its turn."""
@@ -200,14 +199,13 @@ class Writer:
         tickets = request.tickets
         if not self._wanted(tickets, now_ns):
             return
-        self._number += 1
-        self.round = Round(self._number, tickets, None)
+        self.round = Round(self._slate.next_number(), tickets, None)
         if self._previews.above is None:
             self._send(self.round, now_ns)
         else:
             self.round.stage = Stage.SIZE
             self.round.deadline_ns = now_ns + _RISK_LIMIT_NS
-            self._slate.actions.append(AskRisk(self._number, tickets))
+            self._slate.actions.append(AskRisk(self.round.number, tickets))
 
     def _start_again(self, ticket: OrderTicket, now_ns: int) -> None:
         """Send a ticket that was proved absent once more, unless it is not wanted any more."""
@@ -217,8 +215,7 @@ class Writer:
         if not self.up:
             self.give_up(coid, now_ns)
             return
-        self._number += 1
-        self.round = Round(self._number, (ticket,), None, again=True)
+        self.round = Round(self._slate.next_number(), (ticket,), None, again=True)
         self._send(self.round, now_ns)
 
     def give_up(self, coid: str, now_ns: int) -> None:
@@ -275,10 +272,9 @@ class Writer:
         if found:
             self._not_modified(coid, "DIFFERS", "; ".join(str(one) for one in found), now_ns)
             return
-        self._number += 1
-        self.round = Round(self._number, (ticket,), order_id)
+        self.round = Round(self._slate.next_number(), (ticket,), order_id)
         self._slate.note(now_ns, "write", coid, ticket)
-        self._slate.actions.append(SendModify(self._number, order_id, ticket))
+        self._slate.actions.append(SendModify(self.round.number, order_id, ticket))
 
     def _fresh(self, copy: VenueOrder) -> bool:
         """Whether the stream has stood since the copy was told, so that any change would have been told too."""

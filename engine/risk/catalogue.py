@@ -178,6 +178,7 @@ TABLE: Final[tuple[Row, ...]] = (
 )  # fmt: skip
 
 # A person may let these pass; where nobody can be asked they are refused.
+WHAT_IF: Final = "WHAT_IF"  # waits for the venue's preview, not for a person
 HELD_FOR_A_PERSON: Final = frozenset({"DUPLICATE", "RANGE"})
 _BASE: Final = frozenset(checks.NEW_ORDER)
 _NO_SWITCHES_ON: Final = frozenset({"self_trade", "naked_short"})

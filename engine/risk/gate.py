@@ -255,10 +255,16 @@ class Gate:
             return Approved(verdict.intent, verdict.because or refusal)
         return Denied(intent, verdict.refusal)
 
-    def release(self, intent: Place, view: Callable[[], MarketView], now_ns: int) -> Verdict:
-        """A person lets pass what was held: everything is judged again but the checks that a person stands above."""
+    def release(
+        self,
+        intent: Place,
+        view: Callable[[], MarketView],
+        now_ns: int,
+        waived: frozenset[str] = HELD_FOR_A_PERSON,
+    ) -> Verdict:
+        """What was held is let go: everything is judged again but the checks that a person stands above."""
         self._refused.difference_update(ticket.coid for ticket in intent.tickets)
-        return self._judge_place(intent, view, now_ns, HELD_FOR_A_PERSON)
+        return self._judge_place(intent, view, now_ns, waived)
 
     def _latch_on(self, refusal: Refusal, ticket: OrderTicket, now_ns: int) -> None:
         """A strategy that has fired too often is switched to reduce-only, until a person resumes."""

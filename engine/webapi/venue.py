@@ -170,6 +170,7 @@ def preview(told: WhatIf) -> b.Preview:
         warnings=told.warnings or ((told.warning,) if told.warning else ()),
         commission=None if cost is None or cost.commission is None else cost.commission.amount,
         equity_after=None if equity is None or equity.after is None else equity.after.amount,
+        initial_change=None if initial is None or initial.change is None else initial.change.amount,
         initial_after=None if initial is None or initial.after is None else initial.after.amount,
         maintenance_after=None if maintenance is None or maintenance.after is None else maintenance.after.amount,
     )

@@ -68,7 +68,13 @@ class Again:
         self._feed = FeedCore(cores.wishes, cores.sessions)
         self._deciding = DecidingCore(cores.host)
         self._judging = Judging(
-            cores.gate, nothing, conditions=cores.conditions, to_orders=send, note=_unheard, watch=cores.watch
+            cores.gate,
+            nothing,
+            conditions=cores.conditions,
+            to_orders=send,
+            note=_unheard,
+            watch=cores.watch,
+            holds=cores.holds,
         )
         self._booking = Booking(cores.portfolio, nothing, to_strategies=send, to_risk=send, note=_unheard)
         self._ordering = Ordering(

@@ -10,11 +10,24 @@ from typing import Final, Protocol
 import trio
 
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
-from engine.domain.messages import Approved, Cancel, Denied, Intent, Modify, Place, Refusal, Resend, Verdict
+from engine.domain.messages import (
+    Approved,
+    Cancel,
+    Denied,
+    Intent,
+    Modify,
+    OnHold,
+    Place,
+    Refusal,
+    Release,
+    Resend,
+    Verdict,
+)
 from engine.domain.ticket import OrderTicket, Side, amend
 from engine.domain.view import MarketView
 from engine.ports import Clock
 from engine.risk.account import Held, Level
+from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
 from engine.risk.explaining import Finding, explain
 from engine.risk.gate import Gate
@@ -107,6 +120,7 @@ class Judging:
         watch: Latches on losses; None where no limit asks for them.
         on_latch: Told of every latch that risk sets: whose it is (empty: the account's), and why.
         explains: Whether what every check said of an order goes along with its verdict, for `engine risk explain`.
+        holds: Whether a person is asked about what one may let pass; else it is refused.
     """
 
     def __init__(
@@ -120,11 +134,13 @@ class Judging:
         watch: LossWatch | None = None,
         on_latch: Callable[[str, Held], None] | None = None,
         explains: bool = True,
+        holds: bool = True,
     ) -> None:
         self.gate = gate
         self.watch = watch
         self._on_latch = on_latch
         self._explains = explains
+        self._holds = holds
         self.view = LatestView()
         self.urgent: deque[RiskLetter] = deque()  # the trading state: a full channel holds up no halt
         self._clock = clock
@@ -176,14 +192,14 @@ class Judging:
                     self.watch.hear(updates, positions, self.view.price, now_ns)
             case Asked(number=number, tickets=tickets):
                 return [RiskSays(number, self._conditions(tickets, self.view, now_ns))]
-            case Wanted(intents=intents):
+            case Wanted(intents=intents, holds=holds):
                 verdicts: list[Verdict] = []
                 findings: list[tuple[str, tuple[Finding, ...]]] = []
                 for intent in intents:
-                    if self._explains and isinstance(intent, Place):
+                    if self._explains and isinstance(intent, Place | Release):
                         findings += self._explain(intent, now_ns)  # before it is counted itself
                     before = self._open_ticket(intent) if isinstance(intent, Modify) else None
-                    verdict = self._judge(intent, now_ns)
+                    verdict = self._judge(intent, now_ns, holds=holds)
                     if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
                         self._post.asked(before, amend(before, intent.changes))
                     verdicts.append(verdict)
@@ -236,7 +252,7 @@ class Judging:
                 return exposure.open[intent.coid].ticket
         return None
 
-    def _explain(self, intent: Place, now_ns: int) -> list[tuple[str, tuple[Finding, ...]]]:
+    def _explain(self, intent: Place | Release, now_ns: int) -> list[tuple[str, tuple[Finding, ...]]]:
         """What every check says of the tickets, each alone."""
         found = []
         for ticket in intent.tickets:
@@ -246,7 +262,31 @@ class Judging:
                 continue
         return found
 
-    def _judge(self, intent: Intent, now_ns: int) -> Verdict:
+    def _judge(self, intent: Intent, now_ns: int, *, holds: bool) -> Verdict:
+        placing = Place(intent.tickets) if isinstance(intent, Release) else intent
+        verdict: Verdict | None = self._barred(placing)
+        if verdict is None and isinstance(intent, Release):
+            assert isinstance(placing, Place)
+            verdict = self._release(placing, intent, now_ns)
+        elif verdict is None:
+            verdict = self.gate.judge(intent, self._look, now_ns)
+        if isinstance(verdict, Denied) and isinstance(verdict.intent, Place):
+            code = verdict.refusal.code
+            if code == WHAT_IF or (holds and self._holds and code in HELD_FOR_A_PERSON):
+                return OnHold(verdict.intent, verdict.refusal)
+        return verdict
+
+    def _release(self, placing: Place, wanted: Release, now_ns: int) -> Verdict:
+        """What was held goes through the gate again, with what has been learned meanwhile."""
+        outside = self.gate.account.outside
+        if wanted.margin is not None and outside is not None:
+            first, *rest = (ticket.coid for ticket in placing.tickets)
+            outside.what_if |= {first: wanted.margin, **dict.fromkeys(rest, Decimal(0))}  # a preview is of the group
+        waived = HELD_FOR_A_PERSON if wanted.person else frozenset()
+        return self.gate.release(placing, self._look, now_ns, waived)
+
+    def _barred(self, intent: Intent) -> Denied | None:
+        """What the trading state or an instrument's halt forbids."""
         now = self._trading
         if now.state != ON and not isinstance(intent, Cancel) and not (now.state == REDUCING and self._reduces(intent)):
             sentence = f"trading is {now.state}: {now.reason}" if now.reason else f"trading is {now.state}"
@@ -256,7 +296,7 @@ class Judging:
                 reason = self._halted.get(ticket.conid)
                 if reason is not None:
                     return Denied(intent, Refusal("INSTRUMENT", "not halted", "halted", reason))
-        return self.gate.judge(intent, self._look, now_ns)
+        return None
 
     def _reduces(self, intent: Intent) -> bool:
         """Whether orders make a strategy's position smaller and, with open ones of their side, don't turn it."""

@@ -223,10 +223,14 @@ class Booked(Letter, frozen=True, tag=True):
 
 
 class Wanted(Letter, frozen=True, tag=True):
-    """Strategies (or an operator) to risk: intents, in order, decided at `ts_ns`."""
+    """Strategies (or an operator) to risk: intents, in order, decided at `ts_ns`.
+
+    `holds`: what a person may let pass is held for one; what closes positions in a hurry is refused instead.
+    """
 
     intents: tuple[Intent, ...]
     ts_ns: int
+    holds: bool = True
 
 
 class Arrived(Letter, frozen=True, tag=True):

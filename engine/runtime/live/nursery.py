@@ -95,6 +95,7 @@ class Cores:
     flatten: Callable[[Flatten, int], Wanted]
     watch: LossWatch | None = None
     on_latch: Callable[[str, Held], None] | None = None
+    holds: bool = True  # a person is asked about what one may let pass
 
 
 @define(eq=False)
@@ -189,6 +190,7 @@ class Nursery:
             note=note,
             watch=cores.watch,
             on_latch=cores.on_latch,
+            holds=cores.holds,
         )
         self.booking = Booking(
             cores.portfolio, clock, to_strategies=to_strategies.clone(), to_risk=to_risk.clone(), note=note

@@ -169,14 +169,14 @@ class Ordering:
                 desk.session(session.up, now_ns)
             case OperatorAnswered(number=number, yes=yes):
                 desk.answer_question(number, yes, now_ns)
-            case CancelNow(coids=coids):
+            case CancelNow(coids=coids, why=why):
                 wanted = coids if coids is not None else [c for c, o in desk.book.book.items() if o.is_open]
-                desk.cancel_now(wanted, now_ns, everything=coids is None)
+                desk.cancel_now(wanted, now_ns, why, everything=coids is None)
             case CancelAllAnswered(answer=answer):
                 desk.cancel_all_answered(answer, now_ns)
             case Latched(owner=owner, held=held, coids=coids):
                 desk.book.facts.append((now_ns, "risk_latched", owner, held))
-                desk.cancel_now(coids, now_ns)
+                desk.cancel_now(coids, now_ns, held.sentence)
             case Forget(before_ns=before_ns):
                 desk.forget(before_ns)
             case Tick():
