@@ -72,6 +72,8 @@ def show_status(data: Mapping[str, Any], console: Console) -> None:
             f" positions: {data['positions']}",
             highlight=False,
         )
+    if data.get("unwell"):
+        console.print(f"only what makes positions smaller is sent: {data['unwell']}", style="yellow", highlight=False)
     for question in data.get("questions", ()):
         console.print(
             f"question {question['question']} waits until {_time(question['until'])}: {' | '.join(question['texts'])}",

@@ -36,8 +36,8 @@ def show(config: Path, overrides: tuple[str, ...], state_dir: Path | None, as_js
     from engine.risk.plugins import installed
     from engine.risk.showing import table, with_usage
 
-    settings, live = _settings(config, overrides)
-    rows = table(settings, live=live, plugins=installed())
+    settings, live, wall = _settings(config, overrides)
+    rows = table(settings, live=live, wall=wall, plugins=installed())
     rows = with_usage(rows, _used(state_dir))
     if as_json:
         print_json(rows)
@@ -56,11 +56,13 @@ def show(config: Path, overrides: tuple[str, ...], state_dir: Path | None, as_js
 _COLUMNS = ("code", "name", "limit", "used", "left", "source")
 
 
-def _settings(config: Path, overrides: tuple[str, ...]) -> tuple[RiskSettings, bool]:
-    """The risk settings of a backtest's or a daemon's configuration, and whether it is one of a session."""
+def _settings(config: Path, overrides: tuple[str, ...]) -> tuple[RiskSettings, bool, bool]:
+    """The risk settings of a backtest's or a daemon's configuration, whether it is one of a session, and whether that
+    lives by the wall's clock."""
     import tomllib
 
     from engine.config import load
+    from engine.daemon.config import Mode
     from engine.daemon.config import load as load_run
 
     try:
@@ -68,8 +70,9 @@ def _settings(config: Path, overrides: tuple[str, ...]) -> tuple[RiskSettings, b
     except (OSError, ValueError):
         tables = {}  # the loader says what is wrong
     if "recording" in tables or not {"instrument", "mode", "gateway"} & set(tables):
-        return load(config, overrides).risk, False
-    return load_run(config, overrides).base.risk, True
+        return load(config, overrides).risk, False, True
+    run = load_run(config, overrides)
+    return run.base.risk, True, run.mode is not Mode.SIM
 
 
 def _used(state_dir: Path | None) -> dict[str, tuple[str, str | None]]:

@@ -12,7 +12,7 @@ import trio
 from attrs import define, field, frozen
 
 from engine.daemon import halting
-from engine.daemon.config import RunSettings
+from engine.daemon.config import Mode, RunSettings
 from engine.daemon.days import day_began_ns
 from engine.daemon.halting import InstrumentHalts
 from engine.daemon.hours import calendars_for
@@ -26,6 +26,7 @@ from engine.daemon.reloading import Reloading
 from engine.daemon.rotating import rotate
 from engine.daemon.simulated import Place
 from engine.daemon.venuefacts import VenueFacts
+from engine.daemon.watching import Watching
 from engine.domain.messages import BarWish
 from engine.domain.messages import Place as PlaceIntent
 from engine.domain.sessions import Sessions
@@ -50,7 +51,9 @@ from engine.risk import rebuilding
 from engine.risk.account import Held
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
+from engine.risk.limits import with_defaults
 from engine.risk.losses import LossWatch
+from engine.risk.monitors import Finding
 from engine.risk.outside import Outside
 from engine.risk.plugins import installed
 from engine.runtime.live.letters import Booked, CancelNow, InstrumentNow, TradingNow, Wanted
@@ -103,6 +106,7 @@ class Daemon:
     layers: Layers = field(factory=Layers, init=False)
     operator: LiveDesk = field(init=False)
     facts: VenueFacts = field(init=False)
+    watching: Watching = field(factory=Watching, init=False)
     reloading: Reloading = field(init=False)
     halts: InstrumentHalts = field(factory=InstrumentHalts, init=False)
     came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
@@ -119,15 +123,16 @@ class Daemon:
         """Into the journal before this returns."""
         await self.committer.store(rows, essential=True)
 
-    async def set_trading(self, rows: Sequence[Row]) -> None:
-        """Store a change of the trading state, then tell risk; a halt cancels what is open."""
+    async def set_trading(self, rows: Sequence[Row], *, lifts: bool = False) -> None:
+        """Store a change of the trading state, then tell risk; a halt cancels what is open, a person's resume `lifts`
+        what risk has latched."""
         now_ns = self.clock.now_ns()
         try:
             await self.store(rows)
         except JournalFull as error:
             log.error("latch_not_stored", problem=str(error))  # a halt counts all the same
         state = self.trading.state
-        self.nursery.tell_risk(TradingNow(str(state), self.trading.reason))
+        self.nursery.tell_risk(TradingNow(str(state), self.trading.reason, lifts))
         if state is TradingState.HALTED:
             self.nursery.tell_orders(CancelNow(None, self.trading.reason))
         log.info("trading", state=str(state), reason=self.trading.reason, at_ns=now_ns)
@@ -163,10 +168,14 @@ class Daemon:
         halted = tuple(self.halts.reasons)
         rows = [*rows, *self.halts.lift(self.clock.now_ns())]
         if rows:
-            await self.set_trading(rows)
+            await self.set_trading(rows, lifts=True)
         for conid in halted:
             self.nursery.tell_risk(InstrumentNow(conid, False, ""))
         return bool(rows)
+
+    def found(self, finding: Finding, now_ns: int) -> None:
+        """A monitor of risk's has found something: a person hears of it, and the journal."""
+        self.people.alert(Alert(finding.code, finding.sentence), now_ns)
 
     def risk_latched(self, owner: str, held: Held) -> None:
         """Risk has set a latch of its own, and a person hears of it. The orders task stores it (`letters.Latched`)."""
@@ -234,7 +243,7 @@ def assemble(
             gate=gate,
             host=host,
             trading=TradingDesk.rebuilt((r.ts_ns, r.kind, r.name, r.body) for r in journal.rows(kinds=("latch",))),
-            people=People(waiting.append),
+            people=People(waiting.append, lambda: with_defaults(gate.settings.account, live=True)),
             began_ns=now_ns,
             began_seq=journal.last_seq,
         )
@@ -318,6 +327,8 @@ def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
         watch=_watch(daemon),
         on_latch=daemon.risk_latched,
         holds=daemon.settings.orders.hold_s > 0,
+        wall=daemon.settings.mode is not Mode.SIM,
+        on_finding=daemon.found,
     )
 
 

@@ -27,6 +27,7 @@ from engine.operator.starting import StartingDesk
 from engine.operator.suppressing import Suppression
 from engine.operator.trading import TradingState
 from engine.orders.actions import Alert
+from engine.risk.catalogue import row
 
 SILENT_S: Final = 60.0  # of the venue's clock, without data while the market is open
 
@@ -70,7 +71,25 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
         may_resume=daemon.switch.may_resume,
         settle_s=settings.orders.settle_s,
         flatten_after_s=settings.kill.flatten_after_s,
+        monitors=partial(_monitors, daemon),
+        refused=lambda: daemon.nursery.judging.monitors.refused,
+        unwell=lambda: daemon.nursery.judging.monitors.unwell,
     )
+
+
+def _monitors(daemon: Daemon) -> dict[str, tuple[str, str | None]]:
+    """What the rows have used that watch, as `engine risk show` prints it."""
+    latency = daemon.people.latency
+    alerts = sum(daemon.people.counts.values())
+    return {
+        **daemon.nursery.judging.monitors.used(),
+        "R18": (str(daemon.trading.state), None),
+        "R40": (f"{daemon.reconciler.drift:f}", None),
+        "R46": (f"{sum(daemon.people.counts[code] for code in row('R46').codes)} found", None),
+        "R42": (f"{daemon.people.counts['JUMP']} jumps", None),
+        "R47": (f"{latency.worst_s:.2f} s, {alerts} alerts", None),
+        "R48": (f"{sum(daemon.nursery.judging.monitors.refused.values())} refused", None),
+    }
 
 
 def _layers(daemon: Daemon) -> list[dict[str, Any]]:

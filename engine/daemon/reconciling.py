@@ -23,8 +23,10 @@ from engine.orders.reconcile import Class, Difference, Held, ReconcilePolicy, Re
 from engine.portfolio.books import Portfolio
 from engine.portfolio.commissions import open_estimates
 from engine.ports import Broker, Clock
+from engine.risk.monitors import drift
 from engine.runtime.live.letters import CashTold, ExecutionsRead, InstrumentNow, OrdersRead, TakenOver
 from engine.runtime.live.nursery import Nursery
+from engine.settings import Limits
 
 Row = tuple[int, str, str, Any]
 TRIES: Final = 8
@@ -38,7 +40,8 @@ log = structlog.get_logger()
 class Reconciler:
     """Compares, and has done what follows. `store` returns when rows are on the disk.
 
-    `venue_positions` are those read last, by conid.
+    `venue_positions` are those read last, by conid. `limits` are the account's in force: a drift above its limit halts
+    the instrument whatever else is done about it. `drift` is the largest found.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Reconciler:
         halts: InstrumentHalts,
         last_cash: Mapping[str, Decimal],
         last_ledger: Mapping[str, Balance],
+        limits: Callable[[], Limits] = Limits,
     ) -> None:
         self._broker = broker
         self._clock = clock
@@ -68,11 +72,13 @@ class Reconciler:
         self._alert = alert
         self._told: set[tuple[int | None, str | None, Decimal, Decimal]] = set()
         self._halts = halts
+        self._limits = limits
         self._known_cash = bool(last_cash)
         self._ledger = last_ledger  # as it was when the books were compared last
         self._read: Mapping[str, Balance] = {}
         self.venue_positions: dict[int, VenuePosition] = {}
         self.done_ns = 0
+        self.drift = Decimal(0)
 
     async def run_once(self, *, first: bool) -> bool:
         """Compare and act; False if the venue's lists could not be known.
@@ -191,7 +197,15 @@ class Reconciler:
         if key not in self._told:
             self._told.add(key)
             self._alert(Alert("RECONCILE", str(one)), now_ns)
-        if one.remedy is Remedy.HALT_INSTRUMENT:
+        self.drift = max(self.drift, abs(one.venue - one.ours))
+        drifted = drift(one.conid, one.ours, one.venue, self._limits())
+        if drifted is not None:  # whatever the remedy of its class
+            self._alert(Alert(drifted.code, drifted.sentence), now_ns)
+        for execution in self._executions:
+            if execution.execution_id in one.executions and not self._is_ours(execution):
+                sentence = f"{execution.side} {execution.size} of conid {one.conid} at {execution.price}"
+                self._alert(Alert("UNKNOWN_FILL", f"{sentence} is of no order of ours ({one.found})"), now_ns)
+        if one.remedy is Remedy.HALT_INSTRUMENT or drifted is not None:
             sentence = f"halted by reconciliation: {one}"
             await self._store(self._halts.halt(one.conid, sentence, now_ns))
             self._nursery.tell_risk(InstrumentNow(one.conid, True, sentence))

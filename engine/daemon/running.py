@@ -120,7 +120,8 @@ async def _trade_until_stopped(
             tasks.start_soon(_trade, daemon, say)
             tasks.start_soon(daemon.operator.run)
             tasks.start_soon(systemd.feed_watchdog)
-            tasks.start_soon(watch_loop, partial(loop_told, daemon))
+            tasks.start_soon(watch_loop, partial(loop_told, daemon), daemon.watching.lagged)
+            tasks.start_soon(_watch_health, daemon)
             tasks.start_soon(watch_data, daemon)
             tasks.start_soon(tidy, daemon)
             with cutter:
@@ -184,6 +185,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
                 ledger=LoginFile(daemon.folder.path / "logins.json"),
                 on_alert=partial(_session_alert, daemon),
                 tap=wire,
+                on_frame=(daemon.watching.on_frame,),
             )
         )
         if settings.recorder.market:
@@ -233,6 +235,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
             halts=daemon.halts,
             last_cash=daemon.books.portfolio.cash,
             last_ledger=daemon.books.ledger,
+            limits=lambda: daemon.gate.settings.account,
         )
         tasks.start_soon(_flush, daemon)
         daemon.reloading = Reloading(
@@ -281,6 +284,11 @@ def _session_news(daemon: Daemon, now: SessionNow) -> None:
     if now.up:
         daemon.came_up.set()
     daemon.keep((now.ts_ns, "session", "up" if now.up else "down", now))
+
+
+async def _watch_health(daemon: Daemon) -> None:
+    nursery = daemon.nursery
+    await daemon.watching.run(daemon.clock, waiting=nursery.waiting, tell=nursery.tell_risk)
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
@@ -363,3 +371,5 @@ async def _write_notes(daemon: Daemon) -> None:
             await daemon.committer.store(rows)
         except JournalFull:
             log.error("journal_full", lost=len(rows))
+            return
+    daemon.people.stored(daemon.clock.now_ns())

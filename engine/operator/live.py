@@ -29,6 +29,7 @@ from engine.orders.actions import Alert, AskOperator
 from engine.orders.live import LiveOrders, Waiting
 from engine.portfolio.books import Portfolio
 from engine.ports import Clock
+from engine.risk.catalogue import TABLE
 from engine.risk.gate import Gate
 from engine.risk.showing import usage
 from engine.runtime.live.letters import CancelNow, Closing, OperatorAnswered, TradingNow
@@ -79,6 +80,9 @@ class LiveDesk:
         day_began_ns: When the venue's day began.
         alive: A person has said that somebody looks after this.
         may_resume: What stands against resuming, in a sentence; empty if nothing does.
+        monitors: What the rows have used that are not the gate's own to tell, by code.
+        refused: How often each code has refused since the start.
+        unwell: Why only what makes positions smaller is sent, though trading is on; empty if nothing is wrong.
         settle_s: Seconds of the venue's clock after which a write that has not shown up never arrived.
         flatten_after_s: Likewise, that orders may take to die before positions are closed all the same.
     """
@@ -106,6 +110,9 @@ class LiveDesk:
     alive: Callable[[], Awaitable[Mapping[str, Any]]]
     may_resume: Callable[[], str]
     stopping: trio.Event
+    monitors: Callable[[], Mapping[str, tuple[str, str | None]]] = dict
+    refused: Callable[[], Mapping[str, int]] = dict
+    unwell: Callable[[], str] = str
     settle_s: float = 45.0
     flatten_after_s: float = 30.0
     _swept: set[str] = field(factory=set, init=False)
@@ -132,7 +139,18 @@ class LiveDesk:
             "latches": [
                 {"level": str(one.level), "source": one.source, "reason": one.reason, "since": iso(one.ts_ns)}
                 for one in trading.latches
+            ]
+            + [
+                {
+                    "level": held.level.name.lower(),
+                    "source": f"risk {owner}".strip(),
+                    "reason": held.sentence,
+                    "since": iso(held.ts_ns),
+                }
+                for owner, held in self.gate.account.held.items()
+                if held.until_ns is None or now_ns < held.until_ns
             ],
+            "unwell": self.unwell(),
             **self.about(),
             "time": iso(now_ns),
             "layers": list(self.layers()),
@@ -167,9 +185,17 @@ class LiveDesk:
         return pnl_document(self.portfolio, self.view())
 
     async def risk(self) -> Mapping[str, Any]:
-        """How much of each limit of the account is used, and what is left of it, by the catalogue's code."""
-        used = usage(self.gate, self.view(), self.clock.now_ns())
-        return {code: {"used": one, "left": left} for code, (one, left) in used.items()}
+        """How much of each limit of the account is used, and what is left of it, by the catalogue's code.
+
+        A row that counts nothing says how often it has refused.
+        """
+        used = {**usage(self.gate, self.view(), self.clock.now_ns()), **self.monitors()}
+        refused, told = self.refused(), {}
+        for row in (*TABLE, *self.gate.plugins):
+            times = sum(refused.get(code, 0) for code in row.codes)
+            one, left = used.get(row.code, (f"{times} refused", None))
+            told[row.code] = {"used": one, "left": left, "refused": times}
+        return told
 
     # --- commanding ---------------------------------------------------------------------------------------------
 

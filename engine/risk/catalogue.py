@@ -255,6 +255,11 @@ def row_of(check: Check, plugins: Iterable[Row] = ()) -> Row:
     return next(row for row in (*TABLE, *plugins) if check in row.checks)
 
 
+def row(code: str) -> Row:
+    """A row of ours by its number. Raises: StopIteration."""
+    return next(one for one in TABLE if one.code == code)
+
+
 def row_of_code(code: str) -> Row | None:
     """The row whose refusal has this code."""
     return next((row for row in TABLE if code in row.codes), None)

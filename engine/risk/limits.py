@@ -104,6 +104,20 @@ def with_defaults(account: Limits, *, live: bool = False) -> Limits:
     return found
 
 
+_ON_THE_WALL: Final = ("clock_skew_max_ms", "loop_lag_max_ms")
+
+
+def monitor_limits(account: Limits, *, wall: bool) -> Limits:
+    """The limits that monitors watch by.
+
+    Args:
+        wall: The session lives by the wall's clock. A simulated one runs many times as fast, on a machine that does
+            much else: what would be an alarm there is none, unless the config says so.
+    """
+    found = with_defaults(account, live=True)
+    return found if wall else evolve(found, **{name: getattr(account, name) for name in _ON_THE_WALL})
+
+
 def resolve(settings: RiskSettings, *, strategy: str, symbol: str, live: bool = False) -> Bounds:
     """Work out the bounds for a strategy's orders in an instrument; of one order's limits the tightest counts."""
     account = with_defaults(settings.account, live=live)

@@ -73,6 +73,7 @@ class LossWatch:
         self._values = values
         self._rates = rates
         self._deposit = deposit
+        self.jumped: list[str] = []  # in sentences, since somebody last looked
         self._until_day = settings.latch_until == "day"
         self._positions: dict[tuple[str, int], PositionNow] = {}
         self._lines: dict[int, Floats] = {}
@@ -268,6 +269,10 @@ class LossWatch:
             if len(jumps):
                 pause_s = 60 if limits.pnl_jump_pause_s is None else limits.pnl_jump_pause_s
                 owner.pause_ns = int(times[jumps[-1]]) + int(pause_s * NS_PER_S)
+                who = "the account" if owner.name == ACCOUNT else owner.name
+                self.jumped.append(
+                    f"the worth of {who} has jumped by more than {limits.pnl_jump_pct} % without a trade"
+                )
         known = line[~np.isnan(line)]
         if not len(known):
             return

@@ -9,21 +9,22 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from engine.domain.moments import NS_PER_MINUTE
+from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.view import MarketView
-from engine.risk.account import ACCOUNT
+from engine.risk.account import ACCOUNT, Account
 from engine.risk.catalogue import TABLE, Row, is_set
 from engine.risk.gate import Gate
-from engine.risk.limits import with_defaults
+from engine.risk.limits import monitor_limits, with_defaults
+from engine.risk.outside import REAL_TIME, Outside
 from engine.risk.stakes import shared, stakes
 from engine.settings import Limits, RiskSettings
 
 Shown = dict[str, Any]
 
 
-def table(settings: RiskSettings, *, live: bool, plugins: Sequence[Row] = ()) -> list[Shown]:
-    """The rows of a configuration, without a daemon."""
-    return [_shown(row, settings, live=live) for row in (*TABLE, *plugins)]
+def table(settings: RiskSettings, *, live: bool, wall: bool = True, plugins: Sequence[Row] = ()) -> list[Shown]:
+    """The rows of a configuration, without a daemon; `wall` as monitors take it (`limits.monitor_limits`)."""
+    return [_shown(row, settings, live=live, wall=wall) for row in (*TABLE, *plugins)]
 
 
 def with_usage(rows: list[Shown], used: Mapping[str, tuple[str, str | None]]) -> list[Shown]:
@@ -32,8 +33,8 @@ def with_usage(rows: list[Shown], used: Mapping[str, tuple[str, str | None]]) ->
             for row in rows]  # fmt: skip
 
 
-def _shown(row: Row, settings: RiskSettings, *, live: bool) -> Shown:
-    account = with_defaults(settings.account, live=live)
+def _shown(row: Row, settings: RiskSettings, *, live: bool, wall: bool) -> Shown:
+    account = monitor_limits(settings.account, wall=wall) if live else with_defaults(settings.account)
     limits: list[str] = []
     sources: list[str] = []
     tables: list[tuple[str, Limits]] = [
@@ -102,4 +103,36 @@ def usage(gate: Gate, view: MarketView, now_ns: int) -> dict[str, tuple[str, str
         if purse.executions:
             tell("R21", purse.messages / purse.executions, limits.order_to_trade_max)
     tell("R19", len(account.held), None)
+    if account.outside is not None:
+        found |= _outside(account, account.outside, limits, now_ns)
     return found
+
+
+def _outside(account: Account, outside: Outside, limits: Limits, now_ns: int) -> dict[str, tuple[str, str | None]]:
+    """What the venue's word leaves."""
+    halted = outside.down or outside.away
+    stale = [conid for conid in account.instruments if not outside.availability.get(conid, "").startswith(REAL_TIME)]
+    found: dict[str, tuple[str, str | None]] = {
+        "R23": (f"{len(outside.borrow)} told", None),
+        "R26": (f"{len(stale)} not in real time", None),
+        "R28": (halted or "up", None),
+        "R36": (outside.account or "unknown", None),
+    }
+    summary = outside.summary
+    if summary is None:
+        return found | dict.fromkeys(("R31", "R32"), ("unknown", None))
+    age = f"{(now_ns - summary.ts_ns) / NS_PER_S:.0f} s old"
+    if summary.excess_liquidity is not None and summary.net_liquidation:
+        cushion = summary.net_liquidation * (limits.margin_cushion_pct or 0) / 100
+        percent = summary.excess_liquidity / summary.net_liquidation * 100
+        found["R31"] = f"{percent:.1f} % free, {age}", _amount(summary.excess_liquidity - cushion)
+    if summary.buying_power is not None:
+        spent = Decimal(repr(round(account.spent_since(summary.ts_ns), 2)))
+        found["R32"] = f"{_amount(spent)} since, {age}", _amount(summary.buying_power - spent)
+    if summary.day_trades_left is not None:
+        found["R24"] = f"{summary.day_trades_left} day trades left", None
+    return found
+
+
+def _amount(money: Decimal) -> str:
+    return f"{max(money, Decimal(0)):.2f}"

@@ -75,6 +75,7 @@ class Again:
             note=_unheard,
             watch=cores.watch,
             holds=cores.holds,
+            wall=cores.wall,
         )
         self._booking = Booking(cores.portfolio, nothing, to_strategies=send, to_risk=send, note=_unheard)
         self._ordering = Ordering(

@@ -94,7 +94,14 @@ OUTSIDE: Final[Mapping[str, frozenset[type[Any]]]] = {
     "feed": frozenset(get_args(letters.FeedLetter)),
     "strategies": frozenset({letters.Tick, letters.Begin}),
     "risk": frozenset(
-        {letters.TradingNow, letters.InstrumentNow, letters.LimitsNow, letters.Closing, letters.VenueSays}
+        {
+            letters.TradingNow,
+            letters.InstrumentNow,
+            letters.LimitsNow,
+            letters.Closing,
+            letters.VenueSays,
+            letters.HealthNow,
+        }
     ),
     "orders": frozenset(set(get_args(letters.OrdersLetter)) - {letters.Judged, letters.RiskSays, letters.Latched}),
     "portfolio": frozenset({letters.TakenOver, letters.CashTold}),

@@ -31,14 +31,13 @@ from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
 from engine.risk.explaining import Finding, explain
 from engine.risk.gate import Gate
-from engine.risk.limits import with_defaults
 from engine.risk.losses import LossWatch
-from engine.risk.monitors import PostTrade
 from engine.runtime.live.letters import (
     Arrived,
     Asked,
     Booked,
     Closing,
+    HealthNow,
     InstrumentNow,
     Judged,
     Latched,
@@ -51,6 +50,7 @@ from engine.runtime.live.letters import (
     Wake,
     Wanted,
 )
+from engine.runtime.live.monitoring import Monitors, Told
 
 ON: Final = "on"
 REDUCING: Final = "reducing"
@@ -121,6 +121,8 @@ class Judging:
         on_latch: Told of every latch that risk sets: whose it is (empty: the account's), and why.
         explains: Whether what every check said of an order goes along with its verdict, for `engine risk explain`.
         holds: Whether a person is asked about what one may let pass; else it is refused.
+        wall: Whether the session lives by the wall's clock; see `Monitors`.
+        on_finding: Told of what monitors find.
     """
 
     def __init__(
@@ -135,6 +137,8 @@ class Judging:
         on_latch: Callable[[str, Held], None] | None = None,
         explains: bool = True,
         holds: bool = True,
+        wall: bool = True,
+        on_finding: Told | None = None,
     ) -> None:
         self.gate = gate
         self.watch = watch
@@ -147,7 +151,7 @@ class Judging:
         self._conditions = conditions
         self._to_orders = to_orders
         self._note = note
-        self._post = PostTrade(with_defaults(gate.settings.account, live=True), gate.references)
+        self.monitors = Monitors(gate, wall=wall, told=on_finding)
         self._halted: dict[int, str] = {}
         self._trading = TradingNow("starting", "the venue's books are being read")
 
@@ -183,14 +187,14 @@ class Judging:
                 self.view.hear(events)
                 if self.watch is not None:
                     self.watch.mark(self.view.price, now_ns)
+                    self.monitors.jumped(self.watch.jumped, now_ns)
             case Booked(updates=updates, positions=positions):
                 self.gate.hear(updates, positions)
-                for found in self._post.hear(updates):
-                    if found.level is not None:
-                        self.gate.latch("", Held(found.level, found.code, found.sentence, now_ns))
+                self.monitors.heard(updates, now_ns)
                 if self.watch is not None:
                     self.watch.hear(updates, positions, self.view.price, now_ns)
             case Asked(number=number, tickets=tickets):
+                self.monitors.asked += 1
                 return [RiskSays(number, self._conditions(tickets, self.view, now_ns))]
             case Wanted(intents=intents, holds=holds):
                 verdicts: list[Verdict] = []
@@ -201,23 +205,26 @@ class Judging:
                     before = self._open_ticket(intent) if isinstance(intent, Modify) else None
                     verdict = self._judge(intent, now_ns, holds=holds)
                     if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
-                        self._post.asked(before, amend(before, intent.changes))
+                        self.monitors.modified(before, amend(before, intent.changes))
+                    self.monitors.judged(verdict)
                     verdicts.append(verdict)
                 return [Judged(tuple(verdicts), tuple(findings))] if verdicts else []
             case TradingNow():
                 self._trading = letter
-                if letter.state == ON and self.gate.account.held:  # a person has resumed
+                if letter.lifts:
                     self.gate.account.lift()
                     if self.watch is not None:
                         self.watch.lift()
             case LimitsNow(settings=settings):
                 self.gate.reload(settings)
-                self._post.limits = with_defaults(settings.account, live=True)
+                self.monitors.reload(settings)
                 if self.watch is not None:
                     self.watch.reload(settings)
             case Closing(intents=intents, held=units):
                 closed = tuple(judge_closing(self.gate, one, units, self._look, now_ns) for one in intents)
                 return [Judged(closed)] if closed else []
+            case HealthNow(health=health):
+                self.monitors.look(health, now_ns)
             case VenueSays():
                 self._venue_says(letter)
             case InstrumentNow(conid=conid, halted=halted, reason=reason):
@@ -296,7 +303,8 @@ class Judging:
                 reason = self._halted.get(ticket.conid)
                 if reason is not None:
                     return Denied(intent, Refusal("INSTRUMENT", "not halted", "halted", reason))
-        return None
+        unwell = None if isinstance(intent, Cancel) else self.monitors.bars()
+        return None if unwell is None or self._reduces(intent) else Denied(intent, unwell)
 
     def _reduces(self, intent: Intent) -> bool:
         """Whether orders make a strategy's position smaller and, with open ones of their side, don't turn it."""

@@ -27,6 +27,7 @@ from engine.domain.ticket import OrderTicket
 from engine.orders.actions import FeeKnown
 from engine.risk.account import Held
 from engine.risk.explaining import Finding
+from engine.risk.monitors import Health
 from engine.risk.outside import Borrow, Contract, Summary
 from engine.settings import RiskSettings
 
@@ -260,10 +261,14 @@ class Asked(Letter, frozen=True, tag=True):
 
 
 class TradingNow(Letter, frozen=True, tag=True):
-    """Supervisor to risk: what may be traded from now on. `reason` is told to whoever is refused."""
+    """Supervisor to risk: what may be traded from now on. `reason` is told to whoever is refused.
+
+    `lifts`: a person has resumed, which lifts the latches of risk's own; a start lifts none.
+    """
 
     state: str
     reason: str
+    lifts: bool = False
 
 
 class InstrumentNow(Letter, frozen=True, tag=True):
@@ -309,7 +314,14 @@ class VenueSays(Letter, frozen=True, tag=True):
     contracts: tuple[tuple[int, Contract], ...] = ()
 
 
+class HealthNow(Letter, frozen=True, tag=True):
+    """Outside to risk: how the process does."""
+
+    health: Health
+
+
 PortfolioLetter = Became | Charged | TakenOver | CashTold
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
-RiskLetter = Arrived | Booked | Wanted | Asked | TradingNow | InstrumentNow | LimitsNow | VenueSays | Closing | Wake
+ToldToRisk = TradingNow | InstrumentNow | LimitsNow | VenueSays | HealthNow | Closing | Wanted
+RiskLetter = Arrived | Booked | Asked | ToldToRisk | Wake

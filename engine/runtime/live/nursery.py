@@ -25,6 +25,7 @@ from engine.ports import Broker, Clock, MarketData
 from engine.risk.account import Held
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
+from engine.risk.monitors import Finding
 from engine.runtime.live.booking import Booking
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.deciding import Deciding, DecidingCore
@@ -34,13 +35,10 @@ from engine.runtime.live.letters import (
     Booked,
     CancelNow,
     CashTold,
-    Closing,
     ExecutionsHeard,
     ExecutionsRead,
     FeedLetter,
     Forget,
-    InstrumentNow,
-    LimitsNow,
     OperatorAnswered,
     OrdersLetter,
     OrdersRead,
@@ -51,8 +49,8 @@ from engine.runtime.live.letters import (
     StrategiesLetter,
     TakenOver,
     Tick,
+    ToldToRisk,
     TradingNow,
-    VenueSays,
     Wake,
     Wanted,
 )
@@ -96,6 +94,8 @@ class Cores:
     watch: LossWatch | None = None
     on_latch: Callable[[str, Held], None] | None = None
     holds: bool = True  # a person is asked about what one may let pass
+    wall: bool = True  # the session lives by the wall's clock
+    on_finding: Callable[[Finding, int], None] | None = None
 
 
 @define(eq=False)
@@ -116,8 +116,9 @@ class Nursery:
     _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
-    def tell_risk(self, letter: TradingNow | InstrumentNow | LimitsNow | VenueSays | Closing | Wanted) -> None:
-        """The trading state, an instrument's, new limits, what closes positions, or intents of an operator's.
+    def tell_risk(self, letter: ToldToRisk) -> None:
+        """The trading state, an instrument's, new limits, the venue's word, health, what closes positions, or intents
+        of an operator's.
 
         The trading state goes before whatever waits, in a full channel too.
         """
@@ -134,6 +135,11 @@ class Nursery:
         """What the journal knew of open orders and positions, before anything else."""
         self._to_risk.send_nowait(letter)
         self._to_strategies.send_nowait(letter)
+
+    def waiting(self) -> int:
+        """Letters that wait, in the fullest channel."""
+        channels = (self._to_orders, self._to_risk, self._to_strategies, self._to_portfolio)
+        return max(one.statistics().current_buffer_used for one in channels)
 
     def begin(self) -> None:
         """The venue's books have been read: strategies may act from now on."""
@@ -191,6 +197,8 @@ class Nursery:
             watch=cores.watch,
             on_latch=cores.on_latch,
             holds=cores.holds,
+            wall=cores.wall,
+            on_finding=cores.on_finding,
         )
         self.booking = Booking(
             cores.portfolio, clock, to_strategies=to_strategies.clone(), to_risk=to_risk.clone(), note=note
