@@ -11,13 +11,14 @@ from engine.domain.order import State
 from tests.daemon.alongside import alongside, market, place, told, until_order, until_stored
 from tests.served import served
 
+DEAR = "[gateway]\nmargin_initial = 1\n"
 CAREFUL = "[orders]\npreview_above = 5_000\n"
 
 
 async def test_only_large_orders_are_previewed_and_an_error_keeps_them_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with served(tmp_path / "gateway", "--synthetic", "AAPL,IBM", "--speed", "20") as gateway:
+    with served(tmp_path / "gateway", "--synthetic", "AAPL,IBM", "--speed", "20", config=DEAR) as gateway:
         async with alongside(monkeypatch, tmp_path / "run", gateway, CAREFUL) as daemon:
             place(daemon, market("quiet-000001", quantity=1))
             await until_stored(daemon, "quiet-000001", "Filled")
@@ -27,8 +28,8 @@ async def test_only_large_orders_are_previewed_and_an_error_keeps_them_home(
             (said,) = [json.loads(body) for body in told(daemon, "preview")]
             assert said["error"] == ""
             assert said["initial_after"] is not None
-            # More than the account can carry: within our limits of this test, beyond the venue's margin.
-            place(daemon, market("quiet-000003", quantity=50_000))
+            # More than the account can carry: half of it, as risk reckons, is there, and the venue wants all.
+            place(daemon, market("quiet-000003", quantity=6_000))
             order = await until_order(daemon, "quiet-000003", lambda one: not one.is_open)
             assert (order.state, order.code) == (State.REFUSED, "PREVIEW")
             assert "margin" in order.reason.lower()
