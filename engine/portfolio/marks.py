@@ -88,11 +88,11 @@ class EquityMarks:
 
     def steps(self, steps: list[Step]) -> None:
         """Take over what was booked since the last call."""
-        self._fill_ns += [step.ts_ns for step in steps]
         for (strategy, conid), run in groupby(steps, _OF):  # one strategy at a time mostly has many in a row
             mine = list(run)
             times = [step.ts_ns for step in mine]
-            if conid is not None:
+            if conid is not None:  # money of a midnight makes no point: a Sunday is no trading day for its interest
+                self._fill_ns += times
                 path = self._paths.setdefault((strategy, conid), _Path())
                 path.ts_ns += times
                 path.quantity += [step.quantity for step in mine]
