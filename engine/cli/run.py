@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
 from engine.cli.options import config_argument, set_option
+
+SWITCH_S: Final = 0.0005
 
 
 @click.command()
@@ -47,6 +51,8 @@ def run(
 
     folder = state_folder(state_dir)
     logs.configure()
+    # The loop shares the interpreter with threads that write logs and the journal; it is to have it back soon.
+    sys.setswitchinterval(SWITCH_S)
 
     def say(sentence: str) -> None:
         click.echo(sentence)

@@ -84,6 +84,7 @@ class Scheduler:
         self._begun: dict[int, trio.Event] = {}
         self._changed = trio.Event()
         self._closed = False
+        self._nursery: trio.Nursery | None = None
         self._long = LongWaits()
         self.on_outcome: Callable[[Call, Outcome], None] | None = None  # the supervisor hears of 401s here
 
@@ -92,15 +93,15 @@ class Scheduler:
         try:
             async with trio.open_nursery() as nursery:
                 task_status.started()
+                self._nursery = nursery
                 while True:
                     self._changed = trio.Event()
                     now_ns = self._clock.now_ns()
                     self._turn_away(now_ns)
-                    for entry in self._queue.due(now_ns):
-                        nursery.start_soon(self._carry, entry)
-                    self._begin_sections()
+                    self._release(now_ns)
                     await self._wait(self._queue.next_ns(now_ns))
         finally:
+            self._nursery = None
             self._close()
 
     async def call(
@@ -119,6 +120,8 @@ class Scheduler:
         seat = self._seats[waiter.number] = _Seat()
         if send is not None:
             self._sends[waiter.number] = send
+        if owner is not None:
+            self._release(self._clock.now_ns())  # a round's own: nobody else's turn could come before it
         self._changed.set()
         try:
             await seat.ready.wait()
@@ -168,6 +171,7 @@ class Scheduler:
     async def _section(self, urgency: Urgency, limit_s: float, *, whole: bool) -> AsyncIterator[Turn]:
         number = self._queue.claim(urgency, round(limit_s * SECOND), whole=whole)
         begun = self._begun[number] = trio.Event()
+        self._release(self._clock.now_ns())
         self._changed.set()
         try:
             await begun.wait()
@@ -210,7 +214,12 @@ class Scheduler:
         for waiter, call in self._queue.orphans():
             self._tell(waiter, VenueUnreachable(call.name, "its order round is over"))
 
-    def _begin_sections(self) -> None:
+    def _release(self, now_ns: int) -> None:
+        """Let go what may go. Asked for at once where an order waits for it: waking the task takes several turns."""
+        if self._nursery is None:
+            return
+        for entry in self._queue.due(now_ns):
+            self._nursery.start_soon(self._carry, entry)
         for number, begun in self._begun.items():
             if self._queue.holds(number):
                 begun.set()
