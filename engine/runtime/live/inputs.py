@@ -33,6 +33,7 @@ from engine.domain.brokerage import (
 from engine.domain.depth import Depth
 from engine.domain.market import Bar, Quote, Status, Trade
 from engine.domain.messages import Cancel, Modify, Place
+from engine.errors import InputError
 from engine.runtime.live import letters
 
 # What stands inside letters from outside where one of several kinds may stand; a name says which it is.
@@ -141,13 +142,15 @@ def is_outside(record: Record) -> bool:
 
 
 def letter_of(record: Record) -> Any:
-    """A letter from outside. Raises: msgspec.DecodeError."""
+    """A letter from outside. Raises: InputError if this version does not know it in that form."""
     kind = _LETTERS[record.kind]
-    values = _PACKED.decode(record.body)
-    found = {}
-    for one, raw in zip(fields(kind), values, strict=True):
-        found[one.encode_name] = _unpack(raw, one.type)
-    return kind(**found)
+    try:
+        values = _PACKED.decode(record.body)
+        found = {one.encode_name: _unpack(raw, one.type) for one, raw in zip(fields(kind), values, strict=True)}
+        return kind(**found)
+    except (msgspec.DecodeError, ValueError, KeyError) as error:
+        problem = f"input {record.number} ({record.kind} to {record.core}) was written by another version of the engine"
+        raise InputError(problem) from error
 
 
 def _pack(letter: Any) -> bytes:
