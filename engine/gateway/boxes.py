@@ -70,7 +70,7 @@ def session_id(said: str) -> str:
         return text
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
     found = value.get("session") if isinstance(value, dict) else None
     return found if isinstance(found, str) else ""

@@ -143,8 +143,8 @@ class AccountFeed(Feed):
         self._account = account
         self._ledger = topic == "sld"
         self._fetch = fetch
-        self._keys = [str(key) for key in wanted.get("keys") or []]
-        self._fields = [str(name) for name in wanted.get("fields") or []]
+        self._keys = texts(wanted.get("keys"))
+        self._fields = texts(wanted.get("fields"))
         self._told: dict[str, Any] = {}
         self._gap_ns = int(hall.options.streams.account_s * _S)
         self.due_ns = now_ns
@@ -233,3 +233,8 @@ class TradeFeed(Feed):
             {"topic": "str", "args": [trade_row(self.hall, step.execution, with_commission=step.commission_known)]}
             for step in news
         ]
+
+
+def texts(value: Any) -> list[str]:
+    """The items of a list as texts; none of what is no list."""
+    return [str(item) for item in value] if isinstance(value, list) else []

@@ -68,7 +68,10 @@ class Request(msgspec.Struct, kw_only=True):
         form = self.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
         if form and self.body.lstrip()[:1] not in (b"{", b"["):
             return {name: values[0] for name, values in parse_qs(self.body.decode(errors="replace")).items()}
-        return msgspec.json.decode(self.body)
+        try:
+            return msgspec.json.decode(self.body)
+        except RecursionError as exc:
+            raise msgspec.DecodeError("nested too deeply") from exc
 
 
 def request_of(scope: Any, body: bytes) -> Request:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import ssl
+import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -204,6 +206,15 @@ class Server:
 
     async def _request(self, request: Request, stage: Stage, reply: Reply) -> None:
         """Answer one request, whichever way it came."""
+        try:
+            await self._answer(request, stage, reply)
+        except (_SilentError, trio.BrokenResourceError, trio.ClosedResourceError, OSError):
+            raise
+        except Exception:  # noqa: BLE001  # one request that meets a bug of ours must not end the gateway for all
+            traceback.print_exc(file=sys.stderr)
+            await reply(refusal(500, "internal error"))
+
+    async def _answer(self, request: Request, stage: Stage, reply: Reply) -> None:
         answer = answer_sim(self._shell, request)
         if answer is not None:
             self._curtain += 1

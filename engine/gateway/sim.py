@@ -14,6 +14,8 @@ from engine.gateway.requests import Request
 from engine.gateway.shell import Shell
 
 _MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+_FARTHEST_NS: Final = 366 * 86_400 * _NS_PER_S
 
 
 def answer_sim(shell: Shell, request: Request) -> Answer | None:
@@ -24,7 +26,7 @@ def answer_sim(shell: Shell, request: Request) -> Answer | None:
         return refusal(404, "Resource not found")
     try:
         body = json.loads(request.body, parse_float=Decimal) if request.body.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return refusal(400, "body is not valid JSON")
     match request.method, request.path.rstrip("/"):
         case "GET", "/sim/state":
@@ -71,15 +73,22 @@ def _set_clock(shell: Shell, body: Any) -> Answer:
         if "rate" in body:
             shell.clock.set_rate(float(body["rate"]))
         if "clock_ms" in body:
-            shell.clock.jump(int(body["clock_ms"] * _MS))
+            _jump(shell, body["clock_ms"] * _MS)
         if "advance_s" in body:
-            shell.clock.jump(shell.clock.now_ns() + int(body["advance_s"] * 1_000_000_000))
+            _jump(shell, shell.clock.now_ns() + body["advance_s"] * _NS_PER_S)
     except (ValueError, OverflowError) as exc:
         return refusal(400, str(exc))
     answer = _clock(shell)
     shell.tick()
     shell.disturbed()
     return answer
+
+
+def _jump(shell: Shell, to_ns: Decimal | int) -> None:
+    """Every minute on the way is played. Raises: ValueError for the past, or for a jump that would take for ever."""
+    if to_ns > shell.clock.now_ns() + _FARTHEST_NS:
+        raise ValueError("the clock goes forward by 366 days at most")
+    shell.clock.jump(int(to_ns))
 
 
 def _script(shell: Shell, body: Any) -> Answer:

@@ -26,6 +26,7 @@ from engine.gateway.feeds import (
     QuoteFeed,
     Snapshot,
     TradeFeed,
+    texts,
 )
 from engine.gateway.hall import Hall
 from engine.gateway.records import ExecutionNews, News, OrderNews, QuoteNews
@@ -119,7 +120,7 @@ class Streams:
         head, brace, tail = text.partition("+{")
         try:
             wanted = msgspec.json.decode("{" + tail) if brace else {}
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             self._refuse(client, head, "argument is not valid JSON", now_ns, code=400)
             return
         topic, _, argument = head.strip().rstrip("+").partition("+")
@@ -142,7 +143,7 @@ class Streams:
                 if conid is None:
                     return self._refuse(client, f"smd+{argument}", "invalid conid", now_ns)
                 known = hall.memory.fields.setdefault(argument, {})
-                for name in _texts(wanted.get("fields")):
+                for name in texts(wanted.get("fields")):
                     known.setdefault(name, now_ns)
                 feed = QuoteFeed(hall, argument, conid, self._snapshot, now_ns)
             case "sbd":
@@ -152,7 +153,7 @@ class Streams:
                     return self._refuse(client, f"sbd+{argument}", "invalid account or conid", now_ns)
                 feed = DepthFeed(hall, f"sbd+{argument}", conid, now_ns)
             case "sor":
-                feed = OrderFeed(hall, _texts(wanted.get("filters")), now_ns)
+                feed = OrderFeed(hall, texts(wanted.get("filters")), now_ns)
             case "str":
                 days = wanted.get("days", 1)
                 days = min(7, max(1, days)) if type(days) is int else 1
@@ -348,7 +349,3 @@ class Streams:
 
     def _send(self, client: Client, frame: Frame, now_ns: int) -> None:
         client.send(frame, self._faults.on_frame(str(frame.get("topic", "")), now_ns))
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []

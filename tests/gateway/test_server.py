@@ -95,6 +95,21 @@ async def test_methods_lengths_bodies_and_paths(tmp_path: Path) -> None:
         assert (await client.post("/v1/api/trsrv/secdef", json={"conids": [1] * 200})).status_code == 200
 
 
+@pytest.mark.parametrize("plain_way", [True, False])
+async def test_neither_a_deep_body_nor_a_bug_of_ours_ends_the_gateway(
+    tmp_path: Path, plain_way: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(tmp_path) as gateway:
+        headers = {} if plain_way else {"Connection": "close"}
+        for path in ("/v1/api/tickle", "/sim/clock"):
+            assert (await gateway.client.post(path, content=b"[" * 100_000, headers=headers)).status_code == 400
+        with monkeypatch.context() as patch:
+            patch.setattr(gateway.shell, "match", lambda _: 1 // 0)
+            assert (await gateway.client.get("/v1/api/tickle", headers=headers)).status_code == 500
+        assert "ZeroDivisionError" in capsys.readouterr().err
+        assert (await gateway.client.get("/v1/api/tickle", headers=headers)).status_code == 200
+
+
 async def test_a_post_without_a_length_is_411(tmp_path: Path) -> None:
     async with running(tmp_path, plain=True) as gateway:
         port = int(gateway.root.rpartition(":")[2])
@@ -187,7 +202,8 @@ async def test_the_clock_goes_forward_only(tmp_path: Path) -> None:
         moved = await client.post("/sim/clock", json={"advance_s": 3600.5, "rate": 4})
         assert moved.json() == {"clock_ms": START_NS // 1_000_000 + 3_600_500, "rate": 4.0}
         assert gateway.exchange.now_ns == START_NS + 3_600_500_000_000
-        for body in ({"clock_ms": 1}, {"rate": 0}, {"hours": 1}, {}, {"rate": "fast"}, [1]):
+        far = {"advance_s": 1e18}
+        for body in ({"clock_ms": 1}, {"rate": 0}, {"hours": 1}, {}, {"rate": "fast"}, [1], far, {"clock_ms": 1e30}):
             assert (await client.post("/sim/clock", json=body)).status_code == 400, body
         assert (await client.get("/sim/clock")).json() == moved.json()
         assert (await client.delete("/sim/clock")).status_code == 405

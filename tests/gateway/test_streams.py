@@ -177,6 +177,24 @@ def test_a_bad_topic_is_told(message: str) -> None:
 # -- quotes ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        'smd+265598+{"fields":' + "[" * 50_000,
+        '{"a":' * 50_000,
+        f'ssd+{ACCOUNT}+{{"keys":5,"fields":{{}}}}',
+        f'sld+{ACCOUNT}+{{"keys":null,"fields":"x"}}',
+        'smd+265598+{"fields":7}',
+    ],
+)
+def test_nonsense_is_survived(message: str) -> None:
+    line = Desk()
+    line.say(message)
+    line.wait(15)
+    assert line.client.closing is None
+    assert line.say("tic")[-1]["alive"] is True
+
+
 def test_quotes_first_whole_then_what_changed_twice_a_second() -> None:
     desk = Desk()
     (first,) = desk.say(f'smd+{AAPL}+{{"fields":["31","84","86"]}}')
