@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -48,7 +48,7 @@ class Stage:
         self._combos: dict[int, tuple[int, ...]] = {}  # those that somebody looks at, with their legs
         self._tops: dict[int, Top | None] = {}
         self._row = self._size = 0
-        self._times: list[int] = []
+        self._times: Sequence[int] = []
         self._who: list[int] = []
         self._moved: dict[int, int] = {}
         self._begin(market.rest(now_ns))
