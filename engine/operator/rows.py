@@ -13,6 +13,7 @@ from engine.domain.order import Order
 from engine.domain.view import MarketView
 from engine.orders.live import Waiting
 from engine.portfolio.books import Portfolio
+from engine.portfolio.commissions import open_estimates
 
 _GRAIN: Final = Decimal("1e-8")
 _CENT: Final = Decimal("0.01")
@@ -97,7 +98,7 @@ def pnl_document(portfolio: Portfolio, view: MarketView) -> Row:
     """Profit by strategy and instrument in the instrument's currency, and the account's sums in base currency.
 
     `unrealised` is None where an instrument has no price; then the account's is the sum of what is known and
-    `complete` is false. Fees are the account's, and in no row.
+    `complete` is false. Fees, interest and dividends are the account's, and in no row.
     """
     rows, realised_base, unrealised_base, complete = [], _ZERO, _ZERO, True
     for (strategy, conid), held in sorted(portfolio.holdings.items()):
@@ -126,17 +127,40 @@ def pnl_document(portfolio: Portfolio, view: MarketView) -> Row:
                 "unrealised": plain(unrealised),
             }
         )
-    fees = sum(portfolio.fees.values(), _ZERO)
+    fees = _in_base(portfolio, portfolio.fees_by_currency)
+    interest, dividends = _in_base(portfolio, portfolio.interest), _in_base(portfolio, portfolio.dividends)
     return {
         "rows": rows,
         "account": {
             "realised": _money(realised_base),
             "unrealised": _money(unrealised_base),
             "fees": _money(fees),
-            "total": _money(realised_base + unrealised_base - fees),
+            "interest": _money(interest),
+            "dividends": _money(dividends),
+            "total": _money(realised_base + unrealised_base - fees + interest + dividends),
             "complete": complete,
         },
         "cash": {currency: plain(amount) for currency, amount in sorted(portfolio.cash.items())},
+        "by_currency": {currency: _books(portfolio, currency) for currency in sorted(portfolio.cash)},
+    }
+
+
+def _in_base(portfolio: Portfolio, amounts: Mapping[str, Decimal]) -> Decimal:
+    return sum((amount * portfolio.rates[currency] for currency, amount in amounts.items()), _ZERO)
+
+
+def _books(portfolio: Portfolio, currency: str) -> Row:
+    """What the account has in one currency; `estimated` are fees that no commission has confirmed yet."""
+    realised = [h.realised for (_, c), h in portfolio.holdings.items() if portfolio.instruments[c].currency == currency]
+    rate = portfolio.rates.get(currency)
+    return {
+        "cash": plain(portfolio.cash[currency]),
+        "rate": plain(rate),
+        "realised": plain(sum(realised, _ZERO)),
+        "fees": plain(portfolio.fees_by_currency.get(currency, _ZERO)),
+        "estimated": plain(open_estimates(portfolio).get(currency, _ZERO)),
+        "interest": plain(portfolio.interest.get(currency, _ZERO)),
+        "dividends": plain(portfolio.dividends.get(currency, _ZERO)),
     }
 
 

@@ -180,6 +180,11 @@ def _cash(body: Any) -> str:
     return "the venue's cash, taken for ours: " + ", ".join(f"{_plain(much)} {name}" for name, much in body.items())
 
 
+def _ledger(body: Any) -> str:
+    rows = (f"{_plain(one['cash'])} {name}" for name, one in body.items())
+    return "the venue's ledger when the books were compared: " + ", ".join(rows)
+
+
 def _plain(amount: str) -> str:
     return plain(Decimal(amount)) or amount
 
@@ -215,6 +220,7 @@ _TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
     "session": _session,
     "taken_over": _taken_over,
     "cash": _cash,
+    "ledger": _ledger,
     "reconciled": lambda body: (
         "the books agree with the venue's" if not body else f"the books differ: {'; '.join(body)}"
     ),

@@ -120,7 +120,9 @@ def month_of(day: date) -> int:
 def explained(books: Portfolio, currency: str, amount: Decimal, why: str) -> None:
     """Take over cash that the venue told of (live), as what it is: `why` is "fee", "interest", "dividend" or else a
     deposit."""
-    if why == FEE:
+    if currency not in books.rates:
+        books.deposit(currency, amount)  # nothing of ours trades in it: its worth is not known, its cash is
+    elif why == FEE:
         books.charge(ACCOUNT, UNTOLD, -amount, currency)
     elif why in (INTEREST, DIVIDEND):
         books.post(Posting(0, why, ACCOUNT, currency, _ZERO, amount, 0, "told by the venue"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -15,15 +15,23 @@ _ORDERS_MAX: Final = 10_000  # orders whose executions are added up
 
 
 class FeeEstimator:
-    """Estimates, execution by execution. An instrument that the schedule has nothing for costs nothing."""
+    """Estimates, execution by execution.
 
-    def __init__(self, schedule: FeeSchedule, instruments: Mapping[int, Instrument]) -> None:
+    An instrument that the schedule has nothing for, or in a currency that is not among `currencies`, costs nothing.
+    """
+
+    def __init__(
+        self, schedule: FeeSchedule, instruments: Mapping[int, Instrument], currencies: Collection[str]
+    ) -> None:
         self._covered = {
             conid: instrument
             for conid, instrument in instruments.items()
             if instrument.sec_type is not SecType.COMBO
             and schedule.tables
-            and all(table.section(instrument) is not None for table in schedule.tables)
+            and all(
+                (section := table.section(instrument)) is not None and section.currency in currencies
+                for table in schedule.tables
+            )
         }
         self._ledger = FeeLedger(schedule, self._covered)
         self._tabs: OrderedDict[tuple[str, int, int], Tab] = OrderedDict()

@@ -227,6 +227,8 @@ async def test_positions_and_profit_are_exact(tmp_path: Path, autojump_clock: tr
         document = await here.desk.pnl()
         assert Decimal(document["account"]["realised"]) == 0  # bought and sold at 10
         assert document["account"]["complete"] is True
+        dollars = document["by_currency"]["USD"]
+        assert (dollars["cash"], dollars["rate"]) == (document["cash"]["USD"], "1")
         orders = await here.desk.orders(only_open=False)
         assert {row["coid"] for row in orders} == set(here.book.book)
         assert await here.desk.orders(only_open=True) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.portfolio.books import Portfolio
 from engine.portfolio.commissions import heard, open_estimates, told
 from engine.portfolio.identity import gaps
+from engine.portfolio.money import explained
 from engine.venue.estimating import FeeEstimator
 from engine.venue.schedules import load_fees
 
@@ -60,6 +62,21 @@ def test_a_commission_that_comes_before_its_execution() -> None:
     assert (portfolio.cash["USD"], open_estimates(portfolio), portfolio.early) == (D("9989.63"), {}, {})
 
 
+@pytest.mark.parametrize(
+    ("why", "tally", "sign"),
+    [("fee", "fees_by_currency", -1), ("interest", "interest", 1), ("dividend", "dividends", 1), ("", "deposits", 1)],
+)
+def test_cash_that_the_venue_tells_of_is_booked_as_what_it_is(why: str, tally: str, sign: int) -> None:
+    portfolio = books()
+    before = getattr(portfolio, tally).get("USD", D(0))
+    explained(portfolio, "USD", D("-3.10"), why)
+    assert portfolio.cash["USD"] == D("9996.90")
+    assert getattr(portfolio, tally)["USD"] - before == sign * D("-3.10")
+    explained(portfolio, "JPY", D(500), why)  # nothing of ours trades in yen, and their rate is not known
+    assert (portfolio.cash["JPY"], portfolio.deposits["JPY"], gaps(portfolio)) == (D(500), D(500), {})
+    assert (portfolio.postings, portfolio.steps) == ([], [])
+
+
 executions = st.lists(
     st.tuples(
         st.none() | st.integers(1, 300).map(lambda cents: D(cents) / 100),
@@ -89,7 +106,7 @@ def test_order_of_arrival_is_irrelevant(rows: list[tuple[Decimal | None, Decimal
 
 
 def test_an_estimate_adds_up_over_the_executions_of_an_order() -> None:
-    estimate = FeeEstimator(load_fees("ibkr-us-fixed-2026"), {1: X, 2: EURO, 3: OPTION})
+    estimate = FeeEstimator(load_fees("ibkr-us-fixed-2026"), {1: X, 2: EURO, 3: OPTION}, {"USD"})
     day = 86_400 * 10**9
     # 100 shares at 0.005 are below the minimum of 1.00; CAT 0.000072 x 100 = 0.0072.
     assert estimate("a-1", 1, D(100), D(25), 20_514 * day, sells=False) == (
@@ -106,4 +123,6 @@ def test_an_estimate_adds_up_over_the_executions_of_an_order() -> None:
         ("taf", D("0.0166"), "USD"),
     )
     assert estimate("a-3", 2, D(100), D(25), 20_515 * day, sells=True) == ()  # francs are in no table
-    assert FeeEstimator(load_fees("none"), {1: X})("a-4", 1, D(1), D(1), 0, sells=True) == ()
+    without = FeeEstimator(load_fees("ibkr-us-fixed-2026"), {1: X}, {"EUR"})  # no rate of the dollar is known
+    assert without("a-4", 1, D(1), D(1), 0, sells=True) == ()
+    assert FeeEstimator(load_fees("none"), {1: X}, {"USD"})("a-4", 1, D(1), D(1), 0, sells=True) == ()
