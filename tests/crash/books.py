@@ -14,6 +14,7 @@ from engine.daemon.config import load
 from engine.daemon.recovering import read_books
 from engine.journal.durable import DurableJournal
 from engine.orders.recovery import KINDS, recover
+from engine.portfolio.identity import gaps
 
 LIVE = ("Submitted", "PreSubmitted", "PendingSubmit", "PendingCancel")
 # Alerts that would mean that something of ours was not known for ours, or was not where it had to be.
@@ -78,6 +79,8 @@ def _money(journal: DurableJournal, config: Path, venue: dict[str, Any]) -> list
     ours = {str(conid): units for conid, units in books.portfolio.account.items() if units}
     theirs = {conid: Decimal(str(units)) for conid, units in venue["positions"].items()}
     wrong = [] if ours == theirs else [f"positions: {ours} here, {theirs} there"]
+    if gaps(books.portfolio):
+        wrong.append(f"the books do not balance: {gaps(books.portfolio)}")
     cash, told = books.portfolio.cash.get("USD", Decimal(0)), Decimal(str(venue["cash"]["USD"]))
     if abs(cash - told) > CENT:
         wrong.append(f"cash: {cash} here, {told} there")

@@ -10,12 +10,16 @@ import pytest
 
 from engine.daemon.recovering import Books, read_books
 from engine.daemon.rotating import rotate
+from engine.domain.brokerage import Balance
+from engine.domain.facts import ESTIMATED, Filled
 from engine.domain.instrument import Instrument
 from engine.domain.order import CLOSED
 from engine.errors import CoidUsed
 from engine.journal.durable import DurableJournal
 from engine.operator.trading import TradingDesk, TradingState
 from engine.orders.actions import FeeKnown
+from engine.portfolio.commissions import open_estimates
+from engine.portfolio.identity import TALLIES, gaps
 from tests.orders.test_desk_storm import World
 
 INSTRUMENTS = {1: Instrument(conid=1, symbol="ACME", calendar="24/7")}
@@ -39,8 +43,16 @@ def written(path: Path, *, open_orders: bool = False) -> int:
         for number, execution in enumerate(order.fills):
             fee = FeeKnown(execution, order.coid, "s", 1, Decimal(f"1.{number}"))
             rows.append((world.now, "fee", order.coid, fee))
+    held = next(order for order in world.book.book.values() if order.fills)
+    estimated = Filled(
+        coid=held.coid, ts_ns=world.now, exec_id="late", conid=1, side="BUY", quantity=Decimal(1), price=Decimal(10),
+        fees=(("commission", Decimal("0.75"), "USD"),), flags=(ESTIMATED,),
+    )  # fmt: skip
     rows += [
         (world.now, "cash", "", {"USD": Decimal("1000.50")}),
+        (world.now, "cash", "interest", {"USD": Decimal("3.25")}),
+        (world.now, "ledger", "", {"USD": Balance(cash=Decimal(1_000), interest=Decimal("1.5"))}),
+        (world.now, "answer", held.coid, estimated),
         (world.now, "state", "s", {"seen": 3}),
         *TradingDesk().latch(TradingState.HALTED, "risk", "a loss", world.now),
     ]
@@ -70,6 +82,11 @@ def test_the_next_journal_begins_with_the_same_books(tmp_path: Path) -> None:
     assert after.orders.executions == before.orders.executions
     assert after.portfolio.cash == before.portfolio.cash
     assert after.portfolio.fees == before.portfolio.fees
+    assert open_estimates(before.portfolio) == {"USD": Decimal("0.75")}
+    assert (after.portfolio.estimates, after.ledger) == (before.portfolio.estimates, before.ledger)
+    for tally in TALLIES:
+        assert getattr(after.portfolio, tally) == getattr(before.portfolio, tally), tally
+    assert (before.portfolio.interest, gaps(after.portfolio)) == ({"USD": Decimal("3.25")}, {})
     assert after.portfolio.account == before.portfolio.account
     for key, held in before.portfolio.holdings.items():
         now = after.portfolio.holdings[key]
