@@ -140,7 +140,8 @@ def _unique(key: str, symbols: tuple[str, ...]) -> Iterator[Problem]:
 def _risk(settings: Settings) -> Iterator[Problem]:
     risk = settings.risk
     yield from _limits("risk.account", risk.account)
-    yield from _ranged("risk.day_start_s", risk.day_start_s, lambda s: 0 <= s < 86_400, "from 0 to 86,399")
+    if risk.day_start_s is not None:
+        yield from _ranged("risk.day_start_s", risk.day_start_s, lambda s: 0 <= s < 86_400, "from 0 to 86,399")
     yield from _one_of("risk.latch_until", risk.latch_until, ("person", "day"))
     names = [strategy.name for strategy in settings.strategies]
     for name, limits in risk.strategy.items():

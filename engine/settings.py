@@ -151,14 +151,15 @@ class RiskSettings:
     """`[risk]`. The narrowest table that sets a limit wins only if it is tighter: the tightest of all counts.
 
     `sectors` names the sector of each symbol, `day_start_s` when a day of the daily sums begins, in seconds after
-    midnight UTC. `latch_until` says who lifts a latch of daily losses: "person", or "day" for the next day's begin.
+    midnight UTC (None: at the venue's midnight, New York's). `latch_until` says who lifts a latch of daily losses:
+    "person", or "day" for the next day's begin.
     """
 
     account: Limits = field(factory=Limits)
     strategy: dict[str, Limits] = field(factory=dict)
     instrument: dict[str, Limits] = field(factory=dict)
     sectors: dict[str, str] = field(factory=dict)
-    day_start_s: int = 0
+    day_start_s: int | None = None
     latch_until: str = "person"
 
 

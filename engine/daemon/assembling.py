@@ -48,7 +48,7 @@ from engine.orders.live import LiveOrders
 from engine.orders.writer import PreviewSettings
 from engine.ports import Clock
 from engine.risk import rebuilding
-from engine.risk.account import Held
+from engine.risk.account import ACCOUNT, Held
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
 from engine.risk.limits import with_defaults
@@ -333,19 +333,28 @@ def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
 
 
 def _watch(daemon: Daemon) -> LossWatch:
-    """Latches on losses; there even where no limit asks for it, because a reload may."""
+    """Latches on losses; there even where no limit asks for it, because a reload may. They go on where they stood."""
     settings, books = daemon.settings.base, daemon.books.portfolio
     deposit = sum((amount * books.rates[currency] for currency, amount in books.cash.items()), Decimal(0))
-    for (_, conid), held in books.holdings.items():
-        deposit += (held.cost - held.realised) * books.rates[books.instruments[conid].currency]
-    return LossWatch(
+    fees = sum(books.fees.values(), Decimal(0))
+    realised: dict[str, Decimal] = {ACCOUNT: Decimal(0)}
+    for (strategy, conid), held in books.holdings.items():
+        rate = books.rates[books.instruments[conid].currency]
+        deposit += (held.cost - held.realised) * rate
+        for owner in (ACCOUNT, strategy):
+            realised[owner] = realised.get(owner, Decimal(0)) + held.realised * rate
+    watch = LossWatch(
         settings.risk,
         daemon.gate,
         values=daemon.gate.account.values,
         rates={currency: float(rate) for currency, rate in books.rates.items()},
-        deposit=float(deposit),
+        deposit=float(deposit + fees),
         now_ns=daemon.clock.now_ns(),
     )
+    said = daemon.journal.rows(kinds=(rebuilding.STANDING,))
+    totals = {owner: (float(money), float(fees) if owner == ACCOUNT else 0.0) for owner, money in realised.items()}
+    watch.take_up(rebuilding.standings((row.name, row.body) for row in said), totals)
+    return watch
 
 
 def recover_desk(daemon: Daemon) -> None:

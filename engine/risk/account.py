@@ -16,8 +16,9 @@ from attrs import define, field
 from msgspec import Struct
 
 from engine.domain.instrument import Instrument
-from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import OrderTicket, Side
+from engine.risk.days import Days
 from engine.risk.numbers import number
 from engine.risk.outside import Outside, Summary
 
@@ -202,7 +203,7 @@ class Account:
     values: Mapping[int, float]
     sectors: Mapping[str, str] = field(factory=dict)
     outside: Outside | None = None
-    day_start_s: int = 0
+    days: Days = field(factory=Days)
     equity: float | None = None
     held: dict[str, Held] = field(factory=dict, init=False)
     purses: dict[str, Purse] = field(factory=dict, init=False)
@@ -223,7 +224,7 @@ class Account:
 
     def day_of(self, now_ns: int) -> int:
         """Number of the trading day a time lies in."""
-        return (now_ns - self.day_start_s * NS_PER_S) // NS_PER_DAY
+        return self.days.of(now_ns)
 
     def purse(self, owner: str, now_ns: int) -> Purse:
         """An owner's sums, of the day that a time lies in."""
@@ -231,10 +232,8 @@ class Account:
         if found is None:
             found = self.purses[owner] = Purse()
         if not found.from_ns <= now_ns < found.until_ns:
-            day = self.day_of(now_ns)
-            found.turn(day)
-            found.from_ns = day * NS_PER_DAY + self.day_start_s * NS_PER_S
-            found.until_ns = found.from_ns + NS_PER_DAY
+            found.turn(self.days.of(now_ns))
+            found.from_ns, found.until_ns = self.days.span_ns(now_ns)
         return found
 
     def sent(self, strategy: str, notional: float, now_ns: int, *, new: bool) -> None:

@@ -12,6 +12,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.sessions import Sessions
 from engine.risk.account import Account
 from engine.risk.catalogue import Row, arm
+from engine.risk.days import Days
 from engine.risk.exposure import Exposure, Level, Tally, Units
 from engine.risk.limits import LEVELS, Bounds, counts, resolve
 from engine.risk.outside import Outside
@@ -62,7 +63,7 @@ class Exposures:
             values=self._values,
             sectors=settings.sectors,
             outside=outside,
-            day_start_s=settings.day_start_s,
+            days=Days(settings.day_start_s),
             equity=equity,
         )
         self.account.counting = outside is not None or bool(plugins) or counts(settings)

@@ -13,19 +13,38 @@ from typing import Final
 
 import numpy as np
 from attrs import define, field
+from msgspec import Struct
 
 from engine.domain.columns import Chunk, Floats
 from engine.domain.facts import Filled
 from engine.domain.market import Kind
 from engine.domain.messages import PositionNow, Update
-from engine.domain.moments import NS_PER_DAY, NS_PER_S
+from engine.domain.moments import NS_PER_S
 from engine.risk.account import ACCOUNT, Account, Held, Level
 from engine.risk.gate import Gate
 from engine.settings import Limits, RiskSettings
 
+_GRAIN: Final = 0.0005  # of the highest worth: a rise by less may be lost in a crash
+_EVERY_NS: Final = 60 * NS_PER_S
 _LOSSES: Final = (
     "daily_loss_max", "daily_realised_loss_max", "drawdown_reduce_pct", "drawdown_halt_pct", "loss_streak_max",
 )  # fmt: skip
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How an owner stands, as a restart takes it up. Money in base currency; `pnl`, `day_pnl` and `peak` are worth less
+    the deposit: now, when the day began, and at its highest. `day_realised` is net of fees, at the day's begin.
+    """
+
+    day: int
+    pnl: float
+    day_pnl: float
+    day_realised: float
+    peak: float
+    realised: float
+    fees: float
+    streak: int = 0
+    fired: tuple[str, ...] = ()
 
 
 @define(eq=False)
@@ -47,6 +66,9 @@ class _Owner:
     streak: int = 0
     pause_ns: int = -1  # a jump makes losses wait until then
     fired: set[str] = field(factory=set)
+    unmarked: bool = False  # found with a history that nobody has told: the day begins with its first worth
+    told: Standing | None = None  # as the journal has it
+    told_ns: int = 0
 
 
 class LossWatch:
@@ -104,6 +126,61 @@ class LossWatch:
             elif _limits_losses(limits):
                 worth = self._deposit
                 self._owners.append(_Owner(name, limits, worth, worth, worth, day_worth=worth))
+
+    def take_up(self, known: Mapping[str, Standing], totals: Mapping[str, tuple[float, float]]) -> None:
+        """Go on after a restart: what the journal said last, and what has been realised and paid in fees in all.
+
+        Args:
+            totals: By owner; where a fee can't be told by strategy, that of the standing counts.
+        """
+        for owner in self._owners:
+            owner.realised, owner.fees = totals.get(owner.name, (0.0, 0.0))
+            standing = known.get(owner.name)
+            if standing is None:
+                owner.unmarked = True
+                owner.day_realised = owner.realised - owner.fees
+                continue
+            if owner.name != ACCOUNT:
+                owner.fees = standing.fees
+            owner.day, owner.day_worth = standing.day, self._deposit + standing.day_pnl
+            owner.day_realised, owner.peak = standing.day_realised, self._deposit + standing.peak
+            owner.worth, owner.told = self._deposit + standing.pnl, standing
+            owner.fired.update(standing.fired)
+            gap = owner.realised - standing.realised  # booked after the last word: of one trade, mostly
+            owner.streak = standing.streak if not gap else standing.streak + 1 if gap < 0.0 else 0
+
+    def news(self, now_ns: int) -> list[tuple[str, Standing]]:
+        """What has to be in the journal for a restart, of owners with limits; nothing if it has it."""
+        found = []
+        for owner in self._owners:
+            if owner.unmarked or not _limits_losses(owner.limits):
+                continue
+            told, deposit = owner.told, self._deposit
+            rose = told is None or owner.peak - deposit - told.peak > _GRAIN * abs(owner.peak)
+            moved = told is None or (now_ns - owner.told_ns >= _EVERY_NS and owner.worth - deposit != told.pnl)
+            if not rose and not moved and told is not None and _as_told(owner, told, deposit):
+                continue
+            owner.told_ns = now_ns
+            owner.told = Standing(
+                day=owner.day,
+                pnl=owner.worth - deposit,
+                day_pnl=owner.day_worth - deposit,
+                day_realised=owner.day_realised,
+                peak=owner.peak - deposit,
+                realised=owner.realised,
+                fees=owner.fees,
+                streak=owner.streak,
+                fired=tuple(sorted(owner.fired)),
+            )
+            found.append((owner.name, owner.told))
+        return found
+
+    def charge(self, strategy: str, fee: float) -> None:
+        """A fee in base currency that became known after its execution."""
+        for owner in self._owners:
+            if owner.name in (ACCOUNT, strategy):
+                owner.fees += fee
+                owner.fixed -= fee
 
     # --- what happens -------------------------------------------------------------------------------------------
 
@@ -192,7 +269,7 @@ class LossWatch:
     # --- one owner ----------------------------------------------------------------------------------------------
 
     def _day_ends_ns(self, now_ns: int) -> int:
-        return (self._account.day_of(now_ns) + 1) * NS_PER_DAY + self._account.day_start_s * NS_PER_S
+        return self._account.days.span_ns(now_ns)[1]
 
     def _turn(self, owner: _Owner, now_ns: int) -> None:
         """A day begins: losses count from what the last one ended with."""
@@ -278,6 +355,8 @@ class LossWatch:
             return
         owner.peak = max(owner.peak, float(known.max()))
         owner.worth = worth = float(known[-1])
+        if owner.unmarked:
+            owner.unmarked, owner.day_worth, owner.peak = False, worth, worth
         if owner.name == ACCOUNT:
             self._account.equity = worth
         if now_ns < owner.pause_ns or np.isnan(line[-1]):
@@ -310,6 +389,20 @@ class LossWatch:
             until_ns = self._day_ends_ns(now_ns) if self._until_day else None
             sentence = f"{who} has {what} {loss:.2f} today, above {most}"
             self._gate.latch(owner.name, Held(Level.HALTED, "LOSS", sentence, now_ns, until_ns))
+
+
+def _as_told(owner: _Owner, told: Standing, deposit: float) -> bool:
+    """Whether what must not be lost is in the journal; highest worth and worth may be a little old."""
+    return (
+        owner.day == told.day
+        and owner.day_worth - deposit == told.day_pnl
+        and owner.day_realised == told.day_realised
+        and owner.realised == told.realised
+        and owner.fees == told.fees
+        and owner.streak == told.streak
+        and owner.fired == set(told.fired)
+        and owner.peak - deposit >= told.peak
+    )
 
 
 def _limits_losses(limits: Limits) -> bool:

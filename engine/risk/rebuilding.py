@@ -8,9 +8,12 @@ from typing import Any, Final
 import msgspec
 
 from engine.risk.account import Held
+from engine.risk.losses import Standing
 
 LATCHES: Final = ("risk_latched", "risk_lifted")
 SENT: Final = ("judged", "approved", "modify", "cancel", "answer")
+STANDING: Final = "risk_day"
+_STANDING: Final = msgspec.json.Decoder(Standing)
 _HELD: Final = msgspec.json.Decoder(Held)
 
 
@@ -26,6 +29,11 @@ def latches(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, Held]]:
             if known is None or known.level <= held.level or known.until_ns is not None:
                 found[name] = held
     return list(found.items())
+
+
+def standings(rows: Iterable[tuple[str, str]]) -> dict[str, Standing]:
+    """How each owner stood last. Rows are (name, body as JSON), oldest first."""
+    return {name: _STANDING.decode(body) for name, body in rows}
 
 
 def sent(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[tuple[int, str, str, float]]:

@@ -32,6 +32,7 @@ from engine.runtime.live.letters import (
     FeedLetter,
     Fresh,
     NotSent,
+    Paid,
     Ready,
     Tick,
     Wanted,
@@ -168,7 +169,8 @@ class Again:
             booked = self._booking.decide(letter)
             if booked is not None:
                 self._waiting["risk"]["portfolio"].append(booked)
-                self._waiting["strategies"]["portfolio"].append(booked)
+                if not isinstance(booked, Paid):  # a fee is for risk alone
+                    self._waiting["strategies"]["portfolio"].append(booked)
 
     def _fed(self, letter: FeedLetter, at_ns: int) -> None:
         if isinstance(letter, Ready):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
 
 import trio
 
@@ -14,11 +16,14 @@ from engine.runtime.live.letters import (
     Booked,
     CashTold,
     Charged,
+    Paid,
     PortfolioLetter,
     RiskLetter,
     StrategiesLetter,
     TakenOver,
 )
+
+_ZERO: Final = Decimal(0)
 
 
 class Booking:
@@ -45,12 +50,14 @@ class Booking:
             async for letter in inbox:
                 self._note("portfolio", self._clock.now_ns(), letter)
                 booked = self.decide(letter)
-                if booked is not None:
+                if isinstance(booked, Paid):
+                    self._to_risk.send_nowait(booked)
+                elif booked is not None:
                     # Risk first: no strategy acts on a position that risk does not know of.
                     self._to_risk.send_nowait(booked)
                     self._to_strategies.send_nowait(booked)
 
-    def decide(self, letter: PortfolioLetter) -> Booked | None:
+    def decide(self, letter: PortfolioLetter) -> Booked | Paid | None:
         """Book one letter; what risk and strategies hear of it."""
         books = self.portfolio
         match letter:
@@ -62,8 +69,10 @@ class Booking:
                 return Booked(updates, tuple(positions))
             case Charged(fee=fee):
                 currency = books.instruments[fee.conid].currency
+                before = sum(books.fees.values(), _ZERO)
                 commissions.told(books, fee.execution_id, fee.strategy, fee.amount, currency)
-                return None
+                # What it costs beyond the estimate that came with the execution.
+                return Paid(fee.strategy, sum(books.fees.values(), _ZERO) - before)
             case CashTold(currency=currency, amount=amount, why=why):
                 money.explained(books, currency, amount, why)
                 return None

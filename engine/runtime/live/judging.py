@@ -42,7 +42,9 @@ from engine.runtime.live.letters import (
     Judged,
     Latched,
     LimitsNow,
+    LossesStand,
     OrdersLetter,
+    Paid,
     RiskLetter,
     RiskSays,
     TradingNow,
@@ -179,6 +181,10 @@ class Judging:
             coids = tuple(coid for coid, _ in self.gate.open_of(owner)) if held.level is Level.HALTED else ()
             answers.append(Latched(owner, held, coids))
         self.gate.latched.clear()
+        if self.watch is not None:
+            standings = self.watch.news(now_ns)
+            if standings:
+                answers.append(LossesStand(tuple(standings)))
         return answers
 
     def _decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
@@ -193,6 +199,10 @@ class Judging:
                 self.monitors.heard(updates, now_ns)
                 if self.watch is not None:
                     self.watch.hear(updates, positions, self.view.price, now_ns)
+            case Paid(strategy=strategy, fee=fee):
+                if self.watch is not None:
+                    self.watch.charge(strategy, float(fee))
+                    self.watch.mark(self.view.price, now_ns)
             case Asked(number=number, tickets=tickets):
                 self.monitors.asked += 1
                 return [RiskSays(number, self._conditions(tickets, self.view, now_ns))]

@@ -27,6 +27,7 @@ from engine.domain.ticket import OrderTicket
 from engine.orders.actions import FeeKnown
 from engine.risk.account import Held
 from engine.risk.explaining import Finding
+from engine.risk.losses import Standing
 from engine.risk.monitors import Health
 from engine.risk.outside import Borrow, Contract, Summary
 from engine.settings import RiskSettings
@@ -142,6 +143,19 @@ class Latched(Letter, frozen=True, tag=True):
     coids: tuple[str, ...]
 
 
+class LossesStand(Letter, frozen=True, tag=True):
+    """Risk to orders: how owners stand, for the journal; a restart takes it up."""
+
+    standings: tuple[tuple[str, Standing], ...]
+
+
+class Paid(Letter, frozen=True, tag=True):
+    """Portfolio to risk: what a fee, in base currency, turned out to be beyond its estimate."""
+
+    strategy: str
+    fee: Decimal
+
+
 class CancelAllAnswered(Letter, frozen=True, tag=True):
     """Carrier to orders: what the request to cancel everything came to."""
 
@@ -175,6 +189,7 @@ OrdersLetter = (
     | CancelNow
     | CancelAllAnswered
     | Latched
+    | LossesStand
     | Forget
     | Tick
 )
@@ -324,4 +339,4 @@ PortfolioLetter = Became | Charged | TakenOver | CashTold
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
 ToldToRisk = TradingNow | InstrumentNow | LimitsNow | VenueSays | HealthNow | Closing | Wanted
-RiskLetter = Arrived | Booked | Asked | ToldToRisk | Wake
+RiskLetter = Arrived | Booked | Paid | Asked | ToldToRisk | Wake

@@ -45,6 +45,7 @@ from engine.runtime.live.letters import (
     Forget,
     Judged,
     Latched,
+    LossesStand,
     NotSent,
     OperatorAnswered,
     OrderRead,
@@ -174,6 +175,8 @@ class Ordering:
                 desk.cancel_now(wanted, now_ns, why, everything=coids is None)
             case CancelAllAnswered(answer=answer):
                 desk.cancel_all_answered(answer, now_ns)
+            case LossesStand(standings=standings):
+                desk.book.facts += [(now_ns, "risk_day", owner, standing) for owner, standing in standings]
             case Latched(owner=owner, held=held, coids=coids):
                 desk.book.facts.append((now_ns, "risk_latched", owner, held))
                 desk.cancel_now(coids, now_ns, held.sentence)
