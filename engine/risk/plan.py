@@ -93,6 +93,7 @@ class Plan:
     cushion: float | None = None  # part of the worth
     margin: float = 1.0  # part of an order's money
     what_if: float = inf
+    summary_age_ns: float = inf  # an account summary may be so old
 
 
 def plan_of(exposure: Exposure) -> Plan:
@@ -104,6 +105,8 @@ def plan_of(exposure: Exposure) -> Plan:
         if screen is None or not screen(plan, exposure):
             others.append(check)
     plan.others = tuple(others)
+    oldest = exposure.bounds.tightest.summary_age_max_s
+    plan.summary_age_ns = inf if oldest is None else float(oldest * NS_PER_S)
     plan.venue = any(
         (plan.ready, plan.account, plan.strategy, plan.live_data, plan.shorts, plan.settled, plan.buying_power)
     ) or (plan.day_trades is not None or plan.cushion is not None)

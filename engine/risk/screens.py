@@ -59,7 +59,7 @@ def passes(
     money = units * worst * exposure.unit_value
     if plan.sums and not _within_sums(plan, account, money, now_ns):
         return False
-    if plan.venue and not _vouched(ticket, exposure, plan, account, money, buy=buy):
+    if plan.venue and not _vouched(ticket, exposure, plan, account, money, now_ns, buy=buy):
         return False
     if plan.asks_contract and account.outside is not None:
         contract = account.outside.contracts.get(ticket.conid)
@@ -133,11 +133,13 @@ def _within_sums(plan: Plan, account: Account, money: float, now_ns: int) -> boo
     return True
 
 
-def _vouched(ticket: OrderTicket, exposure: Exposure, plan: Plan, account: Account, money: float, *, buy: bool) -> bool:
+def _vouched(
+    ticket: OrderTicket, exposure: Exposure, plan: Plan, account: Account, money: float, now_ns: int, *, buy: bool
+) -> bool:
     """What the venue says of account and instrument."""
     outside = account.outside
     assert outside is not None
-    if (plan.ready and outside.down) or (plan.account and ticket.account != outside.account):
+    if (plan.ready and (outside.down or outside.away)) or (plan.account and ticket.account != outside.account):
         return False
     if plan.strategy and outside.strategies is not None and ticket.strategy not in outside.strategies:
         return False
@@ -148,7 +150,7 @@ def _vouched(ticket: OrderTicket, exposure: Exposure, plan: Plan, account: Accou
     if plan.day_trades is None and plan.cushion is None and not plan.settled and not plan.buying_power:
         return True
     summary = outside.summary
-    if summary is None:
+    if summary is None or now_ns - summary.ts_ns > plan.summary_age_ns:
         return False
     if plan.day_trades is not None:
         left = summary.day_trades_left

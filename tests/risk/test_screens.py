@@ -60,11 +60,12 @@ LIMITS: dict[str, st.SearchStrategy[Any]] = {
     "buying_power": st.booleans(),
     "margin_cushion_pct": st.sampled_from([D(0), D(5)]),
     "what_if_above": st.sampled_from(MONEY),
+    "summary_age_max_s": st.sampled_from([D(999), D(1_000), D(10_000)]),  # the summary is 1,000 s old at first
 }
 # What a session asks for by itself, off, so that a case has few limits and each of them is the one that decides.
 QUIET: dict[str, Any] = {
     "self_trade": True, "two_sided": False, "live_data": False, "short_availability": False, "buying_power": False,
-    "in_doubt_max": 10**6, "margin_cushion_pct": D(0),
+    "in_doubt_max": 10**6, "margin_cushion_pct": D(0), "summary_age_max_s": D(10**6),
 }  # fmt: skip
 
 
@@ -88,6 +89,7 @@ outsides = st.none() | st.builds(
     account=st.sampled_from(["DU1", "DU1", "DU1", "DU1", "DU2", None]),
     strategies=st.none() | st.sampled_from([frozenset({"a"}), frozenset({"a", "b"})]),
     down=st.sampled_from(["", "", "", "", "", "maintenance"]),
+    away=st.sampled_from(["", "", "", "", "", "weekly maintenance"]),
     availability=st.sampled_from([{1: "R", 2: "RpB"}, {1: "D"}]),
     borrow=st.sampled_from([{}, {1: Borrow(D(10), D(2)), 2: Borrow(D(5), None)}]),
     contracts=st.sampled_from([{}, {}, {1: Contract(order_types=frozenset({"LMT"}))}, {2: Contract(tifs=frozenset())}]),
@@ -263,7 +265,7 @@ FULL: dict[str, Any] = {
     "exchanges": ("SMART",), "no_short": ("BBB",), "self_trade": False, "blackouts": ("2001-01-01/2001-01-02",),
     "two_sided": True, "spread_max_pct": D(50), "live_data": True, "short_availability": True,
     "borrow_fee_max_pct": D(50), "day_trades_max": 1, "settled_cash": True, "buying_power": True,
-    "margin_cushion_pct": D(5), "what_if_above": D(10**12),
+    "margin_cushion_pct": D(5), "what_if_above": D(10**12), "summary_age_max_s": D(10**6),
 }  # fmt: skip
 
 
