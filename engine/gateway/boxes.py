@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 from urllib.parse import unquote
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from engine.gateway.faults import Fault
 from engine.gateway.feeds import Feed, Frame
 from engine.gateway.requests import to_json
+
+_ACROSS: Final = 1.02  # times the bid: beyond any ask
 
 
 class Client:
@@ -35,6 +38,9 @@ class Client:
 
     def send(self, frame: Frame, faults: Iterable[Fault]) -> None:
         """Put a frame into the box, with what the fault script does to it."""
+        faults = tuple(faults)
+        for fault in faults:
+            frame = _spoilt(frame, fault.do)
         data = to_json(frame)
         for fault in faults:
             match fault.do:
@@ -61,6 +67,20 @@ class Client:
         else:
             self.box.append(data)
         self.wake()
+
+
+def _spoilt(frame: Frame, how: str) -> Frame:
+    """A frame of market data as a bad feed would tell it; any other frame, and any other fault, leaves it as it is."""
+    if not str(frame.get("topic", "")).startswith("smd"):
+        return frame
+    match how:
+        case "frozen" | "delayed":
+            return {**frame, "6509": "ZpB" if how == "frozen" else "DpB"}
+        case "one-sided":
+            return {**frame, "85": "", "86": ""}
+        case "crossed" if frame.get("84"):
+            return {**frame, "84": f"{float(frame['84']) * _ACROSS:.2f}"}
+    return frame
 
 
 def session_id(said: str) -> str:

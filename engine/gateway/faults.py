@@ -33,7 +33,7 @@ _S: Final = 1_000_000_000
 
 RequestKind = Literal["delay", "status", "drop", "close", "reset", "half-open", "garbage", "truncate", "cut"]
 HandlerKind = Literal["late-live"]
-FrameKind = Literal["silent", "duplicate", "reorder"]
+FrameKind = Literal["silent", "duplicate", "reorder", "frozen", "delayed", "crossed", "one-sided"]
 FillKind = Literal["late-commission"]
 MomentKind = Literal[
     "session-reset",
