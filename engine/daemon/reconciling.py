@@ -108,13 +108,16 @@ class Reconciler:
                 await self._store(rows)
                 return True
             before = found
+            read_ns = self._clock.now_ns()
             await self._clock.sleep(AGAIN_S)
-            await self._lists()
+            # Of fills that positions hold already, a list from before may know nothing: that proves no difference.
+            if not await self._lists(after_ns=read_ns):
+                return False
         log.warning("reconciliation_unsettled", differences=[str(one) for one in before or []])
         return True  # the books are in motion; the next one compares again
 
-    async def _lists(self) -> bool:
-        """Read orders and executions until both are known; the desk takes them in."""
+    async def _lists(self, after_ns: int = 0) -> bool:
+        """Read orders and executions until both are known as of later than `after_ns`, and the books have them."""
         for _ in range(TRIES):
             try:
                 orders = await self._broker.orders()
@@ -124,9 +127,14 @@ class Reconciler:
                 return False
             self._nursery.tell_orders(OrdersRead(orders))
             self._nursery.tell_orders(ExecutionsRead(executions))
-            if isinstance(orders, OrdersKnown) and isinstance(executions, ExecutionsKnown):
+            if (
+                isinstance(orders, OrdersKnown)
+                and isinstance(executions, ExecutionsKnown)
+                and executions.as_of_ns >= after_ns
+            ):
                 self._executions = executions.executions
                 await self._clock.sleep(SETTLE_S)
+                await self._nursery.digested()
                 return True
             await self._clock.sleep(AGAIN_S)
         return False

@@ -60,6 +60,9 @@ from engine.strategy.host import StrategyHost
 # Letters that may wait: more than a busy day's burst, and few enough that an overflow is told within seconds.
 ROOM: Final = 10_000
 TICK_S: Final = 0.05
+DIGESTED_S: Final = 5.0
+_LOOK_S: Final = 0.002
+_TURNS: Final = 6  # of the loop: a letter that was handed over directly is in no channel, and its taker not yet awake
 Note = Callable[[str, int, Any], None]  # core, time, letter
 
 
@@ -140,6 +143,19 @@ class Nursery:
         """Letters that wait, in the fullest channel."""
         channels = (self._to_orders, self._to_risk, self._to_strategies, self._to_portfolio)
         return max(one.statistics().current_buffer_used for one in channels)
+
+    async def digested(self) -> None:
+        """Return when orders and portfolio are done with all that they have been told; no later than after some time.
+
+        A disk that is slow, or a busy machine, makes that longer than any fixed wait.
+        """
+        quiet = 0
+        with trio.move_on_after(DIGESTED_S):
+            while quiet < _TURNS:
+                channels = (self._to_orders, self._to_portfolio)
+                busy = self.ordering.at_work or any(one.statistics().current_buffer_used for one in channels)
+                quiet = 0 if busy else quiet + 1
+                await (trio.sleep(_LOOK_S) if busy else trio.lowlevel.checkpoint())
 
     def begin(self) -> None:
         """The venue's books have been read: strategies may act from now on."""

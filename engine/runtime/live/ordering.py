@@ -113,6 +113,7 @@ class Ordering:
         self._flatten = flatten
         self._note = note
         self._in_section = False
+        self.at_work = False  # what it has been told is not stored and passed on yet
         self.urgent: deque[OrdersLetter] = deque()  # what cancels: a full channel holds up none
         self.full = False  # the journal takes no more: cancels go out all the same, nothing else does
 
@@ -120,6 +121,7 @@ class Ordering:
         """Decide on letters as they come, until the channel is closed."""
         async with self._to_portfolio, self._to_risk:
             async for letter in inbox:
+                self.at_work = True
                 now_ns = self._clock.now_ns()
                 self._urgently(now_ns)
                 self.decide(letter, now_ns)
@@ -130,6 +132,7 @@ class Ordering:
                         break
                     self.decide(more, now_ns)
                 await self._carry_out(carrier, now_ns)
+                self.at_work = False
 
     def _urgently(self, now_ns: int) -> None:
         while self.urgent:
