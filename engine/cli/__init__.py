@@ -67,7 +67,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Version.")
 def cli() -> None:
-    """Trade IBKR accounts with full-ticket orders: live, on paper, simulated, or on recordings, through one pipeline."""
+    """Trade IBKR accounts with full-ticket orders: live, on paper, simulated or on recordings, through one pipeline."""
 
 
 def main() -> NoReturn:
