@@ -4,39 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import chain
 from typing import Final
+
+import msgspec
 
 from engine.domain.ticket import OrderTicket, Side
 from engine.gateway.accounts import ZERO, Account
 from engine.gateway.blotter import Blotter
 from engine.gateway.margin import Rules, cents
-from engine.gateway.records import LiveOrder, NewOrder
+from engine.gateway.records import NewOrder
 from engine.venue.live import LiveVenue
 
 _NOBODY: Final = Account("", {})
 _MOVED: Final = 2  # by how much prices may have moved since an order's margin was worked out
 
 
+class _Entry(msgspec.Struct, frozen=True):
+    """A working order in a tally. `most` is what it binds at most, None where that is not known."""
+
+    conid: int
+    side: Side
+    left: Decimal
+    most: Decimal | None
+
+
 class _Tally:
-    """What the working orders of one account bind at most, order by order and in all; None: not known."""
+    """The working orders of one account summed up: what they bind at most, and what is left by conid and side."""
 
     def __init__(self) -> None:
-        self.of: dict[int, Decimal | None] = {}
+        self.of: dict[int, _Entry] = {}
         self.total = ZERO
         self.unknown = 0
+        self.left: dict[tuple[int, Side], Decimal] = {}
 
-    def enter(self, order_id: int, most: Decimal | None) -> None:
+    def enter(self, order_id: int, entry: _Entry) -> None:
         self.leave(order_id)
-        self.of[order_id] = most
-        self.total += most or ZERO
-        self.unknown += most is None
+        self.of[order_id] = entry
+        self._add(entry, 1)
 
     def leave(self, order_id: int) -> None:
-        if order_id in self.of:
-            most = self.of.pop(order_id)
-            self.total -= most or ZERO
-            self.unknown -= most is None
+        entry = self.of.pop(order_id, None)
+        if entry is not None:
+            self._add(entry, -1)
+
+    def _add(self, entry: _Entry, sign: int) -> None:
+        self.total += sign * (entry.most or ZERO)
+        self.unknown += sign * (entry.most is None)
+        what = entry.conid, entry.side
+        left = self.left.get(what, ZERO) + sign * entry.left
+        if left:
+            self.left[what] = left
+        else:
+            self.left.pop(what, None)
 
 
 class Solvency:
@@ -67,10 +86,11 @@ class Solvency:
         # changed, twice over for prices that have moved since, is enough to say yes. The sum is kept, so that it costs
         # the same over a thousand open orders as over one.
         tally = self._tally(order.account)
-        most = tally.total - (tally.of.get(order.replaces or 0) or ZERO)
+        replaced = tally.of.get(order.replaces or 0)
+        most = tally.total - ((replaced.most if replaced is not None else None) or ZERO)
         if not tally.unknown and funds.initial_margin + added + most <= funds.net_liquidation:
             return None
-        needed = funds.initial_margin + added + self._others(account, tally, order.replaces)
+        needed = funds.initial_margin + added + self._others(account, tally, replaced)
         if needed <= funds.net_liquidation:
             return None
         base = self._rules.base
@@ -79,44 +99,43 @@ class Solvency:
             f"[{cents(funds.net_liquidation)} {base}] MUST EXCEED THE INITIAL MARGIN [{cents(needed)} {base}]"
         )
 
-    def _others(self, account: Account, tally: _Tally, replaced: int | None) -> Decimal:
+    def _others(self, account: Account, tally: _Tally, replaced: _Entry | None) -> Decimal:
         """What an account's working orders add to its margin at the prices of now, each looked at alone.
 
         Margin grows in proportion while a position grows, so those that only add to it are worked out as one.
         """
-        alike: dict[tuple[int, Side], Decimal] = {}
-        against: list[LiveOrder] = []
-        for order_id in tally.of:
-            order = self._blotter.at_work(order_id)
-            if order is None or order_id == replaced:
-                continue
-            ticket = order.ticket
-            what = ticket.conid, ticket.side
-            if what not in alike and self._closes(account, ticket):
-                against.append(order)
+        added = ZERO
+        for (conid, side), left in tally.left.items():
+            own = replaced is not None and (replaced.conid, replaced.side) == (conid, side)
+            if self._closes(account, conid, side):
+                alone = [one.left for one in tally.of.values() if (one.conid, one.side) == (conid, side)]
+                if own and replaced is not None:
+                    alone.remove(replaced.left)
             else:
-                alike[what] = alike.get(what, ZERO) + ticket.quantity - order.filled
-        whole = ((conid, side.sign * units) for (conid, side), units in alike.items())
-        alone = ((one.ticket.conid, one.ticket.side.sign * (one.ticket.quantity - one.filled)) for one in against)
-        found = (self._rules.added(account, conid, units) for conid, units in chain(whole, alone))
-        return sum((max(ZERO, one[0]) for one in found if one is not None), ZERO)
+                alone = [left - replaced.left if own and replaced is not None else left]
+            for units in alone:
+                found = self._rules.added(account, conid, side.sign * units)
+                added += max(ZERO, found[0]) if found is not None else ZERO
+        return added
 
-    def _closes(self, account: Account, ticket: OrderTicket) -> bool:
-        """Whether a ticket trades against something that is held."""
-        legs = self._rules.contracts[ticket.conid].instrument.legs
-        parts = [(leg.conid, leg.ratio) for leg in legs] or [(ticket.conid, 1)]
-        return any(account.quantity(conid) * ratio * ticket.side.sign < 0 for conid, ratio in parts)
+    def _closes(self, account: Account, conid: int, side: Side) -> bool:
+        """Whether orders of a side trade against something that is held."""
+        legs = self._rules.contracts[conid].instrument.legs
+        parts = [(leg.conid, leg.ratio) for leg in legs] or [(conid, 1)]
+        return any(account.quantity(leg) * ratio * side.sign < 0 for leg, ratio in parts)
 
     def _tally(self, name: str) -> _Tally:
         """An account's tally as of now: only what has changed since the last look, or had no price, is worked out."""
         tally = self._tallies.setdefault(name, _Tally())
-        dark = [order_id for order_id, most in tally.of.items() if most is None] if tally.unknown else []
+        dark = [order_id for order_id, entry in tally.of.items() if entry.most is None] if tally.unknown else []
         for order_id in [*dark, *self._blotter.take_touched(name)]:
             order = self._blotter.at_work(order_id)
             if order is None or order.parent_id is not None:
                 tally.leave(order_id)
             else:
-                tally.enter(order_id, self._most(order.ticket))
+                ticket = order.ticket
+                left = ticket.quantity - order.filled
+                tally.enter(order_id, _Entry(ticket.conid, ticket.side, left, self._most(ticket)))
         return tally
 
     def _most(self, ticket: OrderTicket) -> Decimal | None:
