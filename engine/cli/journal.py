@@ -84,7 +84,7 @@ def verify(state_dir: Path | None, as_json: bool) -> int:
     from engine.operator.folder import state_folder
 
     folder = state_folder(state_dir)
-    files = [folder.journal, *([folder.guard_journal] if folder.guard_journal.exists() else [])]
+    files = [*folder.journals(), *([folder.guard_journal] if folder.guard_journal.exists() else [])]
     found = []
     for path in files:
         reader = JournalReader(path)

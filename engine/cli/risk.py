@@ -12,6 +12,7 @@ from engine.cli.options import config_argument, json_option, set_option
 from engine.cli.speaking import print_json, spoken, state_option
 
 if TYPE_CHECKING:
+    from engine.journal.durable import StoredRow
     from engine.settings import RiskSettings
 
 
@@ -103,11 +104,15 @@ def explain(order: str, state_dir: Path | None, as_json: bool) -> int:
     from engine.journal.reading import JournalReader
     from engine.operator.folder import state_folder
 
-    reader = JournalReader(state_folder(state_dir).journal)
-    try:
-        found = list(reader.rows(name=order, kinds=("judged",)))
-    finally:
-        reader.close()
+    found: list[StoredRow] = []
+    for path in state_folder(state_dir).journals():
+        reader = JournalReader(path)
+        try:
+            found = list(reader.rows(name=order, kinds=("judged",)))
+        finally:
+            reader.close()
+        if found:
+            break
     verdicts = [{"seq": row.seq, "ts_ns": row.ts_ns, "checks": json.loads(row.body)} for row in found]
     if as_json:
         print_json(verdicts)

@@ -23,6 +23,7 @@ from engine.daemon.logins import login_of
 from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
+from engine.daemon.rotating import keep_small
 from engine.daemon.simulated import BUSY_S, Place, clock_of, find_or_start, gateway_folder
 from engine.daemon.tidying import tidy
 from engine.daemon.venuefacts import VenueFacts
@@ -163,6 +164,9 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(daemon.committer.run)
         tasks.start_soon(daemon.switch.run)
+        tasks.start_soon(
+            keep_small, daemon.committer, daemon.folder.journal, instruments, daemon.books.portfolio.rates, clock
+        )
         wire = WireKeeper.of(daemon) if settings.recorder.wire else None
         if wire is not None:
             await tasks.start(wire.run)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import trio
 from attrs import define, field
@@ -49,6 +51,12 @@ class Committer:
         await mine.done.wait()
         if mine.error is not None:
             raise mine.error
+
+    async def put_away(self, fresh: Path, archive: Path, *, after: int) -> None:
+        """Go on in another file, between two commits (`DurableJournal.put_away`); what waits is stored there."""
+        work = partial(self._journal.put_away, fresh, archive, after=after)
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(work, limiter=self._limiter)
 
     async def run(self) -> None:
         """Commit until cancelled; what waits at the end is stored first."""

@@ -69,6 +69,10 @@ class DurableJournal:
         Raises: InputError for a file that is no journal of ours, is damaged or was written by a newer version.
         """
         self.path = path
+        self._open()
+
+    def _open(self) -> None:
+        path = self.path
         self.low = False
         fresh = not path.exists() or path.stat().st_size == 0
         try:
@@ -173,6 +177,27 @@ class DurableJournal:
             raise
         self._seq, self._chain = seq, chain
         return seq
+
+    def put_away(self, fresh: Path, archive: Path, *, after: int) -> None:
+        """Go on in the file `fresh`, which takes this one's place; this one is `archive` from then on.
+
+        Rows after a number, and all client order ids, are copied first. If that fails nothing has changed.
+
+        Raises: JournalFull, InputError.
+        """
+        new = DurableJournal(fresh)
+        try:
+            rows = [(r.ts_ns, r.kind, r.name, msgspec.Raw(r.body.encode())) for r in self.rows(after=after)]
+            new.write(rows, coids=self.sent_coids())
+        finally:
+            new.close()
+        self._database.close()
+        try:
+            os.link(self.path, archive)
+            fresh.replace(self.path)
+            fresh.with_name(fresh.name + ".reserve").unlink(missing_ok=True)
+        finally:
+            self._open()
 
     def set_meta(self, key: str, value: str) -> None:
         """Remember something about the journal itself."""

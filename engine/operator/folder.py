@@ -38,6 +38,11 @@ class StateFolder:
         """The daemon's journal."""
         return self.path / "journal.db"
 
+    def journals(self) -> list[Path]:
+        """The daemon's journal and those that were put away, newest first."""
+        old = sorted(self.path.glob("journal-*.db"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return [self.journal, *old]
+
     @property
     def halt_file(self) -> Path:
         """Whoever makes this file pulls the kill switch."""

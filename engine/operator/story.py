@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +28,22 @@ def story(folder: StateFolder, wanted: str) -> dict[str, Any]:
 
     Raises: InputError if the journal can't be read or knows no such order.
     """
-    reader = JournalReader(folder.journal)
+    unknown: InputError | None = None
+    for path in folder.journals():
+        try:
+            return _story(path, wanted)
+        except _NotThere as error:
+            unknown = unknown or error
+    assert unknown is not None, "there is a journal to look into"
+    raise unknown
+
+
+class _NotThere(InputError):
+    """A journal knows no such order; one that was put away may."""
+
+
+def _story(path: Path, wanted: str) -> dict[str, Any]:
+    reader = JournalReader(path)
     try:
         coid = _coid(reader, wanted)
         rows = {row.seq: row for row in reader.rows(name=coid)}
@@ -89,7 +105,7 @@ def _coid(reader: JournalReader, wanted: str) -> str:
         return by_id[-1].name  # numbers may come again after days: the last order that had it
     if _grouped(reader, wanted):
         return wanted
-    raise InputError(f"the journal knows no order {wanted}", place=str(reader.path))
+    raise _NotThere(f"the journal knows no order {wanted}", place=str(reader.path))
 
 
 def _grouped(reader: JournalReader, coid: str) -> list[StoredRow]:

@@ -11,7 +11,8 @@ from engine.risk.account import Held
 from engine.risk.losses import Standing
 
 LATCHES: Final = ("risk_latched", "risk_lifted")
-SENT: Final = ("judged", "approved", "modify", "cancel", "answer")
+SUMMED: Final = "risk_sent"  # what an earlier journal had of it
+SENT: Final = ("judged", "approved", "modify", "cancel", "answer", SUMMED)
 STANDING: Final = "risk_day"
 _STANDING: Final = msgspec.json.Decoder(Standing)
 _HELD: Final = msgspec.json.Decoder(Held)
@@ -42,6 +43,9 @@ def sent(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[tuple[int, str, 
     whose: dict[str, str] = {}
     for ts_ns, kind, name, body in rows:
         match kind:
+            case "risk_sent":
+                what, notional = msgspec.json.decode(body)
+                yield ts_ns, what, name, float(notional)
             case "judged":
                 worth[name] = _notional(msgspec.json.decode(body))
             case "approved":
