@@ -52,7 +52,13 @@ KINDS = (
     "drop-connections",
     "stall-connections",
     "bulletin",
+    "prompt",
+    "frozen",
+    "delayed",
+    "crossed",
+    "one-sided",
 )
+LINES = ("smd+265598", "smd+8314", "smd+756733")
 
 
 @frozen
@@ -103,6 +109,8 @@ def faults(seed: int, number: int, *, hard: bool = True) -> dict[str, Any]:
             entry |= {"on": chance.choice(("sor", "str", "smd", "*")), "probability": 0.1}
             if kind == "silent":
                 entry["until_s"] = 10
+        elif kind in ("frozen", "delayed", "crossed", "one-sided"):
+            entry |= {"on": chance.choice(LINES), "from_s": 5, "until_s": 25}  # such a line must not trade meanwhile
         elif kind == "late-commission":
             entry |= {"probability": 0.3, "seconds": 8}
         else:
@@ -113,6 +121,8 @@ def faults(seed: int, number: int, *, hard: bool = True) -> dict[str, Any]:
                 entry["seconds"] = 10
             if kind == "bulletin":
                 entry["text"] = "The exchange is closed early."
+            if kind == "prompt":
+                entry |= {"text": "Is anybody there?", "options": ["Yes", "No"]}
             if not hard and kind in ("session-lost", "restart", "competing-login"):
                 continue
         entries.append(entry)

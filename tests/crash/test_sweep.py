@@ -6,16 +6,28 @@ A few in the ordinary run; `make campaign` kills 300 daemons, and trades six day
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from engine.gateway.faults import Kind, read_script
 from tests.crash.faulty import faulty_day
+from tests.crash.plans import KINDS, faults
 from tests.crash.sweep import sweep
 
 CAMPAIGN = os.environ.get("FULLTICKET_CAMPAIGN") == "1"
 campaign_only = pytest.mark.skipif(not CAMPAIGN, reason="long: make campaign")
+
+
+def test_the_plans_know_every_kind_of_fault_that_the_gateway_has() -> None:
+    assert set(KINDS) == set(get_args(Kind))
+    scripts = [faults(1, number) for number in range(40)]
+    for script in scripts:
+        read_script(script, place="a plan")  # the gateway takes it
+    planned = Counter(entry["do"] for script in scripts for entry in script["fault"])
+    assert set(planned) == set(KINDS)
 
 
 def test_twenty_daemons_die_and_the_books_agree(tmp_path: Path) -> None:
