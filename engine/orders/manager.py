@@ -51,7 +51,7 @@ class OrderManager:
 
     def __init__(self) -> None:
         self._book: dict[str, Order] = {}
-        self._executions: set[str] = set()
+        self.executions: set[str] = set()  # the ids of all that have been counted
         self.frozen: dict[str, str] = {}  # orders told something impossible, and what
         self.facts: list[JournalRow] = []
         self.denials: list[tuple[int, str, str, Refusal]] = []  # time, strategy, coid, why
@@ -71,7 +71,7 @@ class OrderManager:
     def hear(self, answers: Sequence[Answer]) -> list[Update]:
         """Apply what a venue said; return what became of the orders."""
         updates: list[Update] = []
-        facts, book, said, executions = self.facts, self._book, self._said, self._executions
+        facts, book, said, executions = self.facts, self._book, self._said, self.executions
         for answer in answers:
             coid = answer.coid
             ts_ns = answer.ts_ns
@@ -104,12 +104,12 @@ class OrderManager:
         requests: list[Request] = []
         updates: list[Update] = []
         for verdict in verdicts:
-            if verdict.__class__ is Denied:
+            # By class: `isinstance` asks a struct's metaclass, which costs as much as a small function.
+            if verdict.__class__ is not Approved:
+                assert isinstance(verdict, Denied)
                 self._deny(verdict, now_ns, updates)
                 continue
-            assert isinstance(verdict, Approved)
             intent = verdict.intent
-            # By class: `isinstance` asks a struct's metaclass, which costs as much as a small function.
             if intent.__class__ is Place:
                 self._place(intent, now_ns, requests)
                 if verdict.because is not None:

@@ -41,7 +41,7 @@ from engine.runtime.lap import Lap
 from engine.runtime.market import Market, Venue
 from engine.runtime.outcome import EquityCurve, FillRow, OrderRow, Position, RefusalRow
 from engine.runtime.result import Result, indicator_series, price_series, shelf
-from engine.runtime.ring import Ring, run_channels
+from engine.runtime.ring import FACTS_TOGETHER, Ring, run_channels
 from engine.runtime.series import ThinSeries
 from engine.settings import Pipeline, Settings
 from engine.strategy.api import Strategy
@@ -55,8 +55,6 @@ _CANON: Final = msgspec.json.Encoder(decimal_format="string", order="determinist
 
 # What an instrument's chart shows, the best first.
 _CHARTED: Final = ((Kind.QUOTES, "bid"), (Kind.TRADES, "price"), (Kind.BARS, "close"))
-# A replay's journal is its product, not its memory: facts go over in lots.
-_FACTS_TOGETHER: Final = 2_048
 
 Progress = Callable[[int, int, float], None]  # rows done, time reached (ns UTC), equity
 
@@ -218,6 +216,7 @@ class Backtest:
             gate=self.gate,
             store=self._store,
             watch=self._watch,
+            noted=self._noted,
         )
         lap.chunk = first
         ring.sort_wants(lap)
@@ -233,12 +232,10 @@ class Backtest:
     # --- while it runs ------------------------------------------------------------------------------------------
 
     def _store(self) -> None:
-        for notes in self._noted:
-            if notes:
-                self._write_notes()
-                break
+        if any(self._noted):
+            self._write_notes()
         facts = self.orders.facts
-        if len(facts) >= _FACTS_TOGETHER:
+        if len(facts) >= FACTS_TOGETHER:
             self.journal.record(facts)
             facts.clear()
 

@@ -12,11 +12,12 @@ from bisect import bisect_left
 from typing import Final
 
 from engine.domain.facts import Answer
-from engine.domain.messages import DropTimer, SetTimer
+from engine.domain.messages import DropTimer, PositionNow, SetTimer
 from engine.runtime.lap import Lap
 from engine.runtime.market import NARROWEST
-from engine.runtime.ring import Ring
+from engine.runtime.ring import FACTS_TOGETHER, Ring
 
+_NO_POSITIONS: Final[list[PositionNow]] = []  # never written to
 _WISHES: Final = (SetTimer, DropTimer)
 
 
@@ -49,6 +50,9 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
     wants, view = host.wants, host.view
     store, apply, act, book = ring.store, ring.orders.hear, ring.orders.act, ring.portfolio.hear
     tell, run, count, judge = host.hear, host.run, gate.hear, gate.judge
+    noted, facts = ring.noted, ring.orders.facts
+    executions = ring.orders.executions
+    counted = len(executions)
     merges, widths = market.merges, market.widths
     if chunk is None:
         return
@@ -90,9 +94,13 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
             else:
                 market.still_ns = now_ns
                 market.still = 0
-            store()
+            if any(noted) or len(facts) >= FACTS_TOGETHER:
+                store()
             updates = apply(answers)
-            positions = book(updates)
+            positions = _NO_POSITIONS
+            if len(executions) > counted:
+                counted = len(executions)
+                positions = book(updates)
             tell(updates, positions, now_ns)
             count(updates, positions)
             answers = []
@@ -122,7 +130,8 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
                 verdicts.append(judge(want, view, now_ns))  # type: ignore[arg-type]
         wants.clear()
         if verdicts:
-            store()
+            if any(noted) or len(facts) >= FACTS_TOGETHER:
+                store()
             lap.requests, lap.updates = act(verdicts, now_ns)
         if lap.wishes or lap.updates or gate.latched:
             break

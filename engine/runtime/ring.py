@@ -8,7 +8,7 @@ before the strategies it reads what the venue said, after the gate it carries ou
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -24,6 +24,8 @@ from engine.runtime.lap import Lap
 from engine.runtime.market import Market
 from engine.strategy.host import StrategyHost
 
+# A replay's journal is its product, not its memory: facts go over in lots.
+FACTS_TOGETHER: Final = 2_048
 _NO_POSITIONS: Final[list[PositionNow]] = []  # never written to
 
 
@@ -32,6 +34,7 @@ class Ring:
 
     Args:
         store: Takes what strategies noted and the order manager's facts so far; called before new facts are made.
+        noted: Of each strategy the list of its notes, which `store` empties.
         watch: Latches on losses; they end windows. None where no limit asks for them.
     """
 
@@ -45,6 +48,7 @@ class Ring:
         gate: Gate,
         store: Callable[[], None],
         watch: LossWatch | None = None,
+        noted: tuple[list[Any], ...] = (),
     ) -> None:
         self.market = market
         self.orders = orders
@@ -52,6 +56,7 @@ class Ring:
         self.host = host
         self.gate = gate
         self.store = store
+        self.noted = noted
         self.watch = watch
 
     # --- one step an actor --------------------------------------------------------------------------------------

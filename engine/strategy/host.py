@@ -23,7 +23,7 @@ from engine.domain.order import CLOSED
 from engine.domain.view import ChunkView
 from engine.errors import StrategyError
 from engine.strategy.columnar import NotCopied, owner
-from engine.strategy.plan import Handler, Plan, Route, Seat, plan_of
+from engine.strategy.plan import Plan, Route, Seat, plan_of
 from engine.strategy.window import RAISED
 
 
@@ -123,9 +123,10 @@ class StrategyHost:
         """Apply all updates of one moment, then call the handlers they are for."""
         self.reached_ns = now_ns
         seats = self.seats
-        for position in positions:
-            for seat in seats.values():
-                seat.ctx.hear_position(position)
+        if positions:
+            for position in positions:
+                for seat in seats.values():
+                    seat.ctx.hear_position(position)
         for update in updates:
             order = update.order
             ticket = order.ticket
@@ -142,19 +143,18 @@ class StrategyHost:
         wants = self.wants
         seats = self.seats
         for update in updates:
-            order = update.order
+            order, event = update.order, update.event
             seat = seats[order.ticket.strategy]
             if seat.off is not None:
                 continue
             mark = len(wants)
-            on_fill, on_order = seat.on_fill, seat.on_order
             try:
                 # A leg alone completes no unit of a combo: it moves positions, and its order has not filled by it.
-                if on_fill is not None and update.event.__class__ is Filled and update.event.quantity:
-                    on_fill(update.event)
-                if on_order is not None:
+                if event.__class__ is Filled and seat.on_fill is not None and event.quantity:
+                    seat.on_fill(event)
                     mark = len(wants)
-                    on_order(order)
+                if seat.on_order is not None:
+                    seat.on_order(order)
             except RAISED as error:
                 self._switch_off(seat, error, mark)
 
@@ -191,32 +191,31 @@ class StrategyHost:
             self._open(chunk, start)
         self._row = start
         plan = self._plan
-        if plan is not None and plan.rows is None and plan.single is not None and not self._columnar:
-            taken = self._row = self._run_single(plan, plan.single, start, stop)
-            self.reached_ns = self._times[taken - 1]
+        if plan is None or plan.rows is not None or plan.single is None or self._columnar:
+            taken = self._run_all(chunk, start, stop) if self._columnar else self._hand_out(stop)
+            self._row = taken
+            if taken:
+                self.reached_ns = self._times[taken - 1]
             return taken
-        taken = self._run_all(chunk, start, stop) if self._columnar else self._hand_out(stop)
-        self._row = taken
-        if taken:
-            self.reached_ns = self._times[taken - 1]
-        return taken
-
-    def _run_single(self, plan: Plan, handle: Handler, start: int, stop: int) -> int:
-        """Give every row to the one handler there is, which is what most runs are."""
-        wants = self.wants
+        # Every row for the one handler there is, which is what most runs are.
+        wants, handle = self.wants, plan.single
         before = len(wants)
         self._in_window = True
+        taken = stop
         try:
             for event in islice(plan.events, stop - start):
                 handle(event)
                 if wants:
-                    return plan.total - length_hint(plan.left)
+                    taken = plan.total - length_hint(plan.left)
+                    break
         except RAISED as error:
             self._switch_off(plan.seats[0], error, before)
-            return _row_after(plan)
+            taken = _row_after(plan)
         finally:
             self._in_window = False
-        return stop
+        self._row = taken
+        self.reached_ns = self._times[taken - 1]
+        return taken
 
     def _run_all(self, chunk: Chunk, start: int, stop: int) -> int:
         """Whole-window handlers first, the others as far as those came, and what both want in config order."""

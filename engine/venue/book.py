@@ -123,6 +123,9 @@ class Book:
             self.others.append(order)
             return
         side = self.buys if order.buy else self.sells
+        if not side:
+            side.append(order)
+            return
         at = len(side)
         if order.buy:
             while at and side[at - 1].hi < order.hi:
@@ -200,6 +203,12 @@ class Book:
 
     def _search(self, first: int, stop: int) -> int:
         tape = self.tape
+        quotes = tape.quotes
+        if self.rule.whole and tape.quotes_alone and quotes is not None and tape.ticks_from < first and not self.others:
+            # The best price of either side meets the first quote that reaches it; index and row are one.
+            if self.buys:
+                stop = quotes.first_ask_at_most(self.buys[0].hi, first, stop)
+            return quotes.first_bid_at_least(self.sells[0].lo, first, stop) if self.sells else stop
         if not tape.shut:
             return search.scan(self, first, stop) if tape.ticks_from < first else self._search_run(first, stop)
         for start, end in tape.open_runs(first, stop):

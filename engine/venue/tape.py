@@ -215,6 +215,12 @@ class Tape:
     ticks_from: int = -1
     shut: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def quotes_alone(self) -> bool:
+        """Whether the chunk's rows are this instrument's quotes and nothing else."""
+        quotes = self.quotes
+        return quotes is not None and quotes.at is None and quotes.length == self.size
+
     def quote_index(self, row: int) -> int:
         """Index of the quote in force just before a row; -1 if that is `quote_before`."""
         return -1 if self.quotes is None else self.quotes.first(row) - 1
