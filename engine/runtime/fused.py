@@ -12,13 +12,12 @@ from bisect import bisect_left
 from typing import Final
 
 from engine.domain.facts import Answer
-from engine.domain.messages import DropTimer, PositionNow, SetTimer
+from engine.domain.messages import DropTimer, PositionNow, SetTimer, Verdict
 from engine.runtime.lap import Lap
 from engine.runtime.market import NARROWEST
 from engine.runtime.ring import FACTS_TOGETHER, Ring
 
 _NO_POSITIONS: Final[list[PositionNow]] = []  # never written to
-_WISHES: Final = (SetTimer, DropTimer)
 
 
 def run_fused(ring: Ring, lap: Lap) -> None:
@@ -45,62 +44,58 @@ def run_fused(ring: Ring, lap: Lap) -> None:
 def _plain_moments(ring: Ring, lap: Lap) -> None:
     """Go on, moment by moment, until something comes up that needs a lap: the end of the chunk, a timer, a command that
     is still on its way, a refusal, a latch. The lap is then as `offer` expects it."""
-    market, host, gate = ring.market, ring.host, ring.gate
+    market, host, gate, orders = ring.market, ring.host, ring.gate, ring.orders
     venue, chunk, times, size = market.venue, market.chunk, market.times, market.size
-    wants, view = host.wants, host.view
-    store, apply, act, book = ring.store, ring.orders.hear, ring.orders.act, ring.portfolio.hear
-    tell, run, count, judge = host.hear, host.run, gate.hear, gate.judge
-    noted, facts = ring.noted, ring.orders.facts
-    executions = ring.orders.executions
-    counted = len(executions)
-    merges, widths = market.merges, market.widths
     if chunk is None:
         return
     if lap.taken > lap.start:
         market.took(lap, lap.taken)
-    row, venue_row, now_ns = market.row, market.venue_row, lap.now_ns
+    # What a moment asks for is asked for by a name of this frame: there are tens of thousands of them.
+    next_due_ns, scan, take_row, carry_out = venue.next_due_ns, venue.scan, venue.take_row, venue.carry_out
+    tell, run, count, judge, book = host.hear, host.run, gate.hear, gate.judge, ring.portfolio.hear
+    wants, view, store, noted, facts = host.wants, host.view, ring.store, ring.noted, orders.facts
+    merges, widths, timer_ns, width, widest = market.merges, market.widths, market.timer_ns, market.width, market.window
+    executions = orders.executions
+    row, venue_row, now_ns, still_ns = market.row, market.venue_row, lap.now_ns, market.still_ns
     answers: list[Answer] = []  # not told yet
     while True:
         # How far the rows go until anything else is due.
-        stop = row
-        due_ns = market.timer_ns
-        at_ns = venue.next_due_ns()
-        if at_ns < due_ns:
-            due_ns = at_ns
+        due_ns = next_due_ns()
+        if timer_ns < due_ns:
+            due_ns = timer_ns
         leave = row >= size or due_ns <= times[row]
-        if not leave:
-            stop = row + (market.width if widths is None else widths())
+        if leave:
+            stop = row
+        else:
+            stop = row + (width if widths is None else widths())
             if stop > size:
                 stop = size
             if due_ns <= times[stop - 1]:
                 stop = bisect_left(times, due_ns, row, stop)
             if venue_row < stop:
-                stop = venue.scan(venue_row, stop)
+                stop = scan(venue_row, stop)
             if stop == row and (merges or not answers):
                 # The very next row brings news of an order, which goes before the row itself.
-                more = venue.take_row(row)
+                more = take_row(row)
                 venue_row = row + 1
                 if more:
                     answers += more
                     now_ns = times[row]
                 continue
-        lap.number += 1
         if answers:
-            lap.now_ns = now_ns
-            if now_ns == market.still_ns:
-                lap.answers = answers
+            lap.number += 1
+            if now_ns == still_ns:
+                lap.answers, lap.now_ns = answers, now_ns
                 market.guard(lap)
                 lap.answers = []
             else:
-                market.still_ns = now_ns
+                still_ns = now_ns
                 market.still = 0
             if any(noted) or len(facts) >= FACTS_TOGETHER:
                 store()
-            updates = apply(answers)
-            positions = _NO_POSITIONS
-            if len(executions) > counted:
-                counted = len(executions)
-                positions = book(updates)
+            counted = len(executions)
+            updates = orders.hear(answers)
+            positions = book(updates) if len(executions) > counted else _NO_POSITIONS
             tell(updates, positions, now_ns)
             count(updates, positions)
             answers = []
@@ -110,37 +105,40 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
             if stop > row:
                 taken = run(chunk, row, stop)
                 if taken > row:
-                    width = 2 * market.width if taken == stop else 2 * (taken - row)
+                    width = 2 * width if taken == stop else 2 * (taken - row)
                     if width < NARROWEST:
                         width = NARROWEST
-                    market.width = width if width < market.window else market.window
-                    market.still = 0
+                    elif width > widest:
+                        width = widest
                     row = taken
                     if taken > venue_row:
                         venue_row = taken
-                    market.last_ns = now_ns = times[taken - 1]
+                    now_ns = times[taken - 1]
+                    still_ns = -1  # many rows of one moment are no loop
             if not wants:
                 continue
         # Somebody wants something: judged, sent and answered at the same moment.
-        verdicts = []
+        verdicts: list[Verdict] = []
         for want in wants:
-            if want.__class__ in _WISHES:
+            if want.__class__ is SetTimer or want.__class__ is DropTimer:
                 lap.wishes.append(want)
             else:
-                verdicts.append(judge(want, view, now_ns))  # type: ignore[arg-type]
+                verdicts.append(judge(want, view, now_ns))  # type: ignore[arg-type]  # it is of neither
         wants.clear()
         if verdicts:
             if any(noted) or len(facts) >= FACTS_TOGETHER:
                 store()
-            lap.requests, lap.updates = act(verdicts, now_ns)
+            lap.requests, lap.updates = orders.act(verdicts, now_ns)
         if lap.wishes or lap.updates or gate.latched:
             break
         if lap.requests:
-            found = venue.carry_out(lap.requests, now_ns, venue_row)
+            found = carry_out(lap.requests, now_ns, venue_row)
             if found is None:
                 break
             answers = found
             lap.requests = []
-    market.row, market.venue_row = row, venue_row
+    market.row, market.venue_row, market.width, market.still_ns = row, venue_row, width, still_ns
+    if row:
+        market.last_ns = times[row - 1]
     lap.chunk, lap.now_ns = chunk, now_ns
     lap.start = lap.stop = lap.taken = row
