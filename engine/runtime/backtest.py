@@ -21,7 +21,6 @@ from attrs import define, field, frozen
 from engine.domain.actions import Action, ConvertNow, DividendDue, DividendNow
 from engine.domain.columns import Chunk
 from engine.domain.instrument import Instrument
-from engine.domain.market import Kind
 from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.sessions import Sessions
 from engine.errors import ConfigError, StrategyError
@@ -34,15 +33,16 @@ from engine.risk.catalogue import Row
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
 from engine.risk.margin import OFF
+from engine.runtime.charts import Charts
 from engine.runtime.currencies import by_currency, fees_by_line
 from engine.runtime.fused import run_fused
 from engine.runtime.hang import HangGuard, unwrapped
 from engine.runtime.lap import Lap
 from engine.runtime.market import Market, Venue
-from engine.runtime.outcome import EquityCurve, FillRow, OrderRow, Position, RefusalRow
-from engine.runtime.result import Result, indicator_series, price_series, shelf
+from engine.runtime.outcome import EquityCurve, FillRow, OrderRow, RefusalRow
+from engine.runtime.result import Result
 from engine.runtime.ring import FACTS_TOGETHER, Ring, run_channels
-from engine.runtime.series import ThinSeries
+from engine.runtime.valuing import equity_of, positions_of
 from engine.settings import Pipeline, Settings
 from engine.strategy.api import Strategy
 from engine.strategy.context import Context
@@ -52,9 +52,6 @@ from engine.strategy.window import RAISED
 
 _ZERO: Final = Decimal(0)
 _CANON: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
-
-# What an instrument's chart shows, the best first.
-_CHARTED: Final = ((Kind.QUOTES, "bid"), (Kind.TRADES, "price"), (Kind.BARS, "close"))
 
 Progress = Callable[[int, int, float], None]  # rows done, time reached (ns UTC), equity
 
@@ -115,11 +112,9 @@ class Backtest:
     _watch: LossWatch | None = field(default=None, init=False)
     _marks: EquityMarks = field(init=False)
     _by_kind: dict[str, int] = field(factory=dict, init=False)
-    _prices: dict[int, ThinSeries] = field(factory=dict, init=False)
-    _indicators: dict[tuple[str, int | None, str], ThinSeries] = field(factory=dict, init=False)
+    _charts: Charts = field(init=False)
     _deposit: Decimal = field(default=_ZERO, init=False)
     _built: bool = field(default=False, init=False)
-    _charted: dict[int, int] = field(factory=dict, init=False)
     _last: int = field(default=-1, init=False)
     _rated: int = field(default=0, init=False)
     _contexts: tuple[Context, ...] = field(default=(), init=False)
@@ -140,6 +135,7 @@ class Backtest:
                 )
         self._deposit = sum((amount * rates[currency] for currency, amount in account.cash.items()), _ZERO)
         self.portfolio = Portfolio(self.instruments, dict(account.cash), rates, self.financing)
+        self._charts = Charts(*self.span_ns)
         self._marks = EquityMarks(
             instruments=self.instruments,
             rates={currency: float(rate) for currency, rate in rates.items()},
@@ -252,17 +248,9 @@ class Backtest:
     def _notes(self, before_ns: int = END_OF_TIME_NS) -> None:
         """What strategies noted before a time into the journal, their indicators into thinned lines."""
         self._write_notes(before_ns)
-        for seat in self.host.seats.values():
-            ctx = seat.ctx
-            lines: dict[tuple[str, int | None, str], tuple[list[int], list[float]]] = {}
-            for ts_ns, conid, name, value in ctx.indicators:
-                times, values = lines.setdefault((seat.name, conid, name), ([], []))
-                times.append(ts_ns)
-                values.append(value)
+        for ctx in self._contexts:
+            self._charts.values(ctx.strategy, ctx.indicators)
             ctx.indicators.clear()
-            for key, (times, values) in lines.items():
-                series = self._indicators.setdefault(key, ThinSeries(*self.span_ns))
-                series.add(np.array(times, np.int64), np.array(values, np.float64))
 
     def _chunk_done(self, chunk: Chunk) -> None:
         steps = self.portfolio.steps
@@ -278,32 +266,12 @@ class Backtest:
         self._marks.chunk(chunk, last=self._last >= 0)
         for kind, columns in chunk.kinds.items():
             self._by_kind[kind] = self._by_kind.get(kind, 0) + len(columns)
-        self._chart(chunk)
+        self._charts.rows(chunk)
         if self._last < 0:
             self._notes(int(chunk.ts_ns[-1]))  # those of the last moment may have company in the next chunk
         if self.progress is not None:
             done = sum(self._by_kind.values())
             self.progress(done, int(chunk.ts_ns[-1]), self._marks.equity_now())
-
-    def _chart(self, chunk: Chunk) -> None:
-        """One line an instrument: mid of quotes, else trades, else bar closes."""
-        for rank, (kind, name) in enumerate(_CHARTED):
-            columns = chunk.kinds.get(kind)
-            if columns is None:
-                continue
-            every = columns[name] if kind is not Kind.QUOTES else (columns[name] + columns["ask"]) * 0.5
-            for conid in columns.conids:
-                if rank != self._charted.get(conid):
-                    if rank > self._charted.get(conid, rank):
-                        continue
-                    # The first rows of its kind, and a better kind than any before.
-                    self._charted[conid] = rank
-                    self._prices[conid] = ThinSeries(*self.span_ns)
-                rows = columns.of(conid)
-                times, values = columns["ts_ns"], every
-                if rows is not None:
-                    times, values = times[rows], values[rows]
-                self._prices[conid].add(times, values)
 
     # --- afterwards ---------------------------------------------------------------------------------------------
 
@@ -327,7 +295,7 @@ class Backtest:
             whole.update(_CANON.encode((entry.strategy, entry.realised, entry.fill)) + b"\n")
         for row in orders:
             whole.update(_CANON.encode(row.order) + b"\n")
-        positions = self._positions()
+        positions = positions_of(self.portfolio, self._marks)
         currencies = by_currency(self.portfolio, positions, tuple(entry.fill for entry in entries))
         return Result(
             start_ns=self.span_ns[0],
@@ -335,7 +303,7 @@ class Backtest:
             events=sum(self._by_kind.values()),
             events_by_kind=dict(self._by_kind),
             deposit=self._deposit,
-            final_equity=self._final_equity(positions),
+            final_equity=equity_of(self.portfolio, positions),
             fees=sum((row.fees * row.rate for row in currencies), _ZERO),
             fees_by_line=fees_by_line(self.portfolio, currencies),
             dividends=sum((row.dividends * row.rate for row in currencies), _ZERO),
@@ -354,10 +322,8 @@ class Backtest:
             ),
             positions=positions,
             equity=EquityCurve(ts_ns=times, equity=equity, cash=cash, exposure=exposure, by_strategy=by_strategy),
-            prices=tuple(price_series(conid, line) for conid, line in sorted(self._prices.items())),
-            indicators=tuple(
-                indicator_series(key, self._indicators[key]) for key in sorted(self._indicators, key=shelf)
-            ),
+            prices=self._charts.prices(),
+            indicators=self._charts.indicators(),
             counts={
                 **self.venue_counts,
                 "timers_past_data": sum(ctx.past_data for ctx in self._contexts),
@@ -375,39 +341,6 @@ class Backtest:
             OrderRow(order=order, reference=self.gate.references.get(coid), history=history(coid))
             for coid, order in self.orders.book.items()
         )
-
-    def _positions(self) -> tuple[Position, ...]:
-        found = []
-        for (strategy, conid), held in self.portfolio.holdings.items():
-            long, short = self._marks.last_prices(conid)
-            price = long if held.quantity >= 0 else short
-            mark = Decimal(repr(price)) if price == price else None
-            found.append(
-                Position(
-                    strategy=strategy,
-                    conid=conid,
-                    quantity=held.quantity,
-                    cost=held.cost,
-                    realised=held.realised,
-                    mark=mark,
-                )
-            )
-        return tuple(found)
-
-    def _final_equity(self, positions: tuple[Position, ...]) -> Decimal:
-        """Cash and marked positions in base currency, exactly."""
-        rates = self.portfolio.rates
-        total = sum((amount * rates[currency] for currency, amount in self.portfolio.cash.items()), _ZERO)
-        total += sum((amount * rates[key[3]] for key, amount in self.portfolio.accrued.items()), _ZERO)
-        for position in positions:
-            if position.quantity:
-                instrument = self.instruments[position.conid]
-                rate = rates[instrument.currency]
-                if position.mark is None:
-                    total += position.cost * rate  # never priced: at cost
-                else:
-                    total += position.quantity * position.mark * instrument.multiplier * rate
-        return total
 
 
 def _made(job: Job, ctx: Context) -> Strategy[Any]:
