@@ -34,7 +34,7 @@ class _Cut:
         tape = tape_of(book._chunk, book.conid)
         if book.split_ns:
             tape = since(tape, book._chunk.ts_ns, book.split_ns)
-        book._cut = book.tape = tape
+        book.cut = book.tape = tape
         return tape
 
 
@@ -69,13 +69,14 @@ class Book:
         self._chunk = Chunk(ts_ns=_NO_TIMES, kinds={})
         self._hit = -1
         self._clean = 0
-        self._cut: Tape | None = None  # `tape` once it is there
+        # `tape` once it is there; the hot ways ask it first, for `tape` stands on the class as well.
+        self.cut: Tape | None = None
 
     # Data
 
     def begin(self, chunk: Chunk) -> None:
         """Go over to a new chunk: nothing of the old one is looked at again."""
-        tape = self._cut
+        tape = self.cut
         if tape is None and self.taken_index != -2:
             tape = self.tape  # nobody looked at the chunk; the quote that we took from may have gone with it
         if tape is not None:
@@ -85,7 +86,7 @@ class Book:
                 order.folded = 0
             # What we took of the quote in force stays taken; it is now the quote before the chunk.
             self.taken_index = -1 if self.taken_index == tape.quote_index(end) else -2
-            self._cut = None
+            self.cut = None
             del self.tape
         self._chunk = chunk
         self.changed()
@@ -97,8 +98,8 @@ class Book:
         """Prices and sizes from before a split are in units that are no more: nothing is known until the next row."""
         self.split_ns = split_ns
         self.taken_index = -2
-        if self._cut is not None:
-            self._cut = None
+        if self.cut is not None:
+            self.cut = None
             del self.tape
         self.changed()
         for combo in self.watchers:
@@ -202,7 +203,7 @@ class Book:
         return self._hit == row
 
     def _search(self, first: int, stop: int) -> int:
-        tape = self.tape
+        tape = self.cut or self.tape
         quotes = tape.quotes
         if self.rule.whole and tape.quotes_alone and quotes is not None and tape.ticks_from < first and not self.others:
             # The best price of either side meets the first quote that reaches it; index and row are one.
@@ -238,7 +239,7 @@ class Book:
 
     def take_row(self, row: int, now_ns: int) -> None:
         """Apply one row of this instrument."""
-        tape = self.tape
+        tape = self.cut or self.tape
         self.changed()
         if self.rule.whole and plain.take_row(self, row, now_ns):
             return

@@ -61,7 +61,7 @@ def place(book: Book, ticket: OrderTicket, number: int, now_ns: int) -> bool:
         order.limit = limit
         order.lo = level - book.hair
         order.hi = level + book.hair
-        rests = book.tape.beyond_touch(order.buy, order.lo, order.hi, floor.row)
+        rests = (book.cut or book.tape).beyond_touch(order.buy, order.lo, order.hi, floor.row)
     floor.orders[coid] = order
     floor.answers.append(Accepted(coid=coid, ts_ns=now_ns + floor.heard_ns, venue_id=order.venue_id))
     order.live_ns = now_ns
@@ -78,7 +78,7 @@ def _waits_for_bar(book: Book, order: WorkingOrder, now_ns: int) -> bool:
 
     Returns: False, with nothing done, where there is something else.
     """
-    tape = book.tape
+    tape = book.cut or book.tape
     rows = tape.bars
     if rows is None or tape.ticks_from < tape.size or tape.shut or book.rule.bar is not _AT_OPEN:
         return False
@@ -99,7 +99,7 @@ def take_row(book: Book, row: int, now_ns: int) -> bool:
     buys, sells, others = book.buys, book.sells, book.others
     if len(buys) + len(sells) + len(others) != 1 or not book.plain:
         return False
-    tape = book.tape
+    tape = book.cut or book.tape
     side = others or buys or sells
     order = side[0]
     if order.stand is not WORKING or order.ioc or order.bracket is not None or order.entry_of is not None:
@@ -121,7 +121,7 @@ def take_row(book: Book, row: int, now_ns: int) -> bool:
         book.floor.fill_alone(side, order, money, now_ns, maker=False, flags=_OPEN_FLAGS)
         return True
     quotes = tape.quotes
-    if quotes is None or quotes.at is not None or order.taking or book.floor.at_touch:
+    if quotes is None or not tape.quotes_alone or order.taking or book.floor.at_touch:
         return False
     if not quotes.reaches(row, order.lo, order.hi, buy=order.buy):
         return False
@@ -149,7 +149,7 @@ def cancel(order: WorkingOrder, now_ns: int) -> bool:
     ):
         return False
     floor = book.floor
-    if book.tape.trades is not None:
+    if (book.cut or book.tape).trades is not None:
         book.catch_up(order, floor.row)
     book.drop(order)
     order.stand = DONE

@@ -217,9 +217,9 @@ class Tape:
 
     @property
     def quotes_alone(self) -> bool:
-        """Whether the chunk's rows are this instrument's quotes and nothing else."""
+        """Whether the chunk's rows are this instrument's quotes and nothing else, none of them in a halt."""
         quotes = self.quotes
-        return quotes is not None and quotes.at is None and quotes.length == self.size
+        return quotes is not None and quotes.at is None and not self.shut and quotes.length == self.size
 
     def quote_index(self, row: int) -> int:
         """Index of the quote in force just before a row; -1 if that is `quote_before`."""
