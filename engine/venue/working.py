@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ZERO: Final = Decimal(0)
 UNKNOWN_QUEUE: Final = float("inf")
-_NAN: Final = float("nan")
 
 
 class Stand(IntEnum):
@@ -66,34 +65,25 @@ class WorkingOrder:
     `alarm_ns` is the session event it waits for, 0 for none; `tabs` its fees so far, by conid.
     """
 
-    __slots__ = (
-        "act",
-        "ahead",
-        "alarm_ns",
-        "book",
-        "bracket",
-        "buy",
-        "entry_of",
-        "extreme",
-        "filled",
-        "folded",
-        "hi",
-        "ioc",
-        "left",
-        "left_f",
-        "limit",
-        "live_ns",
-        "lo",
-        "offset",
-        "seq",
-        "stand",
-        "stop",
-        "tabs",
-        "taking",
-        "ticket",
-        "triggered",
-        "venue_id",
-    )
+    # Defaults live on the class: most orders never set them, and making an order is on the fast path.
+    live_ns: int = 0
+    filled: Decimal = ZERO
+    stand: Stand = WORKING
+    limit: Decimal | None = None
+    lo: float = 0.0
+    hi: float = 0.0
+    stop: float = 0.0
+    offset: float = 0.0
+    ahead: float = UNKNOWN_QUEUE
+    extreme: float = float("nan")
+    folded: int = 0
+    taking: bool = False
+    triggered: bool = False
+    ioc: bool = False
+    alarm_ns: int = 0
+    bracket: Bracket | None = None
+    entry_of: Bracket | None = None
+    tabs: dict[int, Tab] | None = None
 
     def __init__(self, ticket: OrderTicket, book: Book, seq: int, act: Act, units: float) -> None:
         self.ticket = ticket
@@ -101,20 +91,9 @@ class WorkingOrder:
         self.seq = seq
         self.venue_id = f"V{seq}"
         self.buy = ticket.side is _BUY
-        self.act: Act = act
-        self.left: Decimal = ticket.quantity
+        self.act = act
+        self.left = ticket.quantity
         self.left_f = units
-        self.live_ns = self.folded = self.alarm_ns = 0
-        self.filled: Decimal = ZERO
-        self.stand: Stand = WORKING
-        self.limit: Decimal | None = None
-        self.lo = self.hi = self.stop = self.offset = 0.0
-        self.ahead: float = UNKNOWN_QUEUE
-        self.extreme = _NAN
-        self.taking = self.triggered = self.ioc = False
-        self.bracket: Bracket | None = None
-        self.entry_of: Bracket | None = None
-        self.tabs: dict[int, Tab] | None = None
 
     @property
     def coid(self) -> str:
