@@ -37,6 +37,8 @@ from engine.settings import AccountSettings, RecordingSettings, ReportSettings, 
 from engine.tables import nearest, structure
 from engine.webapi.tls import checked_base, is_loopback
 
+# A simulated clock runs many times as fast as requests come through on a busy machine.
+SIM_SUMMARY_S: Final = Decimal(3_600)
 SUPPRESSED_MAX: Final = 51  # as many ids as the venue takes
 _TOP: Final = (
     "name",
@@ -258,9 +260,13 @@ def _settings(table: dict[str, Any], path: Path) -> RunSettings:
         report=ReportSettings(),
     )
     check(base)
+    mode = _mode(table.get("mode", "sim"), path)
+    if mode is Mode.SIM and base.risk.account.summary_age_max_s is None:
+        account = evolve(base.risk.account, summary_age_max_s=SIM_SUMMARY_S)
+        base = evolve(base, risk=evolve(base.risk, account=account))
     found = RunSettings(
         base=base,
-        mode=_mode(table.get("mode", "sim"), path),
+        mode=mode,
         gateway=read("gateway", GatewaySettings),
         instruments=_instruments(table["instrument"], path),
         replies=_replies(table.get("replies", {}), path),

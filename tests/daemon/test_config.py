@@ -54,6 +54,16 @@ def test_little_is_enough(tmp_path: Path) -> None:
     assert settings.guard.silence_s == 10
 
 
+def test_only_a_simulated_session_lets_account_figures_grow_old(tmp_path: Path) -> None:
+    limits = "[risk.account]\norder_quantity_max = 1\norder_notional_max = 1\nposition_max = 1\n"
+    for text, age in (
+        (LEAST, 3_600),
+        (LEAST + "[risk.account]\nsummary_age_max_s = 60\n", 60),
+        ('mode = "paper"\n' + LEAST + LIVE + limits, None),
+    ):
+        assert load(written(tmp_path, text)).base.risk.account.summary_age_max_s == age
+
+
 def test_an_override_wins_and_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, LEAST)
     assert load(path, ["gateway.speed=5"]).gateway.speed == 5
