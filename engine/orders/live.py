@@ -69,15 +69,15 @@ class LiveOrders(OrderManager):
         for order in orders:
             self._book[order.coid] = order
             self._said[order.coid] = [order.updated_ns, order.state, "Adopted"]
-        self._executions.update(executions)
+        self.executions.update(executions)
 
     def heard(self, execution_id: str) -> bool:
         """Whether an execution has been booked."""
-        return execution_id in self._executions
+        return execution_id in self.executions
 
     def executed(self) -> Mapping[str, None]:
         """Ids of all executions booked so far."""
-        return dict.fromkeys(self._executions)
+        return dict.fromkeys(self.executions)
 
     def forget(self, before_ns: int, keep: Container[str] = ()) -> list[str]:
         """Drop orders that ended before a moment, and return them; executions stay known, so none is booked again.
