@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -95,6 +96,8 @@ def soak(state: Path, days: float, speed: float, every_s: float, limit_s: float)
     ]
     command += ["--state-dir", str(state), "--set", f"gateway.speed={speed}", "--set", f"gateway.config={config}"]
     command += ["--set", f"strategy.pulse.params.every_s={every_s}", "--set", "guard.silence_s=120"]
+    # At such a speed a minute of the market is an instant of ours: a price must not be stale for that.
+    command += ["--set", "risk.account.quote_age_max_s=7200"]
     log = (state / "daemon.log").open("wb")
     daemon = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=HERE.parent)
     samples: list[dict[str, float]] = []
@@ -126,10 +129,20 @@ def soak(state: Path, days: float, speed: float, every_s: float, limit_s: float)
         "wall_s": round(time.monotonic() - began_s),
         "days": round(samples[-1]["hours"] / 24, 2) if samples else 0,
         "reconnects": cuts,
+        "orders_written": _written(state),
         "orders_of_the_last_day": len(state_now["orders"]),
         "fills": len(state_now["executions"]),
         **_trend(samples),
     }
+
+
+def _written(state: Path) -> int:
+    """How many orders were sent in all, by the journal."""
+    database = sqlite3.connect(f"file:{state / 'journal.db'}?mode=ro", uri=True)
+    try:
+        return int(database.execute("SELECT count(*) FROM coids").fetchone()[0])
+    finally:
+        database.close()
 
 
 def _trend(samples: list[dict[str, float]]) -> dict[str, Any]:
