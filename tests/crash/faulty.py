@@ -18,7 +18,8 @@ from tests.crash.daemons import Daemon, Gateway, state_folder, written
 from tests.crash.plans import KINDS, faults
 from tests.crash.sweep import last
 
-SCRIPT_S = 8.0  # of the wall, that one script lasts
+SCRIPT_S = 6.0  # of the wall, that one script lasts
+CALM_ORDERS, CALM_S = 25, 15.0  # between two scripts: so many orders, or so long
 QUICK = (
     "--set",
     "session.inits_per_hour=1000",
@@ -49,6 +50,7 @@ def faulty_day(folder: Path, seed: int, orders: int, *, say: Any = print) -> tup
             gateway.arm(faults(seed, number, hard=number % 4 == 3))  # a session that is always down trades nothing
             say(f"{number}: {done} orders written, not seen yet: {', '.join(missing)}")
             daemon.wait_end(SCRIPT_S)
+            _calm(daemon, gateway, state, struck)
         gateway.close()
         if not daemon.alive:
             wrong += ["the daemon ended by itself", *daemon.said]
@@ -60,6 +62,15 @@ def faulty_day(folder: Path, seed: int, orders: int, *, say: Any = print) -> tup
     if wrong:
         wrong.append(f"seed {seed}")
     return wrong, figures
+
+
+def _calm(daemon: Daemon, gateway: Gateway, state: Path, struck: Counter[str]) -> None:
+    """A good line for a while: what was left in doubt is cleared up, and trade goes on."""
+    for one in gateway.clear():
+        struck[one["do"]] += one["struck"]
+    enough, until = written(state) + CALM_ORDERS, time.monotonic() + CALM_S
+    while written(state) < enough and time.monotonic() < until and daemon.alive:
+        time.sleep(0.2)
 
 
 def main() -> None:
