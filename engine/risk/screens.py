@@ -15,7 +15,7 @@ from engine.risk.account import Account
 from engine.risk.conduct import latest_quiet
 from engine.risk.exposure import Exposure
 from engine.risk.outside import REAL_TIME
-from engine.risk.plan import HAIR, Plan, Stakes
+from engine.risk.plan import HAIR, Plan
 from engine.risk.pricing import ENOUGH
 
 _BUY, _SELL = Side.BUY, Side.SELL
@@ -65,8 +65,7 @@ def passes(
         contract = account.outside.contracts.get(ticket.conid)
         if contract is not None and (contract.order_types is not None or contract.tifs is not None):
             return False
-    conid = ticket.conid
-    return all(_affordable(stakes, account, view, conid, units, worst, buy=buy) for stakes in plan.stakes)
+    return not plan.stakes or _affordable(plan, account, view, ticket.conid, units, worst, buy=buy)
 
 
 def _quiet(plan: Plan, now_ns: int) -> bool:
@@ -170,15 +169,18 @@ def _vouched(
 
 
 def _affordable(
-    stakes: Stakes, account: Account, view: MarketView, conid: int, units: float, worst: float, *, buy: bool
+    plan: Plan, account: Account, view: MarketView, conid: int, units: float, worst: float, *, buy: bool
 ) -> bool:
-    found = stakes.lines.most(view, conid, units, worst, buy=buy)
-    if found is None:
-        return False
-    gross, net, sector, currency = found
-    if not (gross <= stakes.gross and net <= stakes.net and sector <= stakes.sector and currency <= stakes.currency):
-        return False
-    if stakes.leverage == _NOTHING:
-        return True
-    equity = account.equity
-    return equity is not None and gross <= equity * stakes.leverage
+    for stakes in plan.stakes:
+        found = stakes.lines.most(view, conid, units, worst, buy=buy)
+        if found is None:
+            return False
+        gross, net, sector, currency = found
+        if not (
+            gross <= stakes.gross and net <= stakes.net and sector <= stakes.sector and currency <= stakes.currency
+        ):
+            return False
+        equity = account.equity
+        if stakes.leverage != _NOTHING and (equity is None or not gross <= equity * stakes.leverage):
+            return False
+    return True

@@ -248,7 +248,7 @@ class Lines:
         return found
 
     def _refresh(self) -> None:
-        for conid in sorted(self.touched):
+        for conid in self.touched:
             line = self._known.get(conid) or self._line(conid)
             if line is None:
                 continue

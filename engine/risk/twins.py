@@ -32,6 +32,8 @@ class Twins:
     open: dict[str, Reserved]
     lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
     _counts: dict[Key, int] | None = None
+    _last: OrderTicket | None = None
+    _last_key: Key = (True, None, 0.0, "")
 
     def earlier(self, ticket: OrderTicket, now_ns: int, window_ns: int) -> str | None:
         """The coid of an identical order that is open or was sent within the window."""
@@ -57,14 +59,14 @@ class Twins:
             if len(self.open) + len(self.lately) <= _FEW:
                 return self.earlier(ticket, now_ns, window_ns) is None
             counts = self._count_all()
-        return key_of(ticket) not in counts or self.earlier(ticket, now_ns, window_ns) is None
+        return self._key(ticket) not in counts or self.earlier(ticket, now_ns, window_ns) is None
 
     def remember(self, now_ns: int, ticket: OrderTicket, window_ns: int) -> None:
         """An order or a modification has been approved."""
         self._prune(now_ns - window_ns)
         self.lately.append((now_ns, ticket))
         if self._counts is not None:
-            self._add(key_of(ticket))
+            self._add(self._key(ticket))
 
     def forget(self, coid: str) -> None:
         """What was sent of an order no longer stands in a twin's way: its cancellation was asked for."""
@@ -85,7 +87,8 @@ class Twins:
             self._counts = None
         elif not entry.cancelling and not entry.over:
             wanted = entry.wanted
-            entry.keys = (key_of(entry.ticket),) if wanted is None else (key_of(entry.ticket), key_of(wanted))
+            key = self._key(entry.ticket)
+            entry.keys = (key,) if wanted is None else (key, key_of(wanted))
             for key in entry.keys:
                 self._add(key)
 
@@ -104,6 +107,12 @@ class Twins:
             entry.keys = ()
             self.changed(entry)
         return found
+
+    def _key(self, ticket: OrderTicket) -> Key:
+        """A ticket's key; that of the last one asked about is known still."""
+        if self._last is not ticket:
+            self._last, self._last_key = ticket, key_of(ticket)
+        return self._last_key
 
     def _add(self, key: Key) -> None:
         assert self._counts is not None
