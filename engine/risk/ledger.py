@@ -24,14 +24,17 @@ from engine.domain.facts import (
 from engine.domain.messages import PositionNow, Update
 from engine.domain.order import CLOSED, Order, State
 from engine.domain.ticket import OrderTicket, Side
-from engine.risk.exposure import Exposure, Reserved
+from engine.risk.exposure import Exposure, MarketNow, Reserved
 from engine.risk.exposures import Exposures
+from engine.risk.stakes import reserve
+from engine.risk.sums import worst_price
 from engine.risk.together import Bracket, Group, Oca
 
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY
 _IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
 _ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
+_NO_MARKET: Final = MarketNow(0, 0.0, 0, False)  # a price of 0 is below all that an order names itself
 _COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
 
 
@@ -207,8 +210,12 @@ class Ledger:
             if group is None:
                 group = self._found[key] = Group(ticket.strategy)
                 self.account.groups[group] = None
-        entry = self.reserve(ticket, self.exposures.of(ticket.strategy, ticket.conid), group)
+        exposure = self.exposures.of(ticket.strategy, ticket.conid)
+        reserve(self.account, ticket.conid, worst_price(ticket, _NO_MARKET))
+        entry = self.reserve(ticket, exposure, group)
         entry.filled, entry.wanted = order.filled, order.wanted
+        if isinstance(entry.shared, Bracket):
+            entry.shared.exits[ticket.coid] = order.filled
         self.rewritten(entry)
         return entry
 

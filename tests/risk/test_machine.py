@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -21,16 +24,19 @@ from engine.domain.facts import (
     ProvedAbsent,
     Refused,
 )
-from engine.domain.messages import Approved, Cancel, Denied, Intent, Modify, Place
+from engine.domain.messages import Approved, Cancel, Denied, Intent, Modify, Place, PositionNow, Update
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, amend
 from engine.orders.manager import OrderManager
 from engine.portfolio.books import Portfolio
+from engine.risk.gate import Gate
+from engine.risk.stakes import Stake, shared, stakes
 from engine.settings import Limits
 from tests.risk.made import INSTRUMENTS, RATES, T0, D, FakeView, make_gate
 
 MOST_ACCOUNT, MOST_A, MOST_OPEN, MOST_OPEN_A, MOST_RATE, WINDOW_NS = D(20), D(15), 6, 5, 9, 2 * NS_PER_S
+MOST_GROSS, MOST_NET, MOST_GROSS_A = D(2_600), D(2_200), D(2_000)  # money
 TERMS = (
     "strategy", "conid", "side", "quantity", "order_type", "limit_price", "stop_price", "trail", "trail_unit",
     "limit_offset", "tif", "outside_rth", "parent", "tag",
@@ -42,6 +48,24 @@ sides = st.sampled_from(list(Side))
 conids = st.sampled_from([1, 3])
 
 
+def fresh_gate() -> Gate:
+    return make_gate(
+        {
+            "position_max": MOST_ACCOUNT,
+            "open_orders_max": MOST_OPEN,
+            "orders_per_minute_max": MOST_RATE,
+            "duplicate_window_s": D(2),
+            "session_hours": False,
+            "gross_max": MOST_GROSS,
+            "net_max": MOST_NET,
+            "currency_max": D(10**9),
+            "sector_max": D(10**9),
+        },
+        {"a": Limits(position_max=MOST_A, open_orders_max=MOST_OPEN_A, gross_max=MOST_GROSS_A)},
+        {},
+    )
+
+
 Reaches = dict[tuple[str | None, int, Side], tuple[Decimal, Decimal]]
 
 
@@ -51,17 +75,7 @@ class GateLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now_ns = T0
-        self.gate = make_gate(
-            {
-                "position_max": MOST_ACCOUNT,
-                "open_orders_max": MOST_OPEN,
-                "orders_per_minute_max": MOST_RATE,
-                "duplicate_window_s": D(2),
-                "session_hours": False,
-            },
-            {"a": Limits(position_max=MOST_A, open_orders_max=MOST_OPEN_A)},
-            {},
-        )
+        self.gate = fresh_gate()
         self.manager = OrderManager()
         self.portfolio = Portfolio(INSTRUMENTS, {}, RATES)
         self.number = 0
@@ -71,6 +85,7 @@ class GateLife(RuleBasedStateMachine):
         self.cancelled: set[str] = set()  # whose cancellation we have sent
         self.members: dict[str, str] = {}  # children of true brackets, and their entry
         self.groups: list[tuple[str, ...]] = []  # OCA groups, by the coids that were placed together
+        self.forgotten: set[str] = set()  # exits that had ended when we began anew
         self.overlapped = False  # an order of a group has filled while another was not yet seen dead
 
     # --- the wiring --------------------------------------------------------------------------------------------------
@@ -121,7 +136,9 @@ class GateLife(RuleBasedStateMachine):
         book = self.manager.book
         children = [book[coid] for coid, whose in self.members.items() if whose == entry]
         most = max((self.left(child) for child in children if child.is_open), default=D(0))
-        return max(D(0), min(most, book[entry].filled - sum(child.filled for child in children)))
+        return max(
+            D(0), min(most, book[entry].filled - sum(c.filled for c in children if c.coid not in self.forgotten))
+        )
 
     def counted(self, strategy: str | None, conid: int, side: Side) -> Decimal:
         total = D(0)
@@ -163,6 +180,26 @@ class GateLife(RuleBasedStateMachine):
         for key, (reach, most) in self.reaches().items():
             assert reach <= max(most, before[key][0]), key
 
+    def monies(self) -> dict[str, tuple[float, Decimal]]:
+        """Money at stake at the reserved price, and how much it may be."""
+        view, account = FakeView(since_ns=self.now_ns), self.gate.account
+        found = {}
+        for name, most in ((None, MOST_GROSS), ("a", MOST_GROSS_A)):
+            known = stakes(account, view, {}, name)
+            assert isinstance(known, dict)
+            gross = sum(stake.worst for stake in known.values())
+            found[f"gross {name}"] = gross - shared(account, known, known, name), most
+            if name is None:
+                for side in Side:
+                    net = sum(stake.side(side) for stake in known.values())
+                    found[f"net {side}"] = net - shared(account, known, known, name, side), MOST_NET
+        return found
+
+    def raised_above_no_limit(self, before: Mapping[str, tuple[float, Decimal]]) -> None:
+        """Nor does it raise money at stake above one."""
+        for key, (money, most) in self.monies().items():
+            assert money <= max(float(most), before[key][0]) + 1e-6, key
+
     def held(self, strategy: str | None, conid: int) -> Decimal:
         return sum(
             (
@@ -192,9 +229,9 @@ class GateLife(RuleBasedStateMachine):
         twins = any(self.twin(ticket) for ticket in tickets)
         entry = self.manager.book.get(tickets[0].parent or "")
         joins = entry is not None and self.joins(tickets[0])
-        before = self.reaches()
+        before, money = self.reaches(), self.monies()
         code = self.want(Place(tickets))
-        assert code in ("ok", "POSITION", "OPEN_ORDERS", "RATE", "DUPLICATE", "NOTIONAL")
+        assert code in ("ok", "POSITION", "OPEN_ORDERS", "RATE", "DUPLICATE", "NOTIONAL", "GROSS", "NET")
         if code == "ok":
             assert not twins
             self.sent.extend((self.now_ns, ticket) for ticket in tickets)
@@ -208,6 +245,7 @@ class GateLife(RuleBasedStateMachine):
             if together:
                 self.groups.append(tuple(ticket.coid for ticket in tickets))
             self.lifted_above_no_limit(before)
+            self.raised_above_no_limit(money)
         if code == "DUPLICATE" and len(tickets) == 1:
             assert twins
 
@@ -240,8 +278,9 @@ class GateLife(RuleBasedStateMachine):
         legs=st.lists(st.tuples(sides, quantities, prices, conids), min_size=2, max_size=3, unique_by=str),
     )
     def an_oca_group(self, strategy: str, legs: list[tuple[Side, Decimal, Decimal, int]]) -> None:
+        name = f"g{self.number}"
         group = tuple(
-            self.ticket(strategy, side, quantity, price, conid=conid, oca_group="g")
+            self.ticket(strategy, side, quantity, price, conid=conid, oca_group=name)
             for side, quantity, price, conid in legs
         )
         self.place(*group, together=True)
@@ -254,9 +293,9 @@ class GateLife(RuleBasedStateMachine):
         coid = order.ticket.coid
         changes = {"quantity": quantity, "limit_price": price}
         intent = Modify(coid, order.ticket.strategy, {name: new for name, new in changes.items() if new is not None})
-        before = self.reaches()
+        before, money = self.reaches(), self.monies()
         code = self.want(intent)
-        assert code in ("ok", "POSITION", "NOTIONAL")
+        assert code in ("ok", "POSITION", "NOTIONAL", "GROSS", "NET")
         wanted = amend(order.ticket, intent.changes)
         if code == "ok" and order.wanted is None:
             self.sent.append((self.now_ns, wanted))
@@ -264,6 +303,7 @@ class GateLife(RuleBasedStateMachine):
                 del self.members[coid]
         if code == "ok":
             self.lifted_above_no_limit(before)
+            self.raised_above_no_limit(money)
 
     @precondition(lambda self: self.open())
     @rule(data=st.data())
@@ -363,6 +403,25 @@ class GateLife(RuleBasedStateMachine):
             if worst <= MOST_ACCOUNT and own <= MOST_A and len(self.open()) < MOST_OPEN_A:
                 self.say(Accepted(coid=order.ticket.coid, ts_ns=self.now_ns))
 
+    @rule()
+    def we_begin_anew(self) -> None:
+        """A restart: what is open is heard of, what was sent lately is forgotten."""
+        book, holdings = self.manager.book, self.portfolio.holdings
+        self.gate = fresh_gate()
+        self.sent.clear()
+        self.placed_ns.clear()
+        self.cancelled.clear()
+        self.forgotten.update(coid for coid in self.members if not book[coid].is_open)
+        for coid, entry in list(self.members.items()):
+            if not book[entry].is_open:
+                del self.members[coid]  # nobody says any more what it got into
+        updates = [Update(order, Accepted(coid=order.coid, ts_ns=self.now_ns)) for order in self.open()]
+        positions = [
+            PositionNow(whose, conid, held.quantity, D(0), D(0), self.held(None, conid), D(0), "USD")
+            for (whose, conid), held in holdings.items()
+        ]
+        self.gate.hear(updates, positions)
+
     # --- the laws ----------------------------------------------------------------------------------------------------
 
     @invariant()
@@ -379,6 +438,51 @@ class GateLife(RuleBasedStateMachine):
                 assert tallies[0].open == len(self.open())
                 assert tallies[1].open == sum(o.ticket.strategy == name for o in self.open())
                 assert tallies[2].open == sum(o.ticket.conid == conid for o in self.open())
+
+    @invariant()
+    def money_at_stake_equals_a_recount_from_nothing(self) -> None:
+        view, account = FakeView(since_ns=self.now_ns), self.gate.account
+        for name in (None, "a"):
+            for conid in (1, 3):
+                self.gate.exposure(name or "a", conid)
+            found = stakes(account, view, {}, name)
+            assert isinstance(found, dict)
+            for conid, stake in found.items():
+                held = self.held(name, conid)
+                assert stake.up == held + self.counted(name, conid, Side.BUY)
+                assert stake.down == self.counted(name, conid, Side.SELL) - held
+            gross = sum(stake.worst for stake in found.values())
+            for buy, side in ((True, Side.BUY), (False, Side.SELL)):
+                told = account.lines[name].most(view, 1, 0.0, 0.0, buy=buy)
+                net = sum(stake.side(side) for stake in found.values())
+                assert told == pytest.approx((gross, net, gross, gross))  # all of one sector and currency
+            assert self.least_gross(found, name) <= gross - shared(account, found, found, name) + 1e-6
+
+    def least_gross(self, found: Mapping[int, Stake], strategy: str | None) -> float:
+        """The worst case with one order of each OCA group: whichever makes it worst, of all ways to choose."""
+        groups = [
+            [self.manager.book[coid] for coid in group if self.manager.book[coid].is_open]
+            for group in self.groups
+            if strategy in (None, self.manager.book[group[0]].ticket.strategy)
+        ]
+        worst = 0.0
+        for chosen in product(*(orders for orders in groups if orders)):
+            total = 0.0
+            for conid, stake in found.items():
+                up, down = stake.up, stake.down
+                for group in groups:
+                    for side in Side:
+                        lefts = [self.left(o) for o in group if o.ticket.conid == conid and o.ticket.side is side]
+                        kept = [
+                            self.left(o)
+                            for o in chosen
+                            if o in group and o.ticket.conid == conid and o.ticket.side is side
+                        ]
+                        less = max(lefts, default=D(0)) - max(kept, default=D(0))
+                        up, down = (up - less, down) if side is Side.BUY else (up, down - less)
+                total += float(max(up, down)) * stake.dear
+            worst = max(worst, total)
+        return worst
 
     @invariant()
     def nothing_can_get_above_its_limit(self) -> None:
