@@ -9,7 +9,8 @@ others rest in the same instrument at other prices (half of them of another stra
 
 A round judges 50 orders; between rounds they are cancelled and seen dead, untimed. Rounds of all tables take turns with
 one another and with the floor, an empty function of one argument, so that what else the machine does meets all alike.
-Times are of the processor: `us` is the median of the rounds, `least` the best one, `floors` the best one over the best floor; one JSON line each.
+Times are of the processor (`thread_time`).
+`us` is the median of the rounds, `least` the best one, `floors` the best one over the best floor; one JSON line each.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ SESSION: dict[str, Any] = {
     **BACKTEST, "live_data": True, "short_availability": True, "borrow_fee_max_pct": Decimal(50), "day_trades_max": 1,
     "settled_cash": True, "buying_power": True, "margin_cushion_pct": Decimal(5), "what_if_above": MANY,
     "naked_short": False, "option_delta_max": MANY, "option_vega_max": MANY, "expiry_days_min": 2,
-    "delivery_days_min": 2, "combo_sanity": True,
+    "delivery_days_min": 2, "combo_sanity": True, "summary_age_max_s": MANY,
 }  # fmt: skip
 DAY = Sessions((0,), (FAR_NS,))
 

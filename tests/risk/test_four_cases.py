@@ -144,7 +144,7 @@ def told(summary: Summary | None, quantity: Any = 10, /, **limits: Any) -> str:
 
 def summed(**facts: Any) -> Summary:
     rich = {name: D(10**12) for name in ("net_liquidation", "excess_liquidity", "buying_power", "settled_cash")}
-    return Summary(**{"ts_ns": 0, **rich, **facts})
+    return Summary(**{"ts_ns": T0, **rich, **facts})
 
 
 def borrowed(shares: int | None) -> str:

@@ -163,7 +163,8 @@ class Pair:
     def long(self) -> None:
         for strategy in ("a", "b"):
             for conid in (1, 2):
-                self.gates[1].exposure(strategy, conid).plain = False
+                for at, one in enumerate(self.gates):  # made in one order: the first that stands across is named
+                    one.exposure(strategy, conid).plain &= at == 0
 
     def ask(self, terms: dict[str, Any], market: Market) -> None:
         self.number += 1
