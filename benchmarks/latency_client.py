@@ -163,7 +163,8 @@ def bare(stamps: Stamps, url: str) -> None:
             return json.loads(answer.content or b"null")
 
         _log_in(ask)
-        stream = websocket.create_connection(f"{url.replace('http', 'ws', 1)}/ws")
+        cookie = f"api={ask('POST', '/tickle')['session']}"
+        stream = websocket.create_connection(f"{url.replace('http', 'ws', 1)}/ws", cookie=cookie)
         stream.send(f'smd+{AAPL}+{{"fields":["31","84","86"]}}')
         quotes, held, bid, offer = 0, False, None, None
         until = time.monotonic() + LIMIT_S
