@@ -340,8 +340,10 @@ class Follower:
         for order_id in [one for one, (at, _) in self._unnamed.items() if now_ns >= at]:
             _, row = self._unnamed.pop(order_id)
             copy = self._identity.copies.get(order_id)
-            if self._identity.whose(order_id, None) is None and copy is not None and copy.status is not None:
-                self._stranger(row, now_ns, actions)  # of one that nobody says more of there is nothing to fear
+            if self._identity.whose(order_id, None) is None and copy is not None and (alive(copy) or copy.filled):
+                # Of one that nobody says more of, or that has died unfilled (a ticket whose answer was lost, and which
+                # nobody confirmed), there is nothing to fear.
+                self._stranger(row, now_ns, actions)
         if any(now_ns >= at for at in self._short.values()):
             again = now_ns + 3 * round(self._settings.executions_s * NS_PER_S)
             self._short = {c: max(at, again) for c, at in self._short.items() if self._is_short(c)}
