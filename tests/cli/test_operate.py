@@ -198,6 +198,7 @@ def test_what_was_asked_is_what_was_meant(folder: StateFolder) -> None:
         for words in (
             ["orders", "--open"],
             ["halt", "--why", "x y"],
+            ["halt", "--flatten"],
             ["suppress", "o1,o2", "o3"],
             ["suppress", "reset"],
             ["suppress"],
@@ -206,7 +207,8 @@ def test_what_was_asked_is_what_was_meant(folder: StateFolder) -> None:
             assert run([*words, "--state-dir", str(folder.path)]) == 0
     assert [dict(one.args) for one in asked] == [
         {"open": True},
-        {"why": "x y"},
+        {"why": "x y", "flatten": False},
+        {"why": "", "flatten": True},
         {"ids": ["o1", "o2", "o3"], "reset": False},
         {"ids": None, "reset": True},
         {"ids": None, "reset": False},
