@@ -40,7 +40,7 @@ from engine.risk.outside import Outside
 from engine.risk.screens import passes
 from engine.risk.shrinking import smaller
 from engine.risk.sums import worst_money, worst_price
-from engine.risk.together import Bracket
+from engine.risk.together import Bracket, misfit
 from engine.settings import RiskSettings
 
 
@@ -191,6 +191,8 @@ class Gate:
         passed: list[Reserved] = []
         if not intent.tickets:
             return Denied(intent, Refusal("EMPTY", "an order", "none", "a group without an order was asked for"))
+        if len(intent.tickets) > 1 and (no_group := misfit(intent.tickets)) is not None:
+            return self._take_back(passed, Denied(intent, no_group), now_ns)
         for ticket in intent.tickets:
             coid = ticket.coid
             if coid in self.references or coid in self._refused:

@@ -189,6 +189,9 @@ class Ledger:
                     self.rewritten(entry)
                 else:
                     self.count(entry)
+            elif kind is CancelRefused and entry.cancelling and order.state is not State.PENDING_CANCEL:
+                entry.cancelling = False  # it lives on: a halt has to cancel it, and a twin of it is one again
+                entry.exposure.twins.changed(entry)
             if kind is Filled or kind is Modified:
                 self._follow(order, event, entry)
         known = exposures.known

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from engine.domain.ticket import Side
+from engine.domain.messages import Refusal
+from engine.domain.ticket import OrderTicket, Side
 
 if TYPE_CHECKING:
     from engine.risk.exposure import Exposure
 
 _ZERO: Final = Decimal(0)
+
+
+def misfit(tickets: Sequence[OrderTicket]) -> Refusal | None:
+    """Why several tickets are no group that a venue takes as one; None for a bracket, its entry first, and for an OCA
+    group under one name."""
+    first, *others = tickets
+    if first.parent is None and all(ticket.parent == first.coid for ticket in others):
+        return None
+    if first.oca_group is not None and all(
+        ticket.oca_group == first.oca_group and ticket.parent is None for ticket in tickets
+    ):
+        return None
+    sentence = (
+        f"the {len(tickets)} orders from {first.coid} on are neither a bracket, its entry first, nor one OCA group; "
+        "place unrelated orders one by one"
+    )
+    return Refusal("GROUP", "a bracket or an OCA group", str(len(tickets)), sentence)
 
 
 @define(eq=False)

@@ -1,8 +1,8 @@
 """How often the venue may be asked what: IBKR's own table as sliding windows, plain and without a clock.
 
 A budget is counted where the venue counts it: at its door. All we know of a request's arrival is that it lies between
-sending and hearing; so a slot is given back only when its window has passed since the *latest* moment of arrival: the
-answer, or `transit_ns` after sending where no answer has come yet. Then no jitter of the line makes two bursts one.
+sending and hearing; so a slot is given back only when its window has passed since the answer, or since the request was
+given up. However long some are on their way (a handshake, a busy machine), two bursts never become one at the door.
 
 Source: IBKR, Web API documentation, "Pacing Limitations" (2026); the paths as the reference and real traffic have them.
 """
@@ -10,7 +10,7 @@ Source: IBKR, Web API documentation, "Pacing Limitations" (2026); the paths as t
 from __future__ import annotations
 
 import re
-from bisect import insort
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -77,32 +77,38 @@ def check_size(call: Call) -> None:
 
 
 class Window:
-    """At most `limit` requests in any `length_ns`, by their latest possible arrival."""
+    """At most `limit` requests in any `length_ns`; one that is on its way counts until its arrival is certain."""
 
-    __slots__ = ("_latest", "length_ns", "limit")
+    __slots__ = ("_arrived", "_away", "length_ns", "limit")
 
     def __init__(self, limit: int, length_ns: int) -> None:
         self.limit = limit
         self.length_ns = length_ns
-        self._latest: list[int] = []  # sorted
+        self._arrived: deque[int] = deque()  # latest possible moments, sorted
+        self._away = 0
 
-    def free_ns(self, now_ns: int, *, held_back: int = 0) -> int:
-        """Return when the next request may leave (`now_ns` or earlier: now), with `held_back` slots left for others."""
+    def free_ns(self, now_ns: int, *, held_back: int = 0) -> int | None:
+        """Return when the next request may leave (`now_ns` or earlier: now), with `held_back` slots left for others.
+
+        None: an answer has to come first.
+        """
+        arrived = self._arrived
         passed_ns = now_ns - self.length_ns
-        while self._latest and self._latest[0] <= passed_ns:
-            del self._latest[0]
-        over = len(self._latest) - (self.limit - held_back)
-        return now_ns if over < 0 else self._latest[over] + self.length_ns
+        while arrived and arrived[0] <= passed_ns:
+            arrived.popleft()
+        over = len(arrived) + self._away - (self.limit - held_back)
+        if over < 0:
+            return now_ns
+        return arrived[over] + self.length_ns if over < len(arrived) else None
 
-    def book(self, latest_ns: int) -> None:
-        """Take a slot for a request that arrives at `latest_ns` at the latest."""
-        insort(self._latest, latest_ns)
+    def leave(self) -> None:
+        """A request takes a slot and is on its way."""
+        self._away += 1
 
-    def correct(self, old_ns: int, new_ns: int) -> None:
-        """Its answer proves that it had arrived by `new_ns`."""
-        if new_ns < old_ns and old_ns in self._latest:
-            self._latest.remove(old_ns)
-            insort(self._latest, new_ns)
+    def arrived(self, now_ns: int) -> None:
+        """One that was on its way has arrived by now, or never will."""
+        self._away -= 1
+        self._arrived.append(now_ns)
 
 
 class Budgets:
@@ -111,7 +117,7 @@ class Budgets:
     Args:
         per_s: The global budget.
         held_back: How much of it only cancels may use.
-        transit_ns: Longest way of a request to the venue that is counted with.
+        transit_ns: Longest way of a request to the venue that an order round waits for before it begins.
     """
 
     def __init__(self, per_s: int = GATEWAY_PER_S, *, held_back: int = 2, transit_ns: int = SECOND // 2) -> None:
@@ -129,19 +135,22 @@ class Budgets:
             return None
         free_ns = self._all.free_ns(now_ns, held_back=0 if urgency in CANCELS else self._held_back)
         own = self._own(call)
-        return free_ns if own is None else max(free_ns, own.free_ns(now_ns))
+        if own is None or free_ns is None:
+            return free_ns
+        own_ns = own.free_ns(now_ns)
+        return None if own_ns is None else max(free_ns, own_ns)
 
-    def book(self, call: Call, now_ns: int) -> None:
-        """The call leaves now."""
+    def book(self, call: Call) -> None:
+        """The call leaves."""
         self._histories += call.template in HISTORY_PATHS
         for window in filter(None, (self._all, self._own(call))):
-            window.book(now_ns + self.transit_ns)
+            window.leave()
 
-    def answered(self, call: Call, sent_ns: int, now_ns: int) -> None:
+    def answered(self, call: Call, now_ns: int) -> None:
         """Its answer came, or it was given up."""
         self._histories -= call.template in HISTORY_PATHS
         for window in filter(None, (self._all, self._own(call))):
-            window.correct(sent_ns + self.transit_ns, now_ns)
+            window.arrived(now_ns)
 
     def _own(self, call: Call) -> Window | None:
         found = budget_of(call.method, call.template)

@@ -37,7 +37,7 @@ class Queue:
         self._waiting: dict[int, Entry] = {}
         self._away: dict[int, Entry] = {}
         self._home: dict[int, Entry] = {}  # of each waiter
-        self._aged = Window(1, SECOND)
+        self._aged_ns = 0  # when the next may be let past the others
         self._boxed_cancels = Window(1, SECOND)
         self._claims: list[Section] = []  # waiting, in the order of asking
         self._section: Section | None = None
@@ -121,7 +121,9 @@ class Queue:
         """A request came back with `status` (None: without an answer); return those who want to know."""
         entry = self._away.pop(seq)
         assert entry.sent_ns is not None
-        self._budgets.answered(entry.call, entry.sent_ns, now_ns)
+        self._budgets.answered(entry.call, now_ns)
+        if entry.boxed:
+            self._boxed_cancels.arrived(now_ns)
         if status == 429 and now_ns >= self.penalty_until_ns:
             self.penalty_until_ns = now_ns + PENALTY_S * SECOND
         for number in entry.waiters:
@@ -203,9 +205,10 @@ class Queue:
         del self._waiting[entry.seq]
         entry.sent_ns = now_ns
         self._away[entry.seq] = entry
-        self._budgets.book(entry.call, now_ns)
+        self._budgets.book(entry.call)
         if now_ns < self.penalty_until_ns and entry.call.template != TICKLE:
-            self._boxed_cancels.book(now_ns + self._budgets.transit_ns)
+            entry.boxed = True
+            self._boxed_cancels.leave()
         waits, waited_s = self._waits[entry.urgency], (now_ns - entry.asked_ns) / SECOND
         waits.sent += 1
         waits.total_s += waited_s
@@ -222,11 +225,11 @@ class Queue:
             return None
         first = min(ready, key=lambda entry: (self._rank(entry, now_ns), entry.seq))
         if self._rank(first, now_ns) == AGED_RANK:
-            self._aged.book(now_ns)
+            self._aged_ns = now_ns + SECOND
         return first
 
     def _rank(self, entry: Entry, now_ns: int) -> float:
-        aged = now_ns - entry.asked_ns >= PATIENCE_S * SECOND and self._aged.free_ns(now_ns) <= now_ns
+        aged = now_ns - entry.asked_ns >= PATIENCE_S * SECOND and self._aged_ns <= now_ns
         return AGED_RANK if aged and entry.urgency > AGED_RANK else float(entry.urgency)
 
     def _free_ns(self, entry: Entry, now_ns: int) -> int | None:
@@ -245,7 +248,8 @@ class Queue:
         if now_ns >= self.penalty_until_ns or entry.call.template == TICKLE:
             return now_ns
         if entry.urgency in CANCELS and entry.call.kind is Kind.IDEMPOTENT:
-            return min(self.penalty_until_ns, self._boxed_cancels.free_ns(now_ns))
+            free_ns = self._boxed_cancels.free_ns(now_ns)
+            return self.penalty_until_ns if free_ns is None else min(self.penalty_until_ns, free_ns)
         return self.penalty_until_ns
 
     def _section_ns(self, entry: Entry, now_ns: int) -> int | None:

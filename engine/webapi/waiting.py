@@ -18,7 +18,8 @@ class Waiter(msgspec.Struct, kw_only=True):
 
 
 class Entry(msgspec.Struct, kw_only=True):
-    """One request, waiting or on its way (`sent_ns`), and all who want its answer. `owner`: its round or quiet time."""
+    """One request, waiting or on its way (`sent_ns`), and all who want its answer. `owner`: its round or quiet time.
+    `boxed`: it left as the one cancel a second of the penalty box."""
 
     seq: int
     call: Call
@@ -27,6 +28,7 @@ class Entry(msgspec.Struct, kw_only=True):
     waiters: dict[int, Waiter]
     owner: int | None = None
     sent_ns: int | None = None
+    boxed: bool = False
 
     def overdue(self, now_ns: int) -> bool:
         """Whether nobody wants it any more."""

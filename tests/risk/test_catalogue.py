@@ -279,8 +279,8 @@ def test_the_days_sums() -> None:
 
 def test_a_group_that_is_refused_gives_its_sums_back() -> None:
     gate = make(orders_per_day_max=2, gross_max=D(10**9), price_drift_pct=D(50))
-    assert ask(gate, new(), new(), new()) == "DAY"
-    assert [ask(gate, new(), new()), ask(gate, new())] == ["ok", "DAY"]
+    assert ask(gate, *(new(oca_group="g") for _ in range(3))) == "DAY"
+    assert [ask(gate, *(new(oca_group="g") for _ in range(2))), ask(gate, new())] == ["ok", "DAY"]
 
 
 def test_the_days_sums_survive_a_restart() -> None:
@@ -696,7 +696,7 @@ def test_a_single_order_is_cut_down_where_that_is_asked_for(
 
 def test_groups_and_what_has_no_room_are_never_cut_down() -> None:
     gate = make(shrink=True, position_max=D(8))
-    assert ask(gate, new(5), new(5)) == "POSITION"
+    assert ask(gate, new(5, oca_group="g"), new(9, oca_group="g")) == "POSITION"
     assert ask(gate, new(8)) == "ok"
     assert ask(gate, new(1)) == "POSITION"
     entry = new(10, limit_price=D(100))

@@ -9,7 +9,7 @@ import pytest
 
 from engine.domain.facts import Accepted, CancelRefused, Filled, Modified, ModifyAsked, ModifyRefused
 from engine.domain.market import Quote, Trade
-from engine.domain.messages import Cancel, Denied, Modify, Place, PositionNow, Update
+from engine.domain.messages import Cancel, Denied, Modify, Place, PositionNow, Resend, Update
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
@@ -186,7 +186,7 @@ def test_the_warm_up_ends_at_its_moment() -> None:
 def test_what_is_not_known_at_all_refuses() -> None:
     assert ask(gate(), new(conid=77)) == "NO_INSTRUMENT"
     assert ask(gate()) == "EMPTY"
-    twice = new()
+    twice = new(oca_group="g")
     assert ask(gate(), twice, twice) == "ID"
     here = gate()
     assert [ask(here, twice), ask(here, twice)] == ["ok", "ID"]
@@ -277,13 +277,13 @@ def test_without_a_limit_no_times_are_kept() -> None:
 def test_a_group_refused_leaves_no_reservation(limit: str) -> None:
     limits: dict[str, Any] = {limit: D(25) if limit == "position_max" else 2}
     here = gate(**limits)
-    group = (new(10), new(10), new(10))
+    group = (new(10, oca_group="g"), new(10, oca_group="g"), new(30, oca_group="g"))
     assert ask(here, *group) == {"position_max": "POSITION", "open_orders_max": "OPEN_ORDERS"}.get(limit, "RATE")
     assert not any(ticket.coid in here.references for ticket in group)
     exposure = here.exposure("a", 1)
     assert [units.buys for units in exposure.units] == [0, 0]
     assert [tally.open for tally in exposure.tallies] == [0, 0, 0]
-    assert ask(here, new(10), new(10)) == "ok"
+    assert [ask(here, new(10)), ask(here, new(10))] == ["ok", "ok"]
     assert ask(here, new(10)) != "ok"
 
 
@@ -327,10 +327,43 @@ def test_an_order_whose_cancel_was_sent_does_not_count() -> None:
     second = twin_of(first)
     assert ask(here, second) == "ok"
     assert ask(here, twin_of(first)) == "DUPLICATE"  # of the second
-    here.hear([told(first, State.WORKING, CancelRefused(coid=first.coid, ts_ns=T0, code="x", reason="y"))], [])
     assert code_of(here.judge(Cancel(second.coid, "a"), FakeView, T0)) == "ok"
     assert ask(here, twin_of(first)) == "ok"
     assert code_of(here.judge(Cancel("a-404404", "a"), FakeView, T0)) == "ok"  # cancels always pass
+
+
+def refused_cancel(ticket: OrderTicket, state: State) -> Update:
+    return told(ticket, state, CancelRefused(coid=ticket.coid, ts_ns=T0, code="x", reason="y"))
+
+
+@pytest.mark.parametrize("others", [0, 20])  # a few are looked through, many are counted
+@pytest.mark.parametrize("state", [State.WORKING, State.PENDING_SUBMIT, State.PENDING_MODIFY, State.IN_DOUBT])
+def test_an_order_whose_cancel_was_refused_counts_again(state: State, others: int) -> None:
+    here, first = gate(duplicate_window_s=D(2)), new(limit_price=D(99))
+    assert ask(here, first) == "ok"
+    rest = [new(limit_price=D(80 + number)) for number in range(others)]
+    assert all(ask(here, one) == "ok" for one in rest)
+    later = T0 + 10 * NS_PER_S
+    here.judge(Cancel(first.coid, "a"), FakeView, later)
+    assert (first.coid, "a") not in here.open_of("")
+    here.hear([refused_cancel(first, State.PENDING_CANCEL)], [])  # another cancel is under way still
+    assert (first.coid, "a") not in here.open_of("a")
+    here.hear([refused_cancel(first, state)], [])
+    assert (first.coid, "a") in here.open_of("")
+    assert (first.coid, "a") in here.open_of("a")
+    assert ask(here, twin_of(first), at_ns=later) == "DUPLICATE"
+    here.judge(Cancel(first.coid, "a"), FakeView, later)
+    assert (first.coid, "a") not in here.open_of("")
+    assert ask(here, twin_of(first), at_ns=later) == "ok"
+
+
+def test_a_ticket_is_sent_again_after_its_cancel_was_refused() -> None:
+    here, first = gate(), new(limit_price=D(99))
+    assert ask(here, first) == "ok"
+    here.judge(Cancel(first.coid, "a"), FakeView, T0)
+    assert code_of(here.judge(Resend(first), FakeView, T0)) == "NOT_OPEN"
+    here.hear([refused_cancel(first, State.IN_DOUBT)], [])
+    assert code_of(here.judge(Resend(first), FakeView, T0)) == "ok"
 
 
 def test_without_a_window_only_open_orders_stand_in_the_way() -> None:
@@ -346,7 +379,7 @@ def test_without_a_window_only_open_orders_stand_in_the_way() -> None:
 
 def test_a_cancel_forgets_its_own_order_only() -> None:
     here, one, other = gate(duplicate_window_s=D(2)), new(limit_price=D(99)), new(limit_price=D(98))
-    assert ask(here, one, other) == "ok"
+    assert [ask(here, one), ask(here, other)] == ["ok", "ok"]
     here.judge(Cancel(one.coid, "a"), FakeView, T0)
     here.hear([told(other, State.FILLED)], [])
     assert ask(here, twin_of(one)) == "ok"
@@ -354,8 +387,8 @@ def test_a_cancel_forgets_its_own_order_only() -> None:
 
 
 def test_twins_in_one_group_are_refused_and_a_refused_ticket_is_no_earlier_one() -> None:
-    here, first = gate(duplicate_window_s=D(2)), new(limit_price=D(99))
-    assert ask(here, first, twin_of(first)) == "DUPLICATE"
+    here, first = gate(duplicate_window_s=D(2)), new(limit_price=D(99), oca_group="g")
+    assert ask(here, first, twin_of(first, oca_group="g")) == "DUPLICATE"
     assert ask(here, twin_of(first)) == "ok"
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from engine.domain.facts import Accepted, Cancelled, Filled, Modified
-from engine.domain.messages import Modify, PositionNow, Update
+from engine.domain.messages import Denied, Modify, Place, PositionNow, Update
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, Side
 from engine.risk.gate import Gate
 from engine.settings import Limits
-from tests.risk.made import T0, D, FakeView, ask, code_of, gate, new
+from engine.webapi.tickets import orders_body, to_wire
+from tests.risk.made import STOCK, T0, D, FakeView, ask, code_of, gate, new
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -124,3 +125,54 @@ def test_two_strategies_count_beside_one_another() -> None:
     assert counts(here, strategy="b") == [(16, 0), (6, 0)]
     here.hear([], [PositionNow("a", 1, D(3), D(0), D(0), D(3), D(0), "USD")])
     assert ask(here, new(1, strategy="b")) == "POSITION"
+
+
+def exits_of(entry: OrderTicket, many: int, **terms: Any) -> list[OrderTicket]:
+    return [new(10, side=SELL, parent=entry.coid, **terms) for _ in range(many)]
+
+
+def test_what_is_no_group_is_refused_in_one_sentence_and_leaves_nothing() -> None:
+    entry = new(10)
+    in_oca = new(10, oca_group="g")
+    for group in (
+        [new(10), new(10)],
+        [*oca(10), new(10)],
+        [new(10), *oca(10)],
+        [*oca(10), *oca(10, name="h")],
+        [*exits_of(entry, 1), entry],  # the entry comes first
+        [entry, *exits_of(entry, 1), new(10)],
+        exits_of(new(10), 2),
+        [in_oca, *exits_of(in_oca, 1, oca_group="g"), *oca(10)],
+    ):
+        here = gate()
+        verdict = here.judge(Place(tuple(group)), FakeView, T0)
+        assert code_of(verdict) == "GROUP"
+        assert isinstance(verdict, Denied)
+        assert str(len(group)) in verdict.refusal.sentence
+        assert counts(here) == [(0, 0)] * 2
+        assert not here.account.groups
+        assert ask(here, group[0]) == "ID"  # its id is used up, as that of any refused order
+    here = gate()
+    assert [ask(here, entry, *exits_of(entry, 2)), ask(here, *oca(10, 10)), ask(here, *oca(10))] == ["ok"] * 3
+    assert ask(here, in_oca, *exits_of(in_oca, 2)) == "ok"
+
+
+def test_the_gate_and_the_wire_agree_on_what_a_group_is() -> None:
+    """All that passes can be written; all that can't be written is refused."""
+    entry, in_oca = new(10), new(10, oca_group="g")
+    shapes = [
+        [entry, *exits_of(entry, 2)], [in_oca, *exits_of(in_oca, 2)], oca(10, 10), [new(10), new(10)],
+        [entry, *exits_of(entry, 1), new(10)], [*oca(10), new(10)], [in_oca, *exits_of(in_oca, 1), *oca(10)],
+        exits_of(entry, 2, oca_group="g"), [*exits_of(entry, 1), entry],
+    ]  # fmt: skip
+    said = []
+    for group in shapes:
+        passes = ask(gate(), *group) == "ok"
+        said.append(passes)
+        try:
+            orders_body([to_wire(ticket, STOCK) for ticket in group])
+        except ValueError:
+            assert not passes
+        else:
+            assert passes
+    assert said == [True, True, True, False, False, False, False, False, False]

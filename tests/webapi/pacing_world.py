@@ -108,7 +108,7 @@ class World:
             for entry in gone:
                 ask = travels[entry.seq]
                 travel_ns = ask.travel_ms * MS
-                arrival_ns = self.now_ns + min(round(travel_ns * ask.way), self.transit_ns)
+                arrival_ns = self.now_ns + round(travel_ns * ask.way)
                 trip = Trip(call=entry.call, asked_ns=entry.asked_ns, sent_ns=self.now_ns, arrived_ns=arrival_ns,
                             heard_ns=self.now_ns + travel_ns, status=ask.status)  # fmt: skip
                 self.trips.append(trip)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from engine.errors import InvariantBroken, VenueUnreachable
@@ -49,16 +50,48 @@ def test_placing_is_not_paced_like_reading_orders_and_fyi_methods_are_apart() ->
     assert budget_of("GET", "/tickle") == budget_of("POST", "/tickle")
 
 
-def test_a_window_frees_a_slot_when_the_latest_arrival_has_passed() -> None:
+def test_a_window_frees_a_slot_when_its_length_has_passed_since_the_answer() -> None:
     window = Window(2, S)
-    assert window.free_ns(0) <= 0
-    window.book(100 * MS)
-    window.book(300 * MS)
-    assert window.free_ns(400 * MS) == 1100 * MS
-    assert window.free_ns(400 * MS, held_back=1) == 1300 * MS
-    window.correct(300 * MS, 50 * MS)
-    assert window.free_ns(400 * MS) == 1050 * MS
-    assert window.free_ns(1050 * MS) <= 1050 * MS
+    assert window.free_ns(0) == 0
+    window.leave()
+    window.leave()
+    assert window.free_ns(400 * MS) is None  # both are on their way
+    window.arrived(500 * MS)
+    assert window.free_ns(600 * MS) == 1500 * MS
+    assert window.free_ns(600 * MS, held_back=1) is None
+    window.arrived(700 * MS)
+    assert window.free_ns(800 * MS, held_back=1) == 1700 * MS
+    assert window.free_ns(1500 * MS) == 1500 * MS
+
+
+def test_a_burst_of_cancels_that_was_long_on_its_way_does_not_meet_the_next() -> None:
+    """Twenty cancels at once; the first ten take 0.9 s to the venue's door, as over connections that are made first."""
+    queue = Queue(Budgets())
+    for number in range(20):
+        queue.ask(msgspec.structs.replace(CALLS["halt"], query=(("n", str(number)),)), 0)
+    first = queue.due(0)
+    assert len(first) == 10
+    assert queue.due(1_600 * MS) == []  # nothing tells where they are
+    for entry in first:
+        queue.answered(entry.seq, 1_700 * MS, 200)
+    assert queue.next_ns(1_700 * MS) == 2_700 * MS
+    assert queue.due(2_699 * MS) == []
+    assert len(queue.due(2_700 * MS)) == 10
+
+
+def test_in_the_penalty_box_the_next_cancel_waits_for_the_answer_to_the_last() -> None:
+    queue = Queue(Budgets())
+    queue.ask(CALLS["ledger"], 0)
+    queue.answered(queue.due(0)[0].seq, 0, 429)
+    for number in range(3):
+        queue.ask(msgspec.structs.replace(CALLS["halt"], query=(("n", str(number)),)), 0)
+    (one,) = queue.due(0)
+    assert queue.due(3 * S) == []
+    queue.answered(one.seq, 4 * S, 200)
+    assert queue.due(5 * S - 1) == []
+    (_,) = queue.due(5 * S)
+    assert queue.next_ns(6 * S) == 600 * S  # it is never answered: the box ends
+    assert len(queue.due(600 * S)) == 1
 
 
 def test_lists_of_conids_are_cut_and_too_long_ones_are_our_own_fault() -> None:
@@ -91,9 +124,11 @@ def test_classes_are_strict() -> None:
     reversed_order = ["scan", "history", "snapshot", "ledger", "trades", "place", "modify", "cancel", "reply", "halt"]
     for name in reversed_order:
         queue.ask(CALLS[name], 0)
-    gone = [entry.call for entry in queue.due(0)]
+    gone = queue.due(0)
     wanted = [CALLS[name] for name in reversed(reversed_order)]
-    assert gone == wanted[:8]  # two of ten slots are held back for cancels
+    assert [entry.call for entry in gone] == wanted[:8]  # two of ten slots are held back for cancels
+    for entry in gone:
+        queue.answered(entry.seq, 500 * MS, 200)
     assert [entry.call for entry in queue.due(S + 500 * MS)] == wanted[8:]
 
 
