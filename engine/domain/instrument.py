@@ -82,6 +82,8 @@ class Instrument:
     calendar: str = "XNYS"
     outside_hours: tuple[int, int] = (0, 0)
     legs: tuple[Leg, ...] = ()
+    # The tick where there is one for all prices, else 0.
+    _tick: float = field(default=0.0, init=False, eq=False, repr=False)
     _decimals: dict[int, Decimal] = field(factory=dict, init=False, eq=False, repr=False)
     known_levels: dict[Decimal, float] = field(factory=dict, init=False, eq=False, repr=False)
     known_units: dict[Decimal, float] = field(factory=dict, init=False, eq=False, repr=False)
@@ -89,6 +91,8 @@ class Instrument:
     def __attrs_post_init__(self) -> None:
         if not self.price_ticks:
             raise ValueError(f"{self.symbol} has no price tick")
+        if len(self.price_ticks) == 1:
+            object.__setattr__(self, "_tick", float(self.price_ticks[0].tick))
         for lower, upper in pairwise(self.price_ticks):
             if upper.above <= lower.above:
                 raise ValueError(f"{self.symbol}: price ticks must go from the lowest level up")
@@ -119,15 +123,14 @@ class Instrument:
 
         Raises: ValueError if `value` is not finite.
         """
-        ticks = self.price_ticks
-        if len(ticks) == 1:
+        if self._tick:
             try:
-                number = round(value / float(ticks[0].tick))
+                number = round(value / self._tick)
             except (ValueError, OverflowError):  # NaN, infinity
                 raise ValueError(f"{value} is no price") from None
             known = self._decimals.get(number)
             if known is None:
-                known = number * ticks[0].tick
+                known = number * self.price_ticks[0].tick
                 if len(self._decimals) < _REMEMBERED_MAX:
                     self._decimals[number] = known
             return known

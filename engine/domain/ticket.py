@@ -76,6 +76,9 @@ _HUNDRED: Final = Decimal(100)
 _DIGITS: Final = 12
 _LEAST_QUANTITY, _MOST_QUANTITY = Decimal("1e-12"), Decimal("999_999_999_999")
 
+# The quantity found sound last: a strategy mostly orders the same one again, as the same object.
+_sound: Final = [_MOST_QUANTITY]
+
 # What a modification may change; everything else of a ticket is fixed for life.
 MODIFIABLE: Final = frozenset({"quantity", "limit_price", "stop_price", "trail", "limit_offset", "tif", "outside_rth"})
 
@@ -130,8 +133,14 @@ class OrderTicket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if self.parent is not None and self.parent == self.coid:
             raise BadTicket(f"order {self.coid}: it can't be its own parent")
         quantity = self.quantity
-        if quantity.__class__ is not Decimal or quantity.is_nan() or not _LEAST_QUANTITY <= quantity <= _MOST_QUANTITY:
-            raise BadTicket(f"order {self.coid}: quantity must be a Decimal above zero{_bound(quantity)}")
+        if quantity is not _sound[0]:
+            if (
+                quantity.__class__ is not Decimal
+                or quantity.is_nan()
+                or not _LEAST_QUANTITY <= quantity <= _MOST_QUANTITY
+            ):
+                raise BadTicket(f"order {self.coid}: quantity must be a Decimal above zero{_bound(quantity)}")
+            _sound[0] = quantity
         kind = self.order_type
         limit = self.limit_price
         if limit is None:

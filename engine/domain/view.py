@@ -32,35 +32,35 @@ class MarketView(Protocol):
 class ChunkView:
     """The rows of a chunk before `row`, and what came before them. One owner moves it on with `at`."""
 
-    __slots__ = ("_chunk", "_row")
+    __slots__ = ("chunk", "row")
 
     def __init__(self, chunk: Chunk, row: int = 0) -> None:
-        self._chunk = chunk
-        self._row = row
+        self.chunk = chunk
+        self.row = row
 
     def at(self, chunk: Chunk, row: int) -> ChunkView:
         """Look from another moment: just before `row` of `chunk`."""
-        self._chunk = chunk
-        self._row = row
+        self.chunk = chunk
+        self.row = row
         return self
 
     def quote(self, conid: int) -> Quote | None:
         """The quote in force."""
-        return self._chunk.quote(conid, self._row)
+        return self.chunk.quote(conid, self.row)
 
     def trade(self, conid: int) -> Trade | None:
         """The last trade."""
-        return self._chunk.trade(conid, self._row)
+        return self.chunk.trade(conid, self.row)
 
     def bar(self, conid: int) -> Bar | None:
         """The last recorded bar that has ended."""
-        return self._chunk.bar(conid, self._row)
+        return self.chunk.bar(conid, self.row)
 
     def status(self, conid: int) -> Status | None:
         """The last change of status."""
-        chunk = self._chunk
-        return chunk.status(conid, self._row) if chunk.status_before or _STATUS in chunk.kinds else None
+        chunk = self.chunk
+        return chunk.status(conid, self.row) if chunk.status_before or _STATUS in chunk.kinds else None
 
     def price(self, conid: int) -> tuple[float, int] | None:
         """The price in force and when it was said."""
-        return self._chunk.price(conid, self._row)
+        return self.chunk.price(conid, self.row)

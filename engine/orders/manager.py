@@ -81,11 +81,12 @@ class OrderManager:
                 self.frozen[coid] = f"{type(answer).__name__} for an order that is not ours"
                 facts.append((answer.ts_ns, "foreign", coid, self.frozen[coid]))
                 continue
-            if answer.__class__ is Filled:
-                if answer.exec_id in executions:
-                    continue  # exactly once, however often it is said
-                executions.add(answer.exec_id)
             kind = answer.__class__
+            if kind is Filled:
+                execution = answer.exec_id  # type: ignore[union-attr]  # it is one
+                if execution in executions:
+                    continue  # exactly once, however often it is said
+                executions.add(execution)
             states, leave = LIFE[kind]
             state = states.get(order.state)
             if state is None:
@@ -140,7 +141,8 @@ class OrderManager:
         if order is None or order.state in CLOSED:
             return  # it has ended meanwhile, and the strategy has been told
         self.facts.append((now_ns, "cancel", coid, None))
-        self._advance(order, CancelAsked(coid=coid, ts_ns=now_ns))
+        after = self._book[coid] = advance(order, CancelAsked(coid=coid, ts_ns=now_ns))
+        self._said[coid] += (now_ns, after.state, "CancelAsked")
         requests.append(CancelRequest(coid))
 
     def _modify(self, intent: Modify, now_ns: int, requests: list[Request], updates: list[Update]) -> None:

@@ -68,9 +68,10 @@ def clear(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, 
         reach = strategy.position + strategy.buys if buy else strategy.sells - strategy.position
         if reach + quantity > most:
             return False
-    for tally, allowed, _ in exposure.open_levels:
-        if tally.open >= allowed:
-            return False
+    if exposure.tallies[0].open >= exposure.open_least:  # the account's are the most there are
+        for tally, allowed, _ in exposure.open_levels:
+            if tally.open >= allowed:
+                return False
     for tally, allowed, _ in exposure.rate_levels:
         if len(tally.sent_ns) >= allowed and tally.in_last(NS_PER_MINUTE, now_ns) >= allowed:
             return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
-from math import nan
+from math import inf, nan
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
@@ -142,6 +142,7 @@ class Exposure:
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
     account_max: Decimal | None = field(init=False)  # the tightest position limit on the account's units
+    open_least: float = field(init=False)  # the tightest limit on open orders of any level
     opens_ns: int = field(init=False)  # the session asked about last, or all of time, after the warm-up
     closes_ns: int = field(init=False)
 
@@ -166,6 +167,7 @@ class Exposure:
         self.plain = not (bounds.restricted or self.legs) and (always or sessions is not None)
         self.opens_ns, self.closes_ns = (self.warm_up_until_ns, END_OF_TIME_NS) if always else (0, 0)
         account, _, instrument = bounds.position_max
+        self.open_least = min((allowed for _, allowed, _ in self.open_levels), default=inf)
         self.account_max = min((most for most in (account, instrument) if most is not None), default=None)
 
     def in_session(self, now_ns: int) -> bool:

@@ -14,10 +14,8 @@ from engine.domain.messages import (
     Intent,
     Modify,
     Place,
-    PositionNow,
     Refusal,
     Resend,
-    Update,
     Verdict,
 )
 from engine.domain.moments import NS_PER_MINUTE
@@ -80,6 +78,7 @@ class Gate:
         self._known = self._exposures.known
         self._ledger = Ledger(self._exposures)
         self._open = self._ledger.open
+        self.hear = self._ledger.hear  # folds what became of orders and positions
         self.sessions = sessions
         self.account = self._exposures.account
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
@@ -108,25 +107,22 @@ class Gate:
             if len(intent.tickets) == 1 and self._takes(intent.tickets[0], view(), now_ns):
                 return Approved(intent)
             return self._judge_place(intent, view, now_ns)
-        if intent.__class__ is Modify:
-            return self._judge_modify(intent, view, now_ns)
-        if intent.__class__ is Resend:
+        if intent.__class__ is not Cancel:
+            if intent.__class__ is Modify:
+                return self._judge_modify(intent, view, now_ns)
+            assert isinstance(intent, Resend)
             return self._judge_resend(intent, view, now_ns)
-        assert isinstance(intent, Cancel)
         reserved = self._open.get(intent.coid)
         if self.account.counting:
             self.account.cancelled(intent.strategy, now_ns)
         if reserved is not None and not reserved.cancelling:
             reserved.cancelling = True
             twins = reserved.exposure.twins
-            twins.changed(reserved)
+            if twins.counts is not None:
+                twins.changed(reserved)
             if twins.lately:
                 twins.forget(intent.coid)
         return Approved(intent)
-
-    def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:
-        """Fold what became of orders and positions."""
-        self._ledger.hear(updates, positions)
 
     def exposure(self, strategy: str, conid: int) -> Exposure:
         """What is at stake for a strategy in an instrument, made on first use. Raises: KeyError if it is not known."""

@@ -33,6 +33,7 @@ from engine.risk.together import Bracket, Group, Oca
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY
 _IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
+_WORKING: Final = State.WORKING
 _ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
 _NO_MARKET: Final = MarketNow(0, 0.0, 0, False)  # a price of 0 is below all that an order names itself
 _COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
@@ -87,7 +88,8 @@ class Ledger:
             lines.touched.add(ticket.conid)
         if exposure.resting is not None:
             exposure.resting.add(entry)
-        exposure.twins.changed(entry)
+        if exposure.twins.counts is not None:
+            exposure.twins.changed(entry)
 
     def join(self, ticket: OrderTicket) -> Group | None:
         """The OCA group that a ticket of the intent in hand belongs to."""
@@ -116,10 +118,20 @@ class Ledger:
         if entry.shared is not None:
             self.leave(entry)
         elif entry.counted:
-            exposure.count(entry.ticket.side, -entry.counted)
+            if exposure.legs or exposure.lines:
+                exposure.count(entry.ticket.side, -entry.counted)
+            else:
+                of_account, of_strategy = exposure.units
+                if entry.ticket.side is _BUY:
+                    of_account.buys -= entry.counted
+                    of_strategy.buys -= entry.counted
+                else:
+                    of_account.sells -= entry.counted
+                    of_strategy.sells -= entry.counted
             entry.counted = _ZERO
         del self.open[coid], exposure.open[coid]
-        exposure.twins.changed(entry)
+        if exposure.twins.counts is not None:
+            exposure.twins.changed(entry)
         account, strategy, instrument = exposure.tallies
         account.open -= 1
         strategy.open -= 1
@@ -144,7 +156,8 @@ class Ledger:
         """An order is new, or its ticket or the one that is wanted is another."""
         self.count(entry)
         exposure = entry.exposure
-        exposure.twins.changed(entry)
+        if exposure.twins.counts is not None:
+            exposure.twins.changed(entry)
         if exposure.resting is not None:
             exposure.resting.add(entry)
 
@@ -169,6 +182,8 @@ class Ledger:
             order = update.order
             event = update.event
             kind = event.__class__
+            if kind is Accepted and order.state is _WORKING and not in_doubt and order.ticket.coid in open_orders:
+                continue  # as it was counted when it was approved
             if order.state is _IN_DOUBT:
                 in_doubt.add(order.ticket.coid)
             elif in_doubt:

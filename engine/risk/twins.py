@@ -31,7 +31,7 @@ class Twins:
 
     open: dict[str, Reserved]
     lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
-    _counts: dict[Key, int] | None = None
+    counts: dict[Key, int] | None = None
     _last: OrderTicket | None = None
     _last_key: Key = (True, None, 0.0, "")
 
@@ -54,7 +54,7 @@ class Twins:
 
     def alone(self, ticket: OrderTicket, now_ns: int, window_ns: int) -> bool:
         """Whether there is no identical one."""
-        counts = self._counts
+        counts = self.counts
         if counts is None:
             if len(self.open) + len(self.lately) <= _FEW:
                 return self.earlier(ticket, now_ns, window_ns) is None
@@ -65,7 +65,7 @@ class Twins:
         """An order or a modification has been approved."""
         self._prune(now_ns - window_ns)
         self.lately.append((now_ns, ticket))
-        if self._counts is not None:
+        if self.counts is not None:
             self._add(self._key(ticket))
 
     def forget(self, coid: str) -> None:
@@ -78,13 +78,13 @@ class Twins:
 
     def changed(self, entry: Reserved) -> None:
         """An open order is new, another ticket, wanted otherwise, to be cancelled, or over."""
-        if self._counts is None:
+        if self.counts is None:
             return
         for key in entry.keys:
             self._drop(key)
         entry.keys = ()
         if entry.over and len(self.open) + len(self.lately) <= _FEW // 2:
-            self._counts = None
+            self.counts = None
         elif not entry.cancelling and not entry.over:
             wanted = entry.wanted
             key = self._key(entry.ticket)
@@ -96,11 +96,11 @@ class Twins:
         lately = self.lately
         while lately and lately[0][0] <= floor_ns:
             _, ticket = lately.popleft()
-            if self._counts is not None:
+            if self.counts is not None:
                 self._drop(key_of(ticket))
 
     def _count_all(self) -> dict[Key, int]:
-        found = self._counts = {}
+        found = self.counts = {}
         for _, ticket in self.lately:
             self._add(key_of(ticket))
         for entry in self.open.values():
@@ -115,11 +115,11 @@ class Twins:
         return self._last_key
 
     def _add(self, key: Key) -> None:
-        assert self._counts is not None
-        self._counts[key] = self._counts.get(key, 0) + 1
+        assert self.counts is not None
+        self.counts[key] = self.counts.get(key, 0) + 1
 
     def _drop(self, key: Key) -> None:
-        counts = self._counts
+        counts = self.counts
         if counts is None:
             return
         left = counts[key] - 1

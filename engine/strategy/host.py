@@ -55,7 +55,10 @@ class StrategyHost:
 
     def view(self) -> ChunkView:
         """The market up to and with the event in hand."""
-        return self._view.at(self._chunk, self._row_in_hand() + 1 if self._in_window else self._row)
+        view = self._view
+        view.chunk = self._chunk
+        view.row = self._row_in_hand() + 1 if self._in_window else self._row
+        return view
 
     def handed_out(self) -> int:
         """How many events of the current plan have been handed out: a sign of life."""
@@ -135,13 +138,9 @@ class StrategyHost:
                 open_orders.pop(ticket.coid, None)
             else:
                 open_orders[ticket.coid] = order
-        if updates and self._listening:
-            self._tell(updates)
-
-    def _tell(self, updates: Sequence[Update]) -> None:
-        """Call the handlers that updates are for."""
+        if not self._listening:
+            return
         wants = self.wants
-        seats = self.seats
         for update in updates:
             order, event = update.order, update.event
             seat = seats[order.ticket.strategy]

@@ -13,7 +13,7 @@ from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
 from engine.venue import bars, plain, queue, search, ticks
-from engine.venue.tape import Tape, since, tape_of
+from engine.venue.tape import Quotes, Tape, since, tape_of
 from engine.venue.working import LIMIT, TRAIL, UNKNOWN_QUEUE, WORKING, ZERO, WorkingOrder
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class _Cut:
         if book.split_ns:
             tape = since(tape, book._chunk.ts_ns, book.split_ns)
         book.cut = book.tape = tape
+        book.lone = tape.quotes if book.plain_search and tape.quotes_alone else None
         return tape
 
 
@@ -57,6 +58,7 @@ class Book:
         self.rule = floor.rule
         self.hair = float(min(step.tick for step in instrument.price_ticks)) * HAIR
         self.increment = instrument.size_increment
+        self.plain_search = self.rule.whole and not instrument.legs  # whether quotes alone can say who is filled
         # Whether the short way (`plain`) may be taken here.
         self.plain = sessions.always and not instrument.legs
         self.increment_f = float(instrument.size_increment)
@@ -71,6 +73,8 @@ class Book:
         self._clean = 0
         # `tape` once it is there; the hot ways ask it first, for `tape` stands on the class as well.
         self.cut: Tape | None = None
+        # The quotes of a chunk that has nothing else, where all an order is due is filled by one; as of `cut`.
+        self.lone: Quotes | None = None
 
     # Data
 
@@ -86,7 +90,7 @@ class Book:
                 order.folded = 0
             # What we took of the quote in force stays taken; it is now the quote before the chunk.
             self.taken_index = -1 if self.taken_index == tape.quote_index(end) else -2
-            self.cut = None
+            self.cut = self.lone = None
             del self.tape
         self._chunk = chunk
         self.changed()
@@ -99,7 +103,7 @@ class Book:
         self.split_ns = split_ns
         self.taken_index = -2
         if self.cut is not None:
-            self.cut = None
+            self.cut = self.lone = None
             del self.tape
         self.changed()
         for combo in self.watchers:
@@ -192,7 +196,14 @@ class Book:
         first = self._clean if self._clean > row else row
         if first >= stop:
             return stop
-        found = self._search(first, stop)
+        tape, quotes = self.cut, self.lone
+        if quotes is not None and tape is not None and tape.ticks_from < first and not self.others:
+            # The best price of either side meets the first quote that reaches it; index and row are one.
+            found = quotes.first_ask_at_most(self.buys[0].hi, first, stop) if self.buys else stop
+            if self.sells:
+                found = quotes.first_bid_at_least(self.sells[0].lo, first, found)
+        else:
+            found = self._search(first, stop)
         if found < stop:
             self._hit = found
         self._clean = found
@@ -204,12 +215,6 @@ class Book:
 
     def _search(self, first: int, stop: int) -> int:
         tape = self.cut or self.tape
-        quotes = tape.quotes
-        if self.rule.whole and tape.quotes_alone and quotes is not None and tape.ticks_from < first and not self.others:
-            # The best price of either side meets the first quote that reaches it; index and row are one.
-            if self.buys:
-                stop = quotes.first_ask_at_most(self.buys[0].hi, first, stop)
-            return quotes.first_bid_at_least(self.sells[0].lo, first, stop) if self.sells else stop
         if not tape.shut:
             return search.scan(self, first, stop) if tape.ticks_from < first else self._search_run(first, stop)
         for start, end in tape.open_runs(first, stop):

@@ -63,8 +63,13 @@ class Lows:
         end = block * _BLOCK
         if end >= stop:
             end = stop
-        if start < end and min(values[start:end]) <= level:
-            return _first_low(values, level, start, end)
+        if start < end:
+            near = values[start:end]
+            if min(near) <= level:
+                for value in near:
+                    if value <= level:
+                        return start
+                    start += 1
         last = stop // _BLOCK
         if block < last:
             blocks = self._blocks

@@ -61,7 +61,11 @@ def place(book: Book, ticket: OrderTicket, number: int, now_ns: int) -> bool:
         order.limit = limit
         order.lo = level - book.hair
         order.hi = level + book.hair
-        rests = (book.cut or book.tape).beyond_touch(order.buy, order.lo, order.hi, floor.row)
+        tape, quotes, row = book.cut or book.tape, book.lone, floor.row
+        if quotes is not None and row:
+            rests = quotes.beyond(row - 1, order.lo, order.hi, buy=order.buy)
+        else:
+            rests = tape.beyond_touch(order.buy, order.lo, order.hi, row)
     floor.orders[coid] = order
     floor.answers.append(Accepted(coid=coid, ts_ns=now_ns + floor.heard_ns, venue_id=order.venue_id))
     order.live_ns = now_ns
@@ -120,8 +124,8 @@ def take_row(book: Book, row: int, now_ns: int) -> bool:
         order.taking = False
         book.floor.fill_alone(side, order, money, now_ns, maker=False, flags=_OPEN_FLAGS)
         return True
-    quotes = tape.quotes
-    if quotes is None or not tape.quotes_alone or order.taking or book.floor.at_touch:
+    quotes = book.lone
+    if quotes is None or order.taking or book.floor.at_touch:
         return False
     if not quotes.reaches(row, order.lo, order.hi, buy=order.buy):
         return False

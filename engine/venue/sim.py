@@ -133,9 +133,7 @@ class SimVenue(Lives):
             return None
         floor = self._floor
         floor.row = self._row = row
-        arrive = self._arrive
-        for request in requests:
-            arrive(request, now_ns, row)
+        self._arrive(requests, now_ns, row)
         answers = floor.answers
         floor.answers = []
         return answers
@@ -162,7 +160,7 @@ class SimVenue(Lives):
         queue = self._queue
         while queue and queue[0][0] <= now_ns and not self._alarms:  # mostly there is nothing else
             at, _, request = queue.popleft()
-            self._arrive(request, at, row)
+            self._arrive((request,), at, row)
         if queue or self._heap or self._alarms:
             self._take_in_turn(now_ns, row)
         return self._heard(now_ns)
@@ -185,7 +183,7 @@ class SimVenue(Lives):
             if at > now_ns:
                 break
             request = queue.popleft()[2] if queue else heappop(self._heap)[2]
-            self._arrive(request, at, row)
+            self._arrive((request,), at, row)
 
     def scan(self, row: int, stop: int) -> int:
         """First row in [row, stop) at which an order produces an answer; `stop` if none does."""
@@ -285,25 +283,28 @@ class SimVenue(Lives):
 
     # Commands
 
-    def _arrive(self, request: Request, now_ns: int, row: int) -> None:
-        if request.__class__ is CancelRequest:
-            order = self._floor.orders.get(request.coid)
-            if order is None or not plain.cancel(order, now_ns):
-                self._cancel(request.coid, now_ns)
-        elif request.__class__ is PlaceRequest:
-            tickets = request.tickets
-            if len(tickets) != 1:
-                self._place_group(tickets, now_ns)
-                return
-            ticket = tickets[0]
-            book = self._books.get(ticket.conid)
-            if book is not None and book.plain and plain.place(book, ticket, self._venue_ids + 1, now_ns):
-                self._venue_ids += 1
-                self._active[ticket.conid] = book
-            else:
-                self._place(ticket, now_ns)
-        elif isinstance(request, ModifyRequest):
-            self._modify(request.ticket, now_ns, row)
+    def _arrive(self, requests: Sequence[Request], now_ns: int, row: int) -> None:
+        for request in requests:
+            kind = request.__class__
+            if kind is PlaceRequest:
+                tickets = request.tickets  # type: ignore[union-attr]  # it is one
+                if len(tickets) != 1:
+                    self._place_group(tickets, now_ns)
+                    continue
+                ticket = tickets[0]
+                book = self._books.get(ticket.conid)
+                if book is not None and book.plain and plain.place(book, ticket, self._venue_ids + 1, now_ns):
+                    self._venue_ids += 1
+                    self._active[ticket.conid] = book
+                else:
+                    self._place(ticket, now_ns)
+            elif kind is CancelRequest:
+                coid = request.coid  # type: ignore[union-attr]
+                order = self._floor.orders.get(coid)
+                if order is None or not plain.cancel(order, now_ns):
+                    self._cancel(coid, now_ns)
+            elif isinstance(request, ModifyRequest):
+                self._modify(request.ticket, now_ns, row)
 
     def _cancel(self, coid: str, now_ns: int) -> None:
         floor = self._floor
