@@ -220,7 +220,7 @@ def advance(order: Order, event: OrderEvent, *, wanted: OrderTicket | None = Non
     Raises: IllegalTransition, and changes nothing, if it can't be; ValueError for a `ModifyAsked` without `wanted`.
     """
     kind = event.__class__
-    states, leave = LIFE[kind]
+    states, leave, _ = LIFE[kind]
     state = states.get(order.state)
     if state is None:
         raise IllegalTransition(coid=order.ticket.coid, status=order.state, event=kind.__name__)
@@ -345,8 +345,8 @@ _WHAT: Final[Mapping[type[OrderEvent], _Leaves]] = {
     Filled: _with_fill,
 }
 # All there is to know of an event: the table once more, state by state, and what it leaves (`ModifyAsked`: the wanted
-# ticket). Two look-ups without a tuple for each answer.
-LIFE: Final[Mapping[type[OrderEvent], tuple[Mapping[State, State], _Leaves | None]]] = {
-    kind: ({state: after for (state, event), after in NEXT.items() if event is kind}, _WHAT.get(kind))
+# ticket), and its name. Two look-ups without a tuple for each answer; to ask a class for its name is a slow third.
+LIFE: Final[Mapping[type[OrderEvent], tuple[Mapping[State, State], _Leaves | None, str]]] = {
+    kind: ({state: after for (state, event), after in NEXT.items() if event is kind}, _WHAT.get(kind), kind.__name__)
     for kind in (*_WHAT, ModifyAsked)
 }

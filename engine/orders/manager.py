@@ -87,16 +87,16 @@ class OrderManager:
                 if execution in executions:
                     continue  # exactly once, however often it is said
                 executions.add(execution)
-            states, leave = LIFE[kind]
+            states, leave, name = LIFE[kind]
             state = states.get(order.state)
             if state is None:
-                impossible = str(IllegalTransition(coid=coid, status=order.state, event=kind.__name__))
+                impossible = str(IllegalTransition(coid=coid, status=order.state, event=name))
                 self.frozen[coid] = impossible
                 facts.append((ts_ns, "illegal", coid, impossible))
                 continue
             assert leave is not None  # nobody answers that we asked for a modification
             after = book[coid] = leave(order, answer, state)
-            said[coid] += (ts_ns, after.state, kind.__name__)
+            said[coid] += (ts_ns, after.state, name)
             updates.append(Update(after, answer))
         return updates
 

@@ -162,15 +162,13 @@ class Gate:
             if counting:
                 self._count_sent(ticket, exposure, worst, now_ns)
         self.references[coid] = price
-        self._ledger.take(ticket, exposure)
+        exposure.twins.taken(self._ledger.take(ticket, exposure), now_ns, exposure.bounds.duplicate_window_ns)
         floor_ns = now_ns - NS_PER_MINUTE
         for tally, _, _ in exposure.rate_levels:
             sent = tally.sent_ns
             while sent and sent[0] <= floor_ns:
                 sent.popleft()
             sent.append(now_ns)
-        if exposure.bounds.duplicate_window_ns:
-            exposure.twins.remember(now_ns, ticket, exposure.bounds.duplicate_window_ns)
         return True
 
     def _judge_place(

@@ -69,8 +69,8 @@ class Ledger:
         self.rewritten(entry)
         return entry
 
-    def take(self, ticket: OrderTicket, exposure: Exposure) -> None:
-        """Count a new order that belongs to nothing else and is no combo, the short way."""
+    def take(self, ticket: OrderTicket, exposure: Exposure) -> Reserved:
+        """Count a new order that belongs to nothing else and is no combo, the short way; the caller tells `Twins`."""
         account, strategy, instrument = exposure.tallies
         account.open += 1
         strategy.open += 1
@@ -88,8 +88,7 @@ class Ledger:
             lines.touched.add(ticket.conid)
         if exposure.resting is not None:
             exposure.resting.add(entry)
-        if exposure.twins.counts is not None:
-            exposure.twins.changed(entry)
+        return entry
 
     def join(self, ticket: OrderTicket) -> Group | None:
         """The OCA group that a ticket of the intent in hand belongs to."""

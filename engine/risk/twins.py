@@ -68,6 +68,20 @@ class Twins:
         if self.counts is not None:
             self._add(self._key(ticket))
 
+    def taken(self, entry: Reserved, now_ns: int, window_ns: int) -> None:
+        """A new order has been approved and is open: what `changed` and `remember` do, in one."""
+        ticket = entry.ticket
+        counts = self.counts
+        if window_ns:
+            lately, floor_ns = self.lately, now_ns - window_ns
+            if lately and lately[0][0] <= floor_ns:
+                self._prune(floor_ns)
+            lately.append((now_ns, ticket))
+        if counts is not None:
+            key = self._key(ticket)
+            entry.keys = (key,)
+            counts[key] = counts.get(key, 0) + (2 if window_ns else 1)
+
     def forget(self, coid: str) -> None:
         """What was sent of an order no longer stands in a twin's way: its cancellation was asked for."""
         gone = [ticket for _, ticket in self.lately if ticket.coid == coid]

@@ -292,7 +292,7 @@ class Context:
                 order_type=_MARKET if limit is None else _LIMIT,
                 quantity=quantity if quantity.__class__ is Decimal else decimal_of(quantity),
                 tif=TIFS.get(tif) or Tif(tif),
-                limit_price=instrument.price(limit) if limit.__class__ is float else price_of(instrument, limit),  # type: ignore[arg-type]  # as its class says
+                limit_price=instrument.price(limit) if limit.__class__ is float else price_of(instrument, limit),
                 outside_rth=outside_rth,
                 parent=parent,
                 oca_group=oca_group,

@@ -38,6 +38,7 @@ class StrategyHost:
         self._times: Sequence[int] = ()
         self._planned = False
         self._plan: Plan | None = None
+        self._straight = False  # every row of the chunk is for one handler
         self._in_window = False
         self._view = ChunkView(self._chunk)
         self._columnar: tuple[Seat, ...] = ()
@@ -190,7 +191,7 @@ class StrategyHost:
             self._open(chunk, start)
         self._row = start
         plan = self._plan
-        if plan is None or plan.rows is not None or plan.single is None or self._columnar:
+        if plan is None or not self._straight:
             taken = self._run_all(chunk, start, stop) if self._columnar else self._hand_out(stop)
             self._row = taken
             if taken:
@@ -198,6 +199,7 @@ class StrategyHost:
             return taken
         # Every row for the one handler there is, which is what most runs are.
         wants, handle = self.wants, plan.single
+        assert handle is not None
         before = len(wants)
         self._in_window = True
         taken = stop
@@ -323,7 +325,8 @@ class StrategyHost:
         self._chunk = chunk
         self._times = chunk.times
         self._planned = True
-        self._plan = plan_of(chunk, start, tuple(self.seats.values()))
+        plan = self._plan = plan_of(chunk, start, tuple(self.seats.values()))
+        self._straight = plan is not None and plan.rows is None and plan.single is not None and not self._columnar
 
     # --- trouble ------------------------------------------------------------------------------------------------
 
