@@ -53,7 +53,8 @@ def test_an_entry_without_its_stop_is_cancelled_once(stop: State) -> None:
     orders = book(State.WORKING, State.PENDING_SUBMIT, stop)
     [finding] = one.look(orders)
     assert finding.cancels == ("e",)
-    assert [type(action) for action in finding.actions] == [Alert]
+    why = {State.REFUSED: "no permission", State.LOST: "lost"}[stop]
+    assert finding.actions == (Alert("NO_STOP", f"the stop x of this bracket is missing: {why}", "e"),)
     assert one.look(orders) == []
 
 
