@@ -34,7 +34,7 @@ campaign: $(VENV)/.installed
 	$(MAKE) mutation
 
 mutation: $(VENV)/.mutation
-	$(BIN)/mutmut run --max-children 2
+	FULLTICKET_CAMPAIGN=mutation $(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results
 
 bench: $(VENV)/.installed

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from engine.portfolio.books import Portfolio
 from engine.portfolio.identity import gaps, units_apart
@@ -23,7 +23,10 @@ settings.register_profile(
 settings.register_profile(
     "campaign", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("campaign" if os.environ.get("FULLTICKET_CAMPAIGN") == "1" else "ci")
+# A mutant that is found dead needs no smallest example.
+settings.register_profile("mutation", parent=settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate))
+_PROFILES = {"1": "campaign", "mutation": "mutation"}
+settings.load_profile(_PROFILES.get(os.environ.get("FULLTICKET_CAMPAIGN", ""), "ci"))
 
 
 def _balanced(method: Callable[..., Any]) -> Callable[..., Any]:
