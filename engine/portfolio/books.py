@@ -43,18 +43,19 @@ class Holdings:
             self.quantity = held + units
             self.cost += money
             return _ZERO
-        if abs(units) < abs(held):  # a part is closed
+        left = held + units
+        if not left:
+            profit = -money - self.cost
+            self.cost = _ZERO
+        elif (left > _ZERO) == (held > _ZERO):  # a part is closed
             out = (self.cost * -units / held).quantize(_GRAIN, ROUND_HALF_EVEN)
             profit = -money - out
             self.cost -= out
-        elif abs(units) == abs(held):
-            profit = -money - self.cost
-            self.cost = _ZERO
         else:  # closed, and opened the other way
             closing = (money * -held / units).quantize(_GRAIN, ROUND_HALF_EVEN)
             profit = -closing - self.cost
             self.cost = money - closing
-        self.quantity = held + units
+        self.quantity = left
         self.realised += profit
         return profit
 
