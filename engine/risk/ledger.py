@@ -206,7 +206,9 @@ class Ledger:
             elif kind is CancelRefused and entry.cancelling and order.state is not State.PENDING_CANCEL:
                 entry.cancelling = False  # it lives on: a halt has to cancel it, and a twin of it is one again
                 entry.exposure.twins.changed(entry)
-            if kind is Filled or kind is Modified:
+            if (kind is Filled or kind is Modified) and (
+                entry is None or entry.exposure.brackets or entry.exposure.legs
+            ):
                 self._follow(order, event, entry)
         known = exposures.known
         for now in positions:

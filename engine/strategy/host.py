@@ -134,11 +134,10 @@ class StrategyHost:
         for update in updates:
             order = update.order
             ticket = order.ticket
-            open_orders = seats[ticket.strategy].ctx.open_orders
             if order.state in CLOSED:
-                open_orders.pop(ticket.coid, None)
+                seats[ticket.strategy].ctx.open_orders.pop(ticket.coid, None)
             else:
-                open_orders[ticket.coid] = order
+                seats[ticket.strategy].ctx.open_orders[ticket.coid] = order
         if not self._listening:
             return
         wants = self.wants
