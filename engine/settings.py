@@ -93,6 +93,7 @@ class Limits:
     # Sums over orders and over time.
     messages_per_minute_max: int | None = None
     orders_per_hour_max: int | None = None
+    throttled_orders_max: int | None = None
     orders_per_day_max: int | None = None
     messages_per_day_max: int | None = None
     notional_per_day_max: Decimal | None = None
@@ -104,11 +105,14 @@ class Limits:
     in_doubt_max: int | None = None
     order_to_trade_max: Decimal | None = None
     # Latches on what was lost.
+    daily_loss_reduce: Decimal | None = None
     daily_loss_max: Decimal | None = None
+    daily_realised_loss_reduce: Decimal | None = None
     daily_realised_loss_max: Decimal | None = None
     drawdown_reduce_pct: Decimal | None = None
     drawdown_halt_pct: Decimal | None = None
     loss_streak_max: int | None = None
+    loss_streak_halt: int | None = None
     loss_streak_pause_s: Decimal | None = None
     pnl_jump_pct: Decimal | None = None
     pnl_jump_pause_s: Decimal | None = None

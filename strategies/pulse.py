@@ -69,3 +69,5 @@ class Pulse(Strategy[PulseParams]):
         place = self.ctx.buy if buys else self.ctx.sell
         price = (quote.bid if passive else quote.ask) if buys else (quote.ask if passive else quote.bid)
         place(instrument, self.params.quantity, limit=price)
+        self.ctx.indicator("limit price", price, instrument)
+        self.ctx.indicator("held", float(held), instrument)

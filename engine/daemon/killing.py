@@ -7,7 +7,8 @@ is pulled before the venue's books are read is a latch that the start finds.
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -29,6 +30,25 @@ _WARN: Final = 0.9  # of the timer's time, after which a person is reminded
 Row = tuple[int, str, str, Any]
 
 log = structlog.get_logger()
+
+
+class EarlySignal:
+    """Remembers the signal from the process's start until the switch listens: its default would end the process."""
+
+    def __init__(self) -> None:
+        self.came = False
+
+    @contextmanager
+    def heard(self) -> Iterator[EarlySignal]:
+        """Listen, on the main thread; what listens later inside takes over."""
+        before = signal.signal(SIGNAL, self._note)
+        try:
+            yield self
+        finally:
+            signal.signal(SIGNAL, before)
+
+    def _note(self, number: int, frame: object) -> None:  # noqa: ARG002
+        self.came = True
 
 
 class Pulling(Protocol):
@@ -68,6 +88,7 @@ class KillSwitch:
         self._file_seen = False
         self._expired = False
         self._warned = False
+        self.early = EarlySignal()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -79,6 +100,8 @@ class KillSwitch:
 
     async def _signals(self) -> None:
         with trio.open_signal_receiver(SIGNAL) as signals:
+            if self.early.came:
+                await self._halt("signal", f"the signal {SIGNAL.name} was sent to the daemon while it started")
             async for number in signals:
                 name = signal.Signals(number).name
                 await self._halt("signal", f"the signal {name} was sent to the daemon")

@@ -19,6 +19,7 @@ from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores
 from engine.daemon.config import Mode, RunSettings, is_direct
 from engine.daemon.hours import calendars_for
 from engine.daemon.keeping import MarketKeeper
+from engine.daemon.killing import EarlySignal
 from engine.daemon.logins import login_of
 from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
@@ -78,6 +79,11 @@ async def run(settings: RunSettings, folder: StateFolder, *, say: Callable[[str]
 
     Raises: InputError, in one sentence, for what a person has to mend.
     """
+    with EarlySignal().heard() as early:
+        await _run(settings, folder, early, say)
+
+
+async def _run(settings: RunSettings, folder: StateFolder, early: EarlySignal, say: Callable[[str], None]) -> None:
     for sentence in uncovered(settings.suppress.ids):
         say(f"warning: {sentence}")
     venue = await find_venue(settings, folder)
@@ -96,7 +102,7 @@ async def run(settings: RunSettings, folder: StateFolder, *, say: Callable[[str]
                 # Before the books are read: what the guard is at for an earlier daemon, it has ended when it takes us.
                 guard = Guarded(settings, folder, venue)
                 await guarding.start(guard.link.run)
-        await _trade_until_stopped(settings, folder, venue, calendars, guard, say)
+        await _trade_until_stopped(settings, folder, venue, calendars, guard, early, say)
         guarding.cancel_scope.cancel()
 
 
@@ -106,9 +112,11 @@ async def _trade_until_stopped(
     venue: Venue,
     calendars: Mapping[str, Sessions],
     guard: Guarded | None,
+    early: EarlySignal,
     say: Callable[[str], None],
 ) -> None:
     daemon = assemble(settings, folder, venue.clock, calendars)
+    daemon.switch.early = early
     if guard is not None:
         guard.take(daemon)
     try:

@@ -210,6 +210,7 @@ class Account:
     recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
     in_doubt: set[str] = field(factory=set, init=False)
     groups: dict[Group, None] = field(factory=dict, init=False)  # OCA groups with an open order
+    throttled: dict[str, deque[int]] = field(factory=dict, init=False)  # when orders were refused for R9, by strategy
     joining: dict[str, Group] = field(factory=dict, init=False)  # those of the intent that is being judged, by name
     lines: dict[str | None, Lines] = field(factory=dict, init=False)  # of whom a limit on money at stake is set
     beside: dict[int, list[Exposure]] = field(factory=dict, init=False)  # the exposures of all strategies, by conid
@@ -337,8 +338,17 @@ class Account:
         known = self.held.get(owner)
         if known is not None and known.level >= held.level and known.until_ns is None:
             return False
+        if known is not None and known.level > held.level and held.ts_ns < (known.until_ns or 0):
+            # What forbids more ends by time, what forbids less may not: neither is loosened.
+            held = Held(known.level, held.code, f"{held.sentence}; {known.sentence}", held.ts_ns)
         self.held[owner] = held
         return True
+
+    def throttle(self, strategy: str, now_ns: int) -> int:
+        """One more order was refused for R9; how many were within the hour that ends now."""
+        times = self.throttled.setdefault(strategy, deque())
+        times.append(now_ns)
+        return _in_last(times, now_ns - NS_PER_HOUR)
 
     def latch_on(self, strategy: str, now_ns: int) -> Held | None:
         """The latch that counts for a strategy now, the stricter of its own and the account's."""
@@ -357,3 +367,4 @@ class Account:
     def lift(self) -> None:
         """A person lifts all latches."""
         self.held.clear()
+        self.throttled.clear()

@@ -205,7 +205,7 @@ class Gate:
                 less = smaller(ticket, exposure, market, refusal_) if len(intent.tickets) == 1 else None
                 if less is not None:
                     return self._judge_less(intent, less, refusal_, view, now_ns, waived)
-                self._latch_on(refusal_, ticket, now_ns)
+                self._latch_on(refusal_, ticket, exposure, now_ns)
                 return self._take_back(passed, Denied(intent, refusal_), now_ns)
             if self.account.counting:
                 self._count_sent(ticket, exposure, worst_price(ticket, market), now_ns)
@@ -262,10 +262,16 @@ class Gate:
         self._refused.difference_update(ticket.coid for ticket in intent.tickets)
         return self._judge_place(intent, view, now_ns, waived)
 
-    def _latch_on(self, refusal: Refusal, ticket: OrderTicket, now_ns: int) -> None:
-        """A strategy that has fired too often is switched to reduce-only, until a person resumes."""
-        if refusal.code == "THROTTLE":
-            self.latch(ticket.strategy, Held(Latching.REDUCING, "THROTTLE", refusal.sentence, now_ns))
+    def _latch_on(self, refusal: Refusal, ticket: OrderTicket, exposure: Exposure, now_ns: int) -> None:
+        """A strategy that has fired too often may only reduce; one that fires on is halted; a person resumes both."""
+        if refusal.code != "THROTTLE":
+            return
+        strategy = ticket.strategy
+        self.latch(strategy, Held(Latching.REDUCING, "THROTTLE", refusal.sentence, now_ns))
+        most = exposure.bounds.tightest.throttled_orders_max
+        if most is not None and self.account.throttle(strategy, now_ns) > most:
+            sentence = f"{strategy} went on: more than {most} orders were refused within an hour for being too many"
+            self.latch(strategy, Held(Latching.HALTED, "THROTTLE", sentence, now_ns))
 
     def latch(self, owner: str, held: Held) -> None:
         """Forbid something until it is lifted; `latched` tells whoever has to know."""

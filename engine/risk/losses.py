@@ -1,5 +1,7 @@
 """Latches on what was lost: R15 daily loss, R16 drawdown, R17 loss streak, and R42, which makes them wait.
 
+Each has two steps, reduce-only and halted, with a limit of its own.
+
 The worth of the account and of each strategy is followed row by row: deposit + realised - fees + dividends + what
 positions are worth above their cost, at the price that orders are judged by. A replay asks `cut` where in a window the
 first latch would fall, so that a window ends there; `took` then follows the rows that were consumed. Live, `mark` does
@@ -27,13 +29,16 @@ from engine.settings import Limits, RiskSettings
 _GRAIN: Final = 0.0005  # of the highest worth: a rise by less may be lost in a crash
 _EVERY_NS: Final = 60 * NS_PER_S
 _LOSSES: Final = (
-    "daily_loss_max", "daily_realised_loss_max", "drawdown_reduce_pct", "drawdown_halt_pct", "loss_streak_max",
+    "daily_loss_reduce", "daily_loss_max", "daily_realised_loss_reduce", "daily_realised_loss_max",
+    "drawdown_reduce_pct", "drawdown_halt_pct", "loss_streak_max", "loss_streak_halt",
 )  # fmt: skip
+_OF_A_DAY: Final = frozenset({"LOSS_REDUCED", "LOSS"})  # what has fired, as a standing names it
 
 
 class Standing(Struct, frozen=True, kw_only=True):
     """How an owner stands, as a restart takes it up. Money in base currency; `pnl`, `day_pnl` and `peak` are worth less
     the deposit: now, when the day began, and at its highest. `day_realised` is net of fees, at the day's begin.
+    `streak` counts losses in a row since it last led to reduce-only, `losses` all of them.
     """
 
     day: int
@@ -44,6 +49,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     realised: float
     fees: float
     streak: int = 0
+    losses: int = 0
     fired: tuple[str, ...] = ()
 
 
@@ -64,8 +70,10 @@ class _Owner:
     day_worth: float = 0.0
     day_realised: float = 0.0
     streak: int = 0
+    losses: int = 0  # in a row; the streak begins anew once it has led to reduce-only
     pause_ns: int = -1  # a jump makes losses wait until then
     fired: set[str] = field(factory=set)
+    waits: bool = False  # when last followed, a pause or an unknown price held its latches back
     unmarked: bool = False  # found with a history that nobody has told: the day begins with its first worth
     told: Standing | None = None  # as the journal has it
     told_ns: int = 0
@@ -148,6 +156,7 @@ class LossWatch:
             owner.fired.update(standing.fired)
             gap = owner.realised - standing.realised  # booked after the last word: of one trade, mostly
             owner.streak = standing.streak if not gap else standing.streak + 1 if gap < 0.0 else 0
+            owner.losses = standing.losses if not gap else standing.losses + 1 if gap < 0.0 else 0
 
     def news(self, now_ns: int) -> list[tuple[str, Standing]]:
         """What has to be in the journal for a restart, of owners with limits; nothing if it has it."""
@@ -170,6 +179,7 @@ class LossWatch:
                 realised=owner.realised,
                 fees=owner.fees,
                 streak=owner.streak,
+                losses=owner.losses,
                 fired=tuple(sorted(owner.fired)),
             )
             found.append((owner.name, owner.told))
@@ -211,6 +221,7 @@ class LossWatch:
                     owner.realised += gain
                     if gain:
                         owner.streak = owner.streak + 1 if gain < 0.0 else 0
+                        owner.losses = owner.losses + 1 if gain < 0.0 else 0
         if updates or positions:
             self._weigh()
         self.mark(price, now_ns)
@@ -243,7 +254,12 @@ class LossWatch:
         first_ns = int(times[start])
         stop = min(stop, int(times.searchsorted(self._day_ends_ns(first_ns))))
         for owner in self._owners:
-            if not owner.held and owner.pause_ns <= first_ns and owner.day == self._account.day_of(first_ns):
+            if (
+                not owner.held
+                and not owner.waits
+                and owner.pause_ns <= first_ns
+                and owner.day == self._account.day_of(first_ns)
+            ):
                 continue  # its worth can't change
             line = self._line(owner, chunk, start, stop)
             event = self._first(owner, line, times[start:stop])
@@ -262,7 +278,7 @@ class LossWatch:
         """A person resumes: highest worth, streaks and what has fired begin anew."""
         self._account.lift()
         for owner in self._owners:
-            owner.peak, owner.streak = owner.worth, 0
+            owner.peak, owner.streak, owner.losses = owner.worth, 0, 0
             owner.day_worth, owner.day_realised = owner.worth, owner.realised - owner.fees
             owner.fired.clear()
 
@@ -277,7 +293,7 @@ class LossWatch:
         if day != owner.day:
             owner.day, owner.day_worth, owner.day_realised = day, owner.worth, owner.realised - owner.fees
             if self._until_day:
-                owner.fired.discard("LOSS")
+                owner.fired -= _OF_A_DAY
 
     def _weigh(self) -> None:
         """Work out what the owners hold, in an order that nothing but the positions decides."""
@@ -317,25 +333,20 @@ class LossWatch:
         hit = np.zeros(len(line), bool)
         if limits.pnl_jump_pct is not None:
             hit |= _jumps(owner, line, float(limits.pnl_jump_pct))
-        fired = owner.fired if not (new_day and self._until_day) else owner.fired - {"LOSS"}
-        if limits.daily_loss_max is not None and "LOSS" not in fired:
-            hit |= (day_worth - line > float(limits.daily_loss_max)) & awake
+        fired = owner.fired if not (new_day and self._until_day) else owner.fired - _OF_A_DAY
+        for _, name, in_all, _ in _DAILY:
+            most = getattr(limits, in_all)
+            if most is not None and name not in fired:
+                hit |= (day_worth - line > float(most)) & awake
         peaks = np.fmax.accumulate(np.concatenate(([owner.peak], line)))[1:]
         for name, percent in _DRAWDOWNS:
             most = getattr(limits, percent)
             if most is not None and name not in owner.fired:
                 hit |= ((peaks - line) * 100.0 > float(most) * np.abs(peaks)) & awake
-        if self._realised_too_far(owner, new_day=new_day) or _streak_too_long(owner):
+        if (not new_day and _realised_too_far(owner)) or _streak_too_long(owner) or _losses_too_many(owner):
             hit |= awake & ~np.isnan(line)  # it has waited for a jump to pass
         found = np.flatnonzero(hit)
         return int(found[0]) if len(found) else None
-
-    @staticmethod
-    def _realised_too_far(owner: _Owner, *, new_day: bool) -> bool:
-        most = owner.limits.daily_realised_loss_max
-        if most is None or new_day or "LOSS" in owner.fired:
-            return False
-        return owner.day_realised - (owner.realised - owner.fees) > float(most)
 
     def _follow(self, owner: _Owner, line: Floats, times: np.ndarray) -> None:
         """Take rows over; of latches only the last row's count, those before were looked at."""
@@ -359,7 +370,8 @@ class LossWatch:
             owner.unmarked, owner.day_worth, owner.peak = False, worth, worth
         if owner.name == ACCOUNT:
             self._account.equity = worth
-        if now_ns < owner.pause_ns or np.isnan(line[-1]):
+        owner.waits = bool(now_ns < owner.pause_ns or np.isnan(line[-1]))
+        if owner.waits:
             return
         who = "the account" if owner.name == ACCOUNT else owner.name
         self._losses(owner, who, worth, now_ns)
@@ -375,20 +387,23 @@ class LossWatch:
             pause = limits.loss_streak_pause_s
             until_ns = None if pause is None else now_ns + int(pause * NS_PER_S)
             self._gate.latch(owner.name, Held(Level.REDUCING, "STREAK", sentence, now_ns, until_ns))
+        if _losses_too_many(owner):
+            sentence = f"{who} has closed {owner.losses} trades at a loss in a row, above {limits.loss_streak_halt}"
+            owner.streak = owner.losses = 0
+            self._gate.latch(owner.name, Held(Level.HALTED, "STREAK", sentence, now_ns))
 
     def _losses(self, owner: _Owner, who: str, worth: float, now_ns: int) -> None:
         limits = owner.limits
         lost, realised = owner.day_worth - worth, owner.day_realised - (owner.realised - owner.fees)
-        for what, loss, most in (
-            ("lost", lost, limits.daily_loss_max),
-            ("realised a loss of", realised, limits.daily_realised_loss_max),
-        ):
-            if most is None or "LOSS" in owner.fired or not loss > float(most):
-                continue
-            owner.fired.add("LOSS")
-            until_ns = self._day_ends_ns(now_ns) if self._until_day else None
-            sentence = f"{who} has {what} {loss:.2f} today, above {most}"
-            self._gate.latch(owner.name, Held(Level.HALTED, "LOSS", sentence, now_ns, until_ns))
+        for level, name, in_all, taken in _DAILY:
+            for what, loss, limit in (("lost", lost, in_all), ("realised a loss of", realised, taken)):
+                most = getattr(limits, limit)
+                if most is None or name in owner.fired or not loss > float(most):
+                    continue
+                owner.fired.add(name)
+                until_ns = self._day_ends_ns(now_ns) if self._until_day else None
+                sentence = f"{who} has {what} {loss:.2f} today, above {most}"
+                self._gate.latch(owner.name, Held(level, "LOSS", sentence, now_ns, until_ns))
 
 
 def _as_told(owner: _Owner, told: Standing, deposit: float) -> bool:
@@ -400,6 +415,7 @@ def _as_told(owner: _Owner, told: Standing, deposit: float) -> bool:
         and owner.realised == told.realised
         and owner.fees == told.fees
         and owner.streak == told.streak
+        and owner.losses == told.losses
         and owner.fired == set(told.fired)
         and owner.peak - deposit >= told.peak
     )
@@ -414,6 +430,22 @@ def _streak_too_long(owner: _Owner) -> bool:
     return most is not None and owner.streak > most
 
 
+def _losses_too_many(owner: _Owner) -> bool:
+    most = owner.limits.loss_streak_halt
+    return most is not None and owner.losses > most
+
+
+def _realised_too_far(owner: _Owner) -> bool:
+    """Whether a step of the day's realised loss is due that has not been taken."""
+    lost = owner.day_realised - (owner.realised - owner.fees)
+    steps = ((name, getattr(owner.limits, taken)) for _, name, _, taken in _DAILY)
+    return any(most is not None and name not in owner.fired and lost > float(most) for name, most in steps)
+
+
+_DAILY: Final = (  # level, its name among what has fired, limits on all that is lost and on what is realised
+    (Level.REDUCING, "LOSS_REDUCED", "daily_loss_reduce", "daily_realised_loss_reduce"),
+    (Level.HALTED, "LOSS", "daily_loss_max", "daily_realised_loss_max"),
+)
 _DRAWDOWNS: Final = ((Level.REDUCING.name, "drawdown_reduce_pct"), (Level.HALTED.name, "drawdown_halt_pct"))
 
 

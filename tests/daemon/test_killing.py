@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import trio
 import trio.testing
 
 from engine.daemon.config import KillSettings
-from engine.daemon.killing import SIGNAL, KillSwitch
+from engine.daemon.killing import SIGNAL, EarlySignal, KillSwitch
 from engine.operator.trading import TradingState
 from engine.orders.actions import Alert
 from tests.runtime_live.edges import TrioClock
@@ -93,6 +94,26 @@ async def test_the_signal_halts(tmp_path: Path, nursery: trio.Nursery) -> None:
     await _until(lambda: pulled.times)
     assert pulled.times == [("halted", "signal", False)]
     nursery.cancel_scope.cancel()
+
+
+async def test_a_signal_that_comes_before_the_switch_listens_halts_when_it_does(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    pulled = Pulled()
+    here = switch(tmp_path, pulled)
+    before = signal.getsignal(SIGNAL)
+    with EarlySignal().heard() as early:
+        here.early = early
+        os.kill(os.getpid(), SIGNAL)  # its default ends the process
+        nursery.start_soon(here.run)
+        await _until(lambda: pulled.times)
+        assert pulled.times == [("halted", "signal", False)]
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        os.kill(os.getpid(), SIGNAL)
+        await _until(lambda: len(pulled.times) == 2)
+        nursery.cancel_scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+    assert signal.getsignal(SIGNAL) is before
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,14 @@ def falling(*mids: float, every: int = MS) -> list[MarketEvent]:
 
 def run(limits: Limits, events: list[MarketEvent], **more: Any) -> Left:
     """In windows of one row, of all rows, and in channels: nothing may differ."""
+    return run_of(BuysOnce, limits, events, **more)
+
+
+def run_of(strategy: type[Strategy[Any]], limits: Limits, events: list[MarketEvent], **more: Any) -> Left:
     arena = Arena(limits=limits, **more)
-    base = arena.run(events, BuysOnce)
+    base = arena.run(events, strategy)
     for how in ({"window": 1}, {"cuts": (2,)}, {"pipeline": Pipeline.CHANNELS}):
-        _same(base, arena.but(**how).run(events, BuysOnce), how)
+        _same(base, arena.but(**how).run(events, strategy), how)
     return base
 
 
@@ -65,6 +69,37 @@ def test_a_daily_loss_halts_at_its_row(limit: str, at: int | None, fills: int) -
     assert latches(left) == ([] if at is None else [(at * MS, "account", "LOSS", 2)])
     assert len(left.fills()) == fills  # what is wanted after it is refused
     assert {row.code for row in left.result.refusals} == (set() if at is None else {"LOSS"})
+
+
+def test_a_daily_loss_reduces_first_and_then_halts() -> None:
+    # At 99 the eleventh makes it -15.5; nothing more may be bought, so that at 98 it is -26.5.
+    left = run(evolve(LOOSE, daily_loss_reduce=D("15.4"), daily_loss_max=D("26.4")), falling(100, 99, 99, 98, 98))
+    assert latches(left) == [(1 * MS, "account", "LOSS", 1), (3 * MS, "account", "LOSS", 2)]
+    assert len(left.fills()) == 2
+    # Both at one row: the twelfth, bought at 98.5, makes it -27.
+    left = run(evolve(LOOSE, daily_loss_reduce=D("26.5"), daily_loss_max=D("26.5")), falling(100, 99, 98, 98))
+    assert latches(left) == [(2 * MS, "account", "LOSS", 1), (2 * MS, "account", "LOSS", 2)]
+
+
+class TradesInAndOut(Strategy[Any]):
+    """Buys ten at one quote and sells them at the next: each round trip loses the spread."""
+
+    def on_quote(self, event: Quote) -> None:
+        held = self.ctx.position(event.conid).quantity
+        (self.ctx.sell if held else self.ctx.buy)(event.conid, 10)
+
+
+def test_a_loss_streak_reduces_first_and_then_halts() -> None:
+    # Sold at a loss at rows 1, 3 and 5; the third is the first above two, and nothing is bought after it.
+    events = falling(*[100.0] * 10)
+    left = run_of(TradesInAndOut, evolve(LOOSE, loss_streak_max=2), events)
+    assert latches(left) == [(5 * MS, "account", "STREAK", 1)]
+    left = run_of(
+        TradesInAndOut, evolve(LOOSE, loss_streak_max=0, loss_streak_halt=2, loss_streak_pause_s=D("0.0005")), events
+    )
+    steps = [(1 * MS, 1), (3 * MS, 1), (5 * MS, 1), (5 * MS, 2)]  # the pause is over before the next row
+    assert latches(left) == [(at, "account", "STREAK", level) for at, level in steps]
+    assert len(left.fills()) == 6
 
 
 def test_a_drawdown_reduces_first_and_then_halts() -> None:
@@ -110,20 +145,23 @@ def test_what_rests_is_cancelled_by_a_halt() -> None:
 
 
 tight = st.builds(
-    lambda loss, realised, reduce, halt, streak, pause, jump: evolve(  # each near what a small market moves
-        LOOSE,
+    lambda first, realised_first, loss, realised, reduce, halt, streak, losses, pause, jump: evolve(
+        LOOSE,  # each near what a small market moves
+        daily_loss_reduce=first,
+        daily_realised_loss_reduce=realised_first,
         daily_loss_max=loss,
         daily_realised_loss_max=realised,
         drawdown_reduce_pct=reduce,
         drawdown_halt_pct=halt,
         loss_streak_max=streak,
+        loss_streak_halt=losses,
         loss_streak_pause_s=pause,
         pnl_jump_pct=jump,
         pnl_jump_pause_s=D("0.003"),
     ),
-    *[st.sampled_from((None, D("0.01"), D("0.1"), D(1)))] * 2,
+    *[st.sampled_from((None, D("0.01"), D("0.1"), D(1)))] * 4,
     *[st.sampled_from((None, D("0.000005"), D("0.00005")))] * 2,
-    st.sampled_from((None, 0, 1, 3)),
+    *[st.sampled_from((None, 0, 1, 3))] * 2,
     st.sampled_from((None, D("0.001"), D("0.01"))),
     st.sampled_from((None, D("0.000001"), D("0.00001"))),
 )

@@ -267,6 +267,40 @@ def test_a_strategy_that_fires_too_often_may_only_get_out_until_a_person_resumes
     assert ask(gate, new(5), at_ns=later) == "ok"
 
 
+def test_a_strategy_that_fires_on_while_it_may_only_get_out_is_halted() -> None:
+    gate = make(strategy={"a": Limits(orders_per_hour_max=1, throttled_orders_max=2)})
+    assert ask(gate, new(5)) == "ok"
+    hold(gate, 20)
+    assert [ask(gate, new(5), at_ns=T0 + at) for at in range(2)] == ["THROTTLE"] * 2
+    assert [held.level for _, held in gate.latched] == [Level.REDUCING]
+    assert ask(gate, new(5), at_ns=T0 + HOUR + 1) == "THROTTLE"  # those two are an hour old
+    assert ask(gate, new(5, side=SELL), at_ns=T0 + HOUR + 1) == "ok"
+    assert [ask(gate, new(5), at_ns=T0 + HOUR + 2) for _ in range(2)] == ["THROTTLE"] * 2
+    assert [(owner, held.level) for owner, held in gate.latched] == [("a", Level.REDUCING), ("a", Level.HALTED)]
+    assert ask(gate, new(5, side=SELL), at_ns=T0 + HOUR + 2) == "THROTTLE"
+    assert ask(gate, new(5, strategy="b"), at_ns=T0 + HOUR + 2) == "ok"
+    gate.account.lift()
+    later = T0 + 3 * HOUR
+    assert [ask(gate, new(5), at_ns=later) for _ in range(3)] == ["ok", "THROTTLE", "THROTTLE"]
+    assert gate.account.held["a"].level is Level.REDUCING  # counted anew
+
+
+def test_a_milder_latch_does_not_loosen_a_halt_that_time_lifts() -> None:
+    gate = make(position_max=D(10**6))
+    gate.latch("a", Held(Level.HALTED, "LOSS", "too much", T0, T0 + 10))
+    gate.latch("a", Held(Level.REDUCING, "DRAWDOWN", "too deep", T0 + 1))
+    for at_ns in (T0 + 1, T0 + 11):
+        held = gate.account.latch_on("a", at_ns)
+        assert held is not None
+        assert held.level is Level.HALTED
+    other = make(position_max=D(10**6))
+    other.latch("a", Held(Level.HALTED, "LOSS", "too much", T0, T0 + 10))
+    other.latch("a", Held(Level.REDUCING, "DRAWDOWN", "too deep", T0 + 10))
+    held = other.account.latch_on("a", T0 + 10)
+    assert held is not None
+    assert held.level is Level.REDUCING
+
+
 def test_the_days_sums() -> None:
     for limit, last in (("orders_per_day_max", 2), ("messages_per_day_max", 2), ("notional_per_day_max", D(2000))):
         given: dict[str, Any] = {limit: last}

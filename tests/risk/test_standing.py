@@ -75,16 +75,20 @@ STEPS = st.lists(
     st.tuples(st.integers(80, 120), st.sampled_from((0, 0, 0, -8, -4, 5)), st.sampled_from((0, 0, 1, 13))), max_size=12
 )
 TIGHT = st.builds(
-    lambda loss, realised, reduce, halt, streak: Limits(
+    lambda first, realised_first, loss, realised, reduce, halt, streak, losses: Limits(
+        daily_loss_reduce=first,
+        daily_realised_loss_reduce=realised_first,
         daily_loss_max=loss,
         daily_realised_loss_max=realised,
         drawdown_reduce_pct=reduce,
         drawdown_halt_pct=halt,
         loss_streak_max=streak,
+        loss_streak_halt=losses,
     ),
-    *[st.sampled_from((None, D("9.5"), D("49.5")))] * 2,
+    *[st.sampled_from((None, D("4.5"), D("9.5"), D("49.5")))] * 4,
     *[st.sampled_from((None, D("2.3"), D("7.7")))] * 2,
     st.sampled_from((None, 1, 2)),
+    st.sampled_from((None, 0, 2, 3)),
 )
 
 
@@ -99,6 +103,42 @@ def test_restarts_change_no_latch(
         if number in restarts:
             cut.start()
     assert cut.latched == whole.latched
+
+
+def levels(life: Life) -> list[tuple[str, int]]:
+    return [(held.code, int(held.level)) for _, held in life.latched]
+
+
+def test_a_streak_reduces_first_and_halts_when_it_goes_on() -> None:
+    for restart in (False, True):
+        here = Life(Limits(loss_streak_max=1, loss_streak_halt=2), Limits())
+        for gain in (-4.0, 5.0, -4.0):  # one in a row at most
+            here.step(100.0, gain, 0)
+        assert levels(here) == []
+        here.step(100.0, -4.0, 0)
+        assert levels(here) == [("STREAK", 1)]
+        if restart:
+            here.start()
+        here.step(100.0, -4.0, 0)
+        assert levels(here) == [("STREAK", 1), ("STREAK", 2)]
+
+
+def test_a_days_loss_reduces_first_and_then_halts() -> None:
+    here = Life(Limits(daily_loss_reduce=D(50), daily_loss_max=D(70)), Limits())
+    for price in (95.0, 94.9, 93.0):  # ten units: 50, 51 and 70 down
+        here.step(price, 0.0, 0)
+    assert levels(here) == [("LOSS", 1)]
+    here.start()
+    here.step(92.9, 0.0, 0)
+    assert levels(here) == [("LOSS", 1), ("LOSS", 2)]
+
+
+def test_a_days_realised_loss_reduces_first_and_then_halts() -> None:
+    here = Life(Limits(daily_realised_loss_reduce=D(4), daily_realised_loss_max=D(8)), Limits())
+    for gain, said in ((-4.0, 0), (-1.0, 1), (-3.0, 1), (-1.0, 2)):
+        here.step(100.0, gain, 0)
+        assert len(here.latched) == said
+    assert levels(here) == [("LOSS", 1), ("LOSS", 2)]
 
 
 def test_what_was_lost_before_a_restart_counts() -> None:
