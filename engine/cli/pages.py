@@ -74,6 +74,8 @@ def show_status(data: Mapping[str, Any], console: Console) -> None:
         )
     if data.get("unwell"):
         console.print(f"only what makes positions smaller is sent: {data['unwell']}", style="yellow", highlight=False)
+    if data.get("penalty"):
+        console.print(data["penalty"], style="red", highlight=False)
     for question in data.get("questions", ()):
         console.print(
             f"question {question['question']} waits until {_time(question['until'])}: {' | '.join(question['texts'])}",

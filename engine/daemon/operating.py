@@ -74,6 +74,7 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
         monitors=partial(_monitors, daemon),
         refused=lambda: daemon.nursery.judging.monitors.refused,
         unwell=lambda: daemon.nursery.judging.monitors.unwell,
+        penalty=daemon.link.scheduler.penalty,
     )
 
 

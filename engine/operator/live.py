@@ -83,6 +83,7 @@ class LiveDesk:
         monitors: What the rows have used that are not the gate's own to tell, by code.
         refused: How often each code has refused since the start.
         unwell: Why only what makes positions smaller is sent, though trading is on; empty if nothing is wrong.
+        penalty: What the venue's penalty box holds back and until when; empty if it is not open.
         settle_s: Seconds of the venue's clock after which a write that has not shown up never arrived.
         flatten_after_s: Likewise, that orders may take to die before positions are closed all the same.
     """
@@ -113,6 +114,7 @@ class LiveDesk:
     monitors: Callable[[], Mapping[str, tuple[str, str | None]]] = dict
     refused: Callable[[], Mapping[str, int]] = dict
     unwell: Callable[[], str] = str
+    penalty: Callable[[], str] = str
     settle_s: float = 45.0
     flatten_after_s: float = 30.0
     _swept: set[str] = field(factory=set, init=False)
@@ -151,6 +153,7 @@ class LiveDesk:
                 if held.until_ns is None or now_ns < held.until_ns
             ],
             "unwell": self.unwell(),
+            "penalty": self.penalty(),
             **self.about(),
             "time": iso(now_ns),
             "layers": list(self.layers()),

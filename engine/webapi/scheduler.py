@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import structlog
 import trio
 
+from engine.domain.moments import iso
 from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.budgets import SECOND, Budgets
@@ -160,6 +161,16 @@ class Scheduler:
     def penalty_until_ns(self) -> int:
         """When the penalty box ends, or ended; 0 if it never began."""
         return self._queue.penalty_until_ns
+
+    def penalty(self) -> str:
+        """What the penalty box holds back and until when, in a sentence; empty if it is not open."""
+        until_ns = self._queue.penalty_until_ns
+        if self._clock.now_ns() >= until_ns:
+            return ""
+        return (
+            f"the venue said that requests were too many: until {iso(until_ns)} only the keepalive and one cancel a "
+            "second are sent; orders wait, closing ones too"
+        )
 
     def waits(self) -> dict[Urgency, Waits]:
         """Say by class how long calls waited, and what waits now."""

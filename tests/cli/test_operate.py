@@ -56,6 +56,7 @@ STATUS = {
     ],
     "orders": {"open": 1, "in_doubt": 0, "frozen": 0},
     "positions": 2,
+    "penalty": "until ten only the keepalive is sent",
     "questions": [
         {"question": 4, "ids": ["o1"], "texts": ["sure?"], "coids": [], "until": "2026-03-03T15:06:50+00:00"}
     ],
@@ -161,7 +162,14 @@ def test_pages_keep_within_the_terminal_and_cut_nothing_off(
     assert "…" not in out
     whole = re.sub(r"\s+", " ", out)
     for word in {
-        "status": ["trading is halted", "enough", "brokerage down competing session", "question 4", "DOUBT"],
+        "status": [
+            "trading is halted",
+            "enough",
+            "brokerage down competing session",
+            "question 4",
+            "DOUBT",
+            "until ten only the keepalive",
+        ],
         "orders": ["pulse-000001 BUY 10 IBM 4 working"],
         "positions": ["IBM 10 188.8 USD pulse"],
         "pnl": ["pulse IBM 10 none -0.4 unknown USD", "total -1.40", "998000 USD"],

@@ -10,6 +10,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from engine.domain.moments import iso
 from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.webapi.budgets import Budgets
 from engine.webapi.calls import Call, Kind, Reply, Urgency
@@ -242,7 +243,11 @@ async def test_a_429_is_told_and_closes_the_door(autojump_clock: Clock) -> None:
     venue = Venue()
     async with running(venue) as scheduler:
         venue.status = 429
+        assert scheduler.penalty() == ""
         assert (await scheduler.call(CALLS["ledger"])).status == 429
+        said = scheduler.penalty()
+        assert iso(scheduler.penalty_until_ns) in said
+        assert "closing ones too" in said
         venue.status = 200
         assert scheduler.penalty_until_ns == pytest.approx(ORIGIN + 600.1 * S, rel=1e-15)
         await scheduler.call(CALLS["tickle"])
@@ -250,6 +255,7 @@ async def test_a_429_is_told_and_closes_the_door(autojump_clock: Clock) -> None:
         assert trio.current_time() < 1
         await scheduler.call(CALLS["ledger"])
         assert trio.current_time() == pytest.approx(600.2, abs=0.2)
+        assert scheduler.penalty() == ""
         assert scheduler.waits()[Urgency.ACCOUNT].longest_s > 599
 
 
