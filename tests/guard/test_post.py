@@ -21,7 +21,7 @@ from engine.guard.link import GuardLink, GuardLost
 from engine.guard.mandate import Mandate
 from engine.guard.notes import guard_acted, take_over_orders
 from engine.guard.post import Post
-from engine.guard.talk import LINE_MAX, VERSION, Hello, NotTaken, Taken, from_guard, line
+from engine.guard.talk import HALTING, LINE_MAX, VERSION, Hello, NotTaken, Sign, Taken, from_guard, line
 from engine.journal.durable import DurableJournal
 from engine.journal.reading import JournalReader
 from engine.operator.client import ask
@@ -180,6 +180,77 @@ async def test_halt_does_not_wait_for_a_daemon_that_does_not_answer(folder: Stat
     assert said["cancelled"] == 1
     assert not alive(child)
     assert venue.orders_["1"].status == "Cancelled"
+
+
+@asynccontextmanager
+async def signing(folder: StateFolder, child: Process, limit_s: float) -> AsyncIterator[list[str]]:
+    """A daemon that never stops to give signs; the last of the list is its trading state."""
+    states = ["on"]
+    lines, said = await hello(folder, mandate(child, limit_s=limit_s))
+    assert isinstance(said, Taken)
+
+    async def signs() -> None:
+        while True:
+            await lines.send(line(Sign(states[-1])))
+            await trio.sleep(0.02)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(signs)
+        yield states
+        nursery.cancel_scope.cancel()
+    await lines.aclose()
+
+
+async def latched_by(folder: StateFolder) -> str:
+    """Why the guard has halted, once it has done what it does then."""
+    with trio.fail_after(30):
+        while not any(deed.kind == "done" for deed in guard_acted(folder)):
+            await trio.sleep(0.01)
+    return next(deed.sentence for deed in guard_acted(folder) if deed.kind == "latch")
+
+
+async def test_a_daemon_that_does_not_heed_the_file_is_killed_and_its_orders_die(
+    folder: StateFolder, child: Process
+) -> None:
+    order_known(folder)
+    venue = FakeVenue()
+    venue.add("1", "s-000001")
+    async with guarding(folder, venue), signing(folder, child, 0.5):
+        await trio.sleep(0.6)
+        assert alive(child)
+        folder.halt_file.touch()
+        assert await latched_by(folder) == (
+            "the file that halts is in the state folder, and the daemon does not heed it"
+        )
+    assert not alive(child)
+    assert venue.orders_["1"].status == "Cancelled"
+
+
+async def test_a_halt_that_the_daemon_can_t_confirm_is_the_guard_s(folder: StateFolder, child: Process) -> None:
+    order_known(folder)
+    venue = FakeVenue()
+    venue.add("1", "s-000001")
+    async with guarding(folder, venue), signing(folder, child, 0.5) as states:
+        states.append(HALTING)
+        assert await latched_by(folder) == "the daemon could not confirm a halt within 0.5 s"
+    assert not alive(child)
+    assert venue.orders_["1"].status == "Cancelled"
+
+
+async def test_a_daemon_that_halts_in_time_is_left_alone(folder: StateFolder, child: Process) -> None:
+    async with guarding(folder, FakeVenue()), signing(folder, child, 1.0) as states:
+        folder.halt_file.touch()
+        states.append(HALTING)
+        await trio.sleep(0.3)
+        states.append("halted")
+        await trio.sleep(1.2)  # longer than the guard waits, the file is there still
+        assert alive(child)
+        states.append(HALTING)  # another halt has its own time
+        await trio.sleep(0.3)
+        states.append("halted")
+        await trio.sleep(0.2)
+        assert alive(child)
+        assert not guard_acted(folder)
 
 
 async def test_when_the_daemon_is_gone_the_guard_answers_for_it(
