@@ -33,6 +33,7 @@ from engine.strategy.api import Quote, Strategy
 
 class Resting(Strategy):
     def on_start(self):
+        self.placed = 0
         self.ctx.set_timer("more", after_s=0.2)
 
     def on_timer(self, name):
@@ -43,7 +44,8 @@ class Resting(Strategy):
             return
         if not self.ctx.position(instrument).quantity:
             self.ctx.buy(instrument, 5, limit=quote.ask)  # something to flatten
-        self.ctx.buy(instrument, 1 + len(self.ctx.open_orders), limit=round(quote.bid * 0.985, 2))
+        self.placed += 1  # no two alike: a twin would be held for a person
+        self.ctx.buy(instrument, self.placed, limit=round(quote.bid * 0.985, 2))
 
 
 class Busy(Strategy):
