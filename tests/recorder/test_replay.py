@@ -92,7 +92,7 @@ def test_a_decision_that_was_changed_is_found_with_both_sides(session: Path, tmp
 
 def test_an_input_that_was_changed_leads_elsewhere(session: Path, tmp_path: Path) -> None:
     def halted(body: list[object]) -> list[object]:
-        return [["v", "halted"], body[1]]  # trading never began
+        return [["v", "halted"], *body[1:]]  # trading never began
 
     log = _rewritten(session, tmp_path, {"TradingNow": halted})
     found = replay(log).difference

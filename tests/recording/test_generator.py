@@ -53,7 +53,7 @@ def test_another_seed_gives_another_market(tmp_path: Path) -> None:
 
 
 def test_all_of_it_is_a_few_megabytes() -> None:
-    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 4_000_000
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file()) < 6_000_000
 
 
 def test_quotes_are_on_the_tick_in_hours_and_trades_at_the_quote() -> None:
