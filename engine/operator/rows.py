@@ -108,7 +108,8 @@ def pnl_document(portfolio: Portfolio, view: MarketView) -> Row:
         price: Decimal | None = None
         if held.quantity:
             known = view.price(conid)
-            price = None if known is None else Decimal(repr(float(known[0])))
+            # A middle of two prices, in floats, shows their dust.
+            price = None if known is None else Decimal(known[0]).quantize(_GRAIN, ROUND_HALF_EVEN)
             unrealised = None if price is None else held.quantity * price * instrument.multiplier - held.cost
         realised_base += held.realised * rate
         if unrealised is None:

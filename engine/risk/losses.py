@@ -124,7 +124,7 @@ class LossWatch:
         return any(getattr(level, name) is not None for level in levels for name in names)
 
     def reload(self, settings: RiskSettings) -> None:
-        """Other limits from now on. Of a strategy that had none before, losses count from here."""
+        """Other limits from now on. Of a strategy that had none before, losses count from its first worth after this."""
         self._until_day = settings.latch_until == "day"
         known = {owner.name: owner for owner in self._owners}
         for name, limits in ((ACCOUNT, settings.account), *settings.strategy.items()):
@@ -133,7 +133,8 @@ class LossWatch:
                 owner.limits = limits
             elif _limits_losses(limits):
                 worth = self._deposit
-                self._owners.append(_Owner(name, limits, worth, worth, worth, day_worth=worth))
+                self._owners.append(_Owner(name, limits, worth, worth, worth, day_worth=worth, unmarked=True))
+        self._weigh()
 
     def take_up(self, known: Mapping[str, Standing], totals: Mapping[str, tuple[float, float]]) -> None:
         """Go on after a restart: what the journal said last, and what has been realised and paid in fees in all.

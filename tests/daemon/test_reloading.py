@@ -10,6 +10,7 @@ import pytest
 
 from engine.daemon.config import load
 from engine.daemon.reloading import Reloading
+from engine.domain.messages import PositionNow
 from engine.operator.protocol import NotDone
 from engine.orders.actions import Alert
 from engine.risk.losses import LossWatch
@@ -135,3 +136,21 @@ def test_a_reload_reaches_the_latches_on_losses() -> None:
     watch.reload(RiskSettings(account=Limits(daily_loss_max=D(40))))
     watch.mark(lambda conid: None, T0)
     assert [held.code for held in here.account.held.values()] == ["LOSS"]
+
+
+def test_losses_of_a_strategy_that_had_no_limit_count_from_the_reload() -> None:
+    here = gate()
+    watch = LossWatch(here.settings, here, values={1: 1.0}, rates={"USD": 1.0}, deposit=1000.0, now_ns=T0)
+
+    def closed_at(realised: int) -> None:
+        now = PositionNow("a", 1, D(0), D(0), D(realised), D(0), D(0), "USD")
+        watch.hear([], [now], lambda conid: None, T0)
+
+    closed_at(0)
+    closed_at(-500)
+    watch.reload(RiskSettings(strategy={"a": Limits(daily_loss_max=D(40))}))
+    watch.mark(lambda conid: None, T0)  # they begin with the first worth that is known
+    closed_at(-540)
+    assert here.account.held == {}
+    closed_at(-541)
+    assert [(name, held.code) for name, held in here.latched] == [("a", "LOSS")]
