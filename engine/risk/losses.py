@@ -124,7 +124,7 @@ class LossWatch:
         return any(getattr(level, name) is not None for level in levels for name in names)
 
     def reload(self, settings: RiskSettings) -> None:
-        """Other limits from now on. Of a strategy that had none before, losses count from its first worth after this."""
+        """Other limits from now on. Of a strategy that had none, losses count from its first worth after this."""
         self._until_day = settings.latch_until == "day"
         known = {owner.name: owner for owner in self._owners}
         for name, limits in ((ACCOUNT, settings.account), *settings.strategy.items()):
