@@ -153,7 +153,11 @@ class Daemon:
         now_ns = self.clock.now_ns()
         self.people.alert(Alert("KILL_SWITCH", f"{why}: trading is {level}"), now_ns)
         if not hasattr(self, "operator"):
-            await self.store(self.trading.latch(level, source, why, now_ns, flatten=flatten))
+            rows = self.trading.latch(level, source, why, now_ns, flatten=flatten)
+            try:
+                await self.store(rows)
+            except JournalFull as error:
+                log.error("latch_not_stored", problem=str(error))  # it holds all the same, for as long as we live
         elif level is TradingState.HALTED:
             await self.operator.kill(source, why, flatten=flatten)
         else:

@@ -14,16 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from attrs import define, field
-from msgspec import Struct
 
 from engine.domain.columns import Chunk, Floats
 from engine.domain.facts import Filled
-from engine.domain.market import Kind
 from engine.domain.messages import PositionNow, Update
 from engine.domain.moments import NS_PER_S
 from engine.risk.account import ACCOUNT, Account, Held, Level
 from engine.risk.gate import Gate
+from engine.risk.pricelines import price_line
+from engine.risk.standing import Owner, Standing
 from engine.settings import Limits, RiskSettings
 
 _GRAIN: Final = 0.0005  # of the highest worth: a rise by less may be lost in a crash
@@ -33,50 +32,6 @@ _LOSSES: Final = (
     "drawdown_reduce_pct", "drawdown_halt_pct", "loss_streak_max", "loss_streak_halt",
 )  # fmt: skip
 _OF_A_DAY: Final = frozenset({"LOSS_REDUCED", "LOSS"})  # what has fired, as a standing names it
-
-
-class Standing(Struct, frozen=True, kw_only=True):
-    """How an owner stands, as a restart takes it up. Money in base currency; `pnl`, `day_pnl` and `peak` are worth less
-    the deposit: now, when the day began, and at its highest. `day_realised` is net of fees, at the day's begin.
-    `streak` counts losses in a row since it last led to reduce-only, `losses` all of them.
-    """
-
-    day: int
-    pnl: float
-    day_pnl: float
-    day_realised: float
-    peak: float
-    realised: float
-    fees: float
-    streak: int = 0
-    losses: int = 0
-    fired: tuple[str, ...] = ()
-
-
-@define(eq=False)
-class _Owner:
-    """The account, or one strategy: its limits and how it stands. Money in base currency."""
-
-    name: str
-    limits: Limits
-    worth: float
-    peak: float
-    fixed: float  # all but what positions are worth
-    held: tuple[tuple[int, float], ...] = ()  # conid and money per price of 1, lowest conid first
-    realised: float = 0.0
-    fees: float = 0.0
-    dividends: float = 0.0
-    day: int = -1
-    day_worth: float = 0.0
-    day_realised: float = 0.0
-    streak: int = 0
-    losses: int = 0  # in a row; the streak begins anew once it has led to reduce-only
-    pause_ns: int = -1  # a jump makes losses wait until then
-    fired: set[str] = field(factory=set)
-    waits: bool = False  # when last followed, a pause or an unknown price held its latches back
-    unmarked: bool = False  # found with a history that nobody has told: the day begins with its first worth
-    told: Standing | None = None  # as the journal has it
-    told_ns: int = 0
 
 
 class LossWatch:
@@ -110,7 +65,7 @@ class LossWatch:
         self._chunk: Chunk | None = None
         tables = [(ACCOUNT, settings.account), *settings.strategy.items()]
         self._owners = [
-            _Owner(name, limits, deposit, deposit, deposit, day=self._account.day_of(now_ns), day_worth=deposit)
+            Owner(name, limits, deposit, deposit, deposit, day=self._account.day_of(now_ns), day_worth=deposit)
             for name, limits in tables
             if _limits_losses(limits) or name == ACCOUNT
         ]
@@ -133,7 +88,7 @@ class LossWatch:
                 owner.limits = limits
             elif _limits_losses(limits):
                 worth = self._deposit
-                self._owners.append(_Owner(name, limits, worth, worth, worth, day_worth=worth, unmarked=True))
+                self._owners.append(Owner(name, limits, worth, worth, worth, day_worth=worth, unmarked=True))
         self._weigh()
 
     def take_up(self, known: Mapping[str, Standing], totals: Mapping[str, tuple[float, float]]) -> None:
@@ -288,7 +243,7 @@ class LossWatch:
     def _day_ends_ns(self, now_ns: int) -> int:
         return self._account.days.span_ns(now_ns)[1]
 
-    def _turn(self, owner: _Owner, now_ns: int) -> None:
+    def _turn(self, owner: Owner, now_ns: int) -> None:
         """A day begins: losses count from what the last one ended with."""
         day = self._account.day_of(now_ns)
         if day != owner.day:
@@ -309,7 +264,7 @@ class LossWatch:
             owner.fixed = fixed
             owner.held = tuple((conid, count * self._values[conid]) for conid, count in sorted(units.items()) if count)
 
-    def _line(self, owner: _Owner, chunk: Chunk, start: int, stop: int) -> Floats:
+    def _line(self, owner: Owner, chunk: Chunk, start: int, stop: int) -> Floats:
         """Worth after each row of a window."""
         line = np.full(stop - start, owner.fixed)
         for conid, money in owner.held:
@@ -325,7 +280,7 @@ class LossWatch:
             found = self._lines[conid] = price_line(chunk, conid)
         return found
 
-    def _first(self, owner: _Owner, line: Floats, times: np.ndarray) -> int | None:
+    def _first(self, owner: Owner, line: Floats, times: np.ndarray) -> int | None:
         """Index of the first row that sets a latch or jumps."""
         limits = owner.limits
         new_day = self._account.day_of(int(times[0])) != owner.day
@@ -349,7 +304,7 @@ class LossWatch:
         found = np.flatnonzero(hit)
         return int(found[0]) if len(found) else None
 
-    def _follow(self, owner: _Owner, line: Floats, times: np.ndarray) -> None:
+    def _follow(self, owner: Owner, line: Floats, times: np.ndarray) -> None:
         """Take rows over; of latches only the last row's count, those before were looked at."""
         limits = owner.limits
         now_ns = int(times[-1])
@@ -393,7 +348,7 @@ class LossWatch:
             owner.streak = owner.losses = 0
             self._gate.latch(owner.name, Held(Level.HALTED, "STREAK", sentence, now_ns))
 
-    def _losses(self, owner: _Owner, who: str, worth: float, now_ns: int) -> None:
+    def _losses(self, owner: Owner, who: str, worth: float, now_ns: int) -> None:
         limits = owner.limits
         lost, realised = owner.day_worth - worth, owner.day_realised - (owner.realised - owner.fees)
         for level, name, in_all, taken in _DAILY:
@@ -407,7 +362,7 @@ class LossWatch:
                 self._gate.latch(owner.name, Held(level, "LOSS", sentence, now_ns, until_ns))
 
 
-def _as_told(owner: _Owner, told: Standing, deposit: float) -> bool:
+def _as_told(owner: Owner, told: Standing, deposit: float) -> bool:
     """Whether what must not be lost is in the journal; highest worth and worth may be a little old."""
     return (
         owner.day == told.day
@@ -426,17 +381,17 @@ def _limits_losses(limits: Limits) -> bool:
     return any(getattr(limits, one) is not None for one in _LOSSES)
 
 
-def _streak_too_long(owner: _Owner) -> bool:
+def _streak_too_long(owner: Owner) -> bool:
     most = owner.limits.loss_streak_max
     return most is not None and owner.streak > most
 
 
-def _losses_too_many(owner: _Owner) -> bool:
+def _losses_too_many(owner: Owner) -> bool:
     most = owner.limits.loss_streak_halt
     return most is not None and owner.losses > most
 
 
-def _realised_too_far(owner: _Owner) -> bool:
+def _realised_too_far(owner: Owner) -> bool:
     """Whether a step of the day's realised loss is due that has not been taken."""
     lost = owner.day_realised - (owner.realised - owner.fees)
     steps = ((name, getattr(owner.limits, taken)) for _, name, _, taken in _DAILY)
@@ -450,37 +405,7 @@ _DAILY: Final = (  # level, its name among what has fired, limits on all that is
 _DRAWDOWNS: Final = ((Level.REDUCING.name, "drawdown_reduce_pct"), (Level.HALTED.name, "drawdown_halt_pct"))
 
 
-def _jumps(owner: _Owner, line: Floats, percent: float) -> np.ndarray:
+def _jumps(owner: Owner, line: Floats, percent: float) -> np.ndarray:
     before = np.concatenate(([owner.worth], line[:-1]))
     found: np.ndarray = np.abs(line - before) * 100.0 > percent * np.abs(before)
     return found
-
-
-def price_line(chunk: Chunk, conid: int) -> Floats:
-    """The price in force after each row of a chunk, as `Chunk.price` tells it; NaN where there is none."""
-    rows = np.arange(chunk.size)
-    line = np.full(chunk.size, np.nan)
-    quote, trade, bar = (
-        chunk.quotes_before.get(conid),
-        chunk.trades_before.get(conid),
-        chunk.bars_before.get(conid),
-    )
-    for kind, before, names in (
-        (Kind.BARS, np.nan if bar is None else bar.close, ("close", "close")),
-        (Kind.TRADES, np.nan if trade is None else trade.price, ("price", "price")),
-        (Kind.QUOTES, np.nan if quote is None else quote.mid, ("bid", "ask")),
-    ):
-        said = np.full(chunk.size, before)
-        columns = chunk.kinds.get(kind)
-        if columns is not None and conid in columns.conids:
-            mine = columns.of(conid)
-            first, second = (columns[name] if mine is None else columns[name][mine] for name in names)
-            if columns.at is None:
-                places = np.arange(len(columns)) if mine is None else mine
-            else:
-                places = columns.at if mine is None else columns.at[mine]
-            last = places.searchsorted(rows, side="right") - 1
-            values = (first + second) * 0.5
-            said = np.where(last >= 0, values[last], before)
-        line = np.where(np.isnan(said), line, said)
-    return line

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.risk.account import Held
-from engine.risk.losses import Standing
+from engine.risk.standing import Standing
 
 LATCHES: Final = ("risk_latched", "risk_lifted")
 SUMMED: Final = "risk_sent"  # what an earlier journal had of it

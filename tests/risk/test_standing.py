@@ -16,8 +16,9 @@ from engine.domain.moments import NS_PER_S
 from engine.risk.account import ACCOUNT, Held
 from engine.risk.days import Days
 from engine.risk.gate import Gate
-from engine.risk.losses import LossWatch, Standing
+from engine.risk.losses import LossWatch
 from engine.risk.rebuilding import standings
+from engine.risk.standing import Standing
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import INSTRUMENTS, RATES, SESSIONS, D
 

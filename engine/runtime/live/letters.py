@@ -27,9 +27,9 @@ from engine.domain.ticket import OrderTicket
 from engine.orders.actions import FeeKnown
 from engine.risk.account import Held
 from engine.risk.explaining import Finding
-from engine.risk.losses import Standing
 from engine.risk.monitors import Health
 from engine.risk.outside import Borrow, Contract, Summary
+from engine.risk.standing import Standing
 from engine.settings import RiskSettings
 
 
