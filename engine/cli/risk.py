@@ -44,17 +44,16 @@ def show(config: Path, overrides: tuple[str, ...], state_dir: Path | None, as_js
         print_json(rows)
         return
     from rich.console import Console
-    from rich.table import Table
 
-    page = Table(title=str(config), title_justify="left")
-    for name in _COLUMNS:
-        page.add_column(name, overflow="fold")
-    for row in rows:
-        page.add_row(*(str(row[key]) if row[key] is not None else "" for key in _COLUMNS))
-    Console().print(page)
+    from engine.cli.tables import show as print_table
+
+    used = _USED if any(row["used"] is not None for row in rows) else ()
+    kept = (*_LIMITS, *used, ("source", "w" if used else ""))
+    print_table(kept, ([row[name] for name, _ in kept] for row in rows), Console())
 
 
-_COLUMNS = ("code", "name", "limit", "used", "left", "source")
+_LIMITS = (("code", ""), ("name", ""), ("limit", ""))
+_USED = (("used", ""), ("left", ">"))
 
 
 def _settings(config: Path, overrides: tuple[str, ...]) -> tuple[RiskSettings, bool, bool]:
