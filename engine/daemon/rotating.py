@@ -174,14 +174,18 @@ async def keep_small(
     while True:
         await clock.sleep(LOOK_S)
         began_ns = day_began_ns(clock.now_ns())
-        if began_ns == day_ns or path.stat().st_size < large_bytes:
+        if began_ns == day_ns:
             continue
-        day_ns = began_ns
         try:
+            if path.stat().st_size < large_bytes:
+                continue
+            day_ns = began_ns
             work = partial(prepare, path, instruments, dict(rates), day_began_ns=began_ns)
             prepared = await trio.to_thread.run_sync(work)
             if prepared is None:
-                log.info("journal_not_rotated", why="an order was on its way as the day turned")
+                log.info(
+                    "journal_not_rotated", why="most of it is of today, or an order was on its way as the day turned"
+                )
                 continue
             await committer.put_away(prepared.fresh, prepared.archive, after=prepared.cut)
         except (EngineError, OSError) as error:
