@@ -251,44 +251,9 @@ def _or_inf(most: Decimal | None) -> float:
     return inf if most is None else float(most) * HAIR
 
 
-def _ready(plan: Plan, exposure: Exposure) -> bool:
-    plan.ready = True
-    return True
-
-
-def _account(plan: Plan, exposure: Exposure) -> bool:
-    plan.account = True
-    return True
-
-
-def _strategy(plan: Plan, exposure: Exposure) -> bool:
-    plan.strategy = True
-    return True
-
-
-def _live_data(plan: Plan, exposure: Exposure) -> bool:
-    plan.live_data = True
-    return True
-
-
-def _shorts(plan: Plan, exposure: Exposure) -> bool:
-    plan.shorts = True
-    return True
-
-
 def _day_trades(plan: Plan, exposure: Exposure) -> bool:
     plan.day_trades = exposure.bounds.tightest.day_trades_max
     return plan.day_trades is not None
-
-
-def _settled(plan: Plan, exposure: Exposure) -> bool:
-    plan.settled = True
-    return True
-
-
-def _buying_power(plan: Plan, exposure: Exposure) -> bool:
-    plan.buying_power = True
-    return True
 
 
 def _margin(plan: Plan, exposure: Exposure) -> bool:
@@ -299,6 +264,17 @@ def _margin(plan: Plan, exposure: Exposure) -> bool:
     plan.margin = MARGIN_PART.get(SecType(exposure.instrument.sec_type), 1.0)
     plan.what_if = _or_inf(own.what_if_above)
     return True
+
+
+def _asked(name: str) -> Callable[[Plan, Exposure], bool]:
+    """For a check that compares with nothing of the limits: it is on."""
+
+    def ask(plan: Plan, exposure: Exposure) -> bool:
+        del exposure
+        setattr(plan, name, True)
+        return True
+
+    return ask
 
 
 _SCREENS: Final[dict[Check, Callable[[Plan, Exposure], bool]]] = {
@@ -317,13 +293,13 @@ _SCREENS: Final[dict[Check, Callable[[Plan, Exposure], bool]]] = {
     sums.throttle: _counted,
     sums.day_sums: _counted,
     sums.money_at_stake: _staked,
-    venueside.session_up: _ready,
-    venueside.account_guard: _account,
-    venueside.known_strategy: _strategy,
-    venueside.live_data: _live_data,
-    venueside.short_availability: _shorts,
+    venueside.session_up: _asked("ready"),
+    venueside.account_guard: _asked("account"),
+    venueside.known_strategy: _asked("strategy"),
+    venueside.live_data: _asked("live_data"),
+    venueside.short_availability: _asked("shorts"),
     venueside.day_trades: _day_trades,
-    venueside.settled_cash: _settled,
-    venueside.buying_power: _buying_power,
+    venueside.settled_cash: _asked("settled"),
+    venueside.buying_power: _asked("buying_power"),
     venueside.margin: _margin,
 }
