@@ -42,6 +42,7 @@ TURNED_DOWN: Final = frozenset({"rejected", "failed"})
 _NO_ECHO: Final = "its modification was acknowledged and does not show"
 _DRIFT: Final = "the venue's copy is another order than ours"
 _STEADY: Final = frozenset({State.WORKING, State.PENDING_SUBMIT})
+_ACKNOWLEDGED: Final = _STEADY | {State.PENDING_CANCEL}  # no modification is under way
 _UNSEEN: Final = frozenset({State.SENT, State.IN_DOUBT, State.LOST})
 
 
@@ -141,6 +142,9 @@ class Follower:
         elif status == "filled":
             if order.state in _UNSEEN and not modified:  # its fills come by executions; that it is there comes first
                 facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
+            elif not modified and _overtaken(order, copy):
+                reason = f"it had filled as {copy.filled} at the venue before its change came"
+                facts.append(Cancelled(coid=coid, ts_ns=now_ns, reason=reason))
         elif status in DEAD:
             if order.state not in CLOSED:
                 facts.append(Cancelled(coid=coid, ts_ns=now_ns, reason=copy.reason or "cancelled"))
@@ -393,6 +397,21 @@ class Follower:
 def alive(copy: VenueOrder | None) -> bool:
     """Whether the venue's copy of an order may still trade."""
     return copy is not None and _plain(copy.status) in WORKING | HELD
+
+
+def _overtaken(order: Order, copy: VenueOrder) -> bool:
+    """Whether a fill came before a change that the venue acknowledged: complete there, and booked, below our quantity.
+
+    Told by a reading that began after our last news; executions that come later still count as money.
+    """
+    return (
+        not copy.from_stream
+        and order.state in _ACKNOWLEDGED
+        and order.wanted is None
+        and copy.filled is not None
+        and 0 < copy.filled == order.filled < order.ticket.quantity
+        and copy.seen_ns >= order.updated_ns
+    )
 
 
 def _plain(status: str | None) -> str:

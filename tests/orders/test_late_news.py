@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.domain.brokerage import CancelTurnedDown, OrdersKnown
+from msgspec.structs import replace
+
+from engine.domain.brokerage import Answered, CancelTurnedDown, LegTaken, OrdersKnown, VenueOrder
 from engine.domain.order import State
-from engine.orders.actions import ReadOrder, ReadOrders, SendCancel
+from engine.orders.actions import ReadOrder, ReadOrders, SendCancel, SendModify
 from tests.orders.bench import COID, Bench, ticket
 
 FILLED = CancelTurnedDown(reason="it is filled and can't be cancelled")
@@ -80,3 +82,74 @@ def test_a_reading_that_shows_a_filled_order_alive_is_drift_and_it_is_cancelled(
     bench.desk.order_read(bench.copy(ticket(), from_stream=False), "101", bench.now)
     assert bench.alerts == ["DRIFT"]
     assert [one.order_id for one in bench.done if isinstance(one, SendCancel)] == ["101"]
+
+
+def overtaken() -> Bench:
+    """Its 5 filled while a change to 6 was on its way, which the venue acknowledged all the same."""
+    bench = Bench()
+    bench.live(ticket())
+    bench.modify(quantity=Decimal(6))
+    bench.desk.order_read(bench.copy(ticket(), from_stream=False), "101", bench.now)
+    sent = bench.only(SendModify)
+    bench.fill(5)
+    assert bench.order().state is State.PENDING_MODIFY
+    bench.answer(sent.number, Answered(taken=(LegTaken(order_id="101", status="Submitted", coid=COID),)))
+    assert (bench.order().state, bench.order().ticket.quantity) == (State.WORKING, 6)
+    bench.take()
+    return bench
+
+
+def ended(bench: Bench) -> VenueOrder:
+    return bench.copy(ticket(), status="Filled", filled=Decimal(5), from_stream=False)
+
+
+def test_a_change_that_the_fill_overtook_ends_with_the_venue() -> None:
+    bench = overtaken()
+    bench.wait(11)  # the change does not show, and so is looked for
+    assert bench.only(ReadOrder).order_id == "101"
+    bench.desk.order_read(ended(bench), "101", bench.now)
+    order = bench.order()
+    assert (order.state, order.filled) == (State.CANCELLED, 5)
+    assert order.reason == "it had filled as 5 at the venue before its change came"
+    assert bench.alerts == []
+
+
+def test_a_row_that_may_be_old_does_not_end_what_was_changed() -> None:
+    bench = overtaken()
+    bench.row(ticket(), status="Filled", filled=Decimal(5))
+    bench.desk.order_read(replace(ended(bench), seen_ns=bench.order().updated_ns - 1), "101", bench.now)
+    assert bench.order().state is State.WORKING
+
+
+def test_a_change_that_came_in_time_works_on_with_its_rest() -> None:
+    bench = overtaken()
+    bench.wait(11)
+    grown = bench.copy(ticket(quantity=Decimal(6)), filled=Decimal(5), from_stream=False)
+    bench.desk.order_read(grown, "101", bench.now)
+    assert bench.order().state is State.WORKING
+
+
+def test_executions_that_are_missing_come_before_the_end() -> None:
+    bench = overtaken()
+    bench.desk.order_read(
+        bench.copy(ticket(quantity=Decimal(6)), status="Filled", filled=Decimal(6), from_stream=False), "101", bench.now
+    )
+    assert bench.order().state is State.WORKING
+    bench.fill(1, number=2)
+    assert bench.order().state is State.FILLED
+
+
+def test_a_cancel_of_what_the_fill_overtook_is_not_repeated() -> None:
+    bench = overtaken()
+    bench.cancel()
+    bench.only(SendCancel)
+    bench.wait(1)
+    bench.desk.cancel_answered(COID, FILLED, bench.now)
+    bench.only(ReadOrders)
+    bench.wait(1)
+    bench.desk.orders_read(OrdersKnown(orders=(ended(bench),), as_of_ns=bench.now), bench.now)
+    assert (bench.order().state, bench.order().filled) == (State.CANCELLED, 5)
+    bench.take()
+    bench.wait(100)
+    assert not [one for one in bench.take() if isinstance(one, SendCancel)]
+    assert bench.alerts == []
