@@ -170,10 +170,14 @@ class Balance(Struct, frozen=True, kw_only=True):
 
 
 class OrdersKnown(Struct, frozen=True, kw_only=True):
-    """A primed reading of the day's orders: what is not in it is not there."""
+    """A primed reading of the day's orders: what is not in it is not there.
+
+    `full`: it has as many rows as the venue's list can hold, so it may lack others.
+    """
 
     orders: tuple[VenueOrder, ...]
     as_of_ns: int  # when the read began
+    full: bool = False
 
 
 class ExecutionsKnown(Struct, frozen=True, kw_only=True):

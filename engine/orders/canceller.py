@@ -10,7 +10,7 @@ from engine.domain.brokerage import CancelAnswer, CancelTaken, OrdersKnown, Uncl
 from engine.domain.facts import Cancelled, CancelRefused, Refused
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import CLOSED, State
-from engine.orders.actions import ReadOrders, SendCancel, SendCancelAll
+from engine.orders.actions import ReadOrder, ReadOrders, SendCancel, SendCancelAll
 from engine.orders.doubt import Doubts
 from engine.orders.following import Follower, alive
 from engine.orders.identity import Identity
@@ -152,13 +152,20 @@ class Canceller:
         Only a list that was asked for after the refusal can tell; for others another one is asked for.
         """
         present = self._identity.present(view.orders)
+        left_out = self._follower.hidden(view, present)
         undecided = self._follower.seen_dead_end
         for coid, since_ns in sorted(undecided.items()):
             order = self._slate.book.book[coid]
             if view.as_of_ns < since_ns and order.state not in CLOSED:
                 continue
+            copy = self._identity.copy(coid)
+            if coid in left_out:  # its own page tells
+                if copy is None or copy.from_stream or copy.seen_ns < since_ns:
+                    self._slate.actions.append(ReadOrder(self._identity.id_of[coid], "a full list may lack it"))
+                    continue
+                present.add(coid)
             del undecided[coid]
-            if order.state is State.PENDING_CANCEL and coid in present and alive(self._identity.copy(coid)):
+            if order.state is State.PENDING_CANCEL and coid in present and alive(copy):
                 self._slate.say([CancelRefused(coid=coid, ts_ns=now_ns, code="VENUE", reason="it works on")])
                 self.wanted.pop(coid, None)
             elif order.state not in CLOSED and coid not in present:

@@ -48,7 +48,7 @@ class Doubts:
     """All open cases, oldest first, and the ids that were proved absent and are watched for the rest of the day."""
 
     def __init__(self, settings: DoubtSettings) -> None:
-        self._settle_ns: Final = round(settings.settle_s * NS_PER_S)
+        self.settle_ns: Final = round(settings.settle_s * NS_PER_S)
         self._every_ns: Final = round(settings.ask_every_s * NS_PER_S)
         self._operator_ns: Final = round(settings.operator_after_s * NS_PER_S)
         self.cases: dict[str, Case] = {}
@@ -120,7 +120,7 @@ class Doubts:
 
     def settled(self, case: Case, as_of_ns: int) -> bool:
         """Whether a reading is late enough to show whatever was on its way."""
-        return as_of_ns >= case.since_ns + self._settle_ns
+        return as_of_ns >= case.since_ns + self.settle_ns
 
     def proved_absent(self) -> list[str]:
         """Close and return the cases whose order never arrived."""

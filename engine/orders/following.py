@@ -34,6 +34,7 @@ from engine.orders.comparing import differences
 from engine.orders.doubt import Doubts
 from engine.orders.identity import Identity
 from engine.orders.live import LiveOrders
+from engine.orders.reaching import hidden
 
 WORKING: Final = frozenset({"submitted", "partiallyfilled"})
 HELD: Final = frozenset({"presubmitted", "pendingsubmit", "warnstate"})
@@ -317,8 +318,16 @@ class Follower:
         """Take in a list of orders; only a primed one proves absence."""
         facts, actions = self.rows(view.orders, now_ns)
         if isinstance(view, OrdersKnown):
-            self._doubts.orders_read(self._identity.present(view.orders), view.as_of_ns)
+            present = self._identity.present(view.orders)
+            left_out = self.hidden(view, present)
+            self._doubts.orders_read(present | left_out, view.as_of_ns)
+            for coid in sorted(left_out & self._doubts.cases.keys() & self._identity.id_of.keys()):
+                actions.append(ReadOrder(self._identity.id_of[coid], "an order in doubt that a full list may lack"))
         return facts, actions
+
+    def hidden(self, view: OrdersKnown, present: set[str]) -> set[str]:
+        """Our open orders that this reading may have left out."""
+        return hidden(view, self._book.book, self._identity.id_of, present, self._doubts.settle_ns)
 
     def executions_read(self, view: ExecutionsKnown | NotYetKnown, now_ns: int) -> tuple[list[Answer], list[Action]]:
         """Take in a list of executions; only a primed one proves absence."""

@@ -218,7 +218,8 @@ class WebBroker:
         if isinstance(known, NotYetKnown):
             return b.NotYetKnown(why=known.reason, again_ns=known.ask_again_ns, orders=rows)
         missing = {str(order_id) for order_id in known.missing}
-        return b.OrdersKnown(orders=tuple(row for row in rows if row.order_id not in missing), as_of_ns=known.as_of_ns)
+        listed = tuple(row for row in rows if row.order_id not in missing)
+        return b.OrdersKnown(orders=listed, as_of_ns=known.as_of_ns, full=known.full)
 
     async def executions(self) -> b.ExecutionsKnown | b.NotYetKnown:
         """Read the executions of the last seven trading days."""

@@ -34,12 +34,14 @@ _COUNTS: Final = frozenset({"filled", "remaining", "average_price"})
 class Known(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Complete as of `as_of_ns`, when the read that proves it was asked for; later news is in the rows already.
 
-    `missing`: order ids that were seen earlier and stood not in that read.
+    `missing`: order ids that were seen earlier and stood not in that read. `full`: that read held as many rows as it
+    can, so it may lack others.
     """
 
     rows: tuple[T, ...]
     as_of_ns: int
     missing: tuple[int, ...] = ()
+    full: bool = False
 
 
 class NotYetKnown(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +87,7 @@ class OrderView:
         """A new brokerage session: caches are cold again and absence is unknown; rows live on at the venue."""
         self._listed_ns: int | None = None
         self._listed: frozenset[int] = frozenset()
+        self._full = False
         self._why_not = "the orders were not read in this session"
         self._orders_asked_ns: int | None = None
         self._empty_ns: int | None = None
@@ -128,6 +131,7 @@ class OrderView:
             self._why_not = why
         elif self._listed_ns is None or as_of_ns > self._listed_ns:
             self._listed_ns, self._listed, self._why_not = as_of_ns, frozenset(row.order_id for row in ours), ""
+            self._full = len(page.rows) >= LIST_LIMIT
 
     def _empty_again(self, asked_ns: int) -> tuple[str, int]:
         """Say what is missing for an empty list to count, or as of when it does: that of the earlier of two."""
@@ -144,8 +148,6 @@ class OrderView:
             return "the list of orders is not primed (snapshot false)"
         if page.unreadable:
             return f"{len(page.unreadable)} rows of the list can't be read"
-        if len(page.rows) >= LIST_LIMIT:
-            return "the list is full, so it may not be all"
         if not page.rows and self._orders:
             return "the list is empty though orders are known"
         if page.rows and not any(self._ours(row) for row in page.rows):
@@ -228,7 +230,7 @@ class OrderView:
     # What is known
 
     def orders(self, now_ns: int) -> Known[OrderRow] | NotYetKnown:
-        """Return every order of the day, or why that can't be told."""
+        """Return every order of the day (of a full list, those it holds), or why that can't be told."""
         if self._why_not or self._listed_ns is None:
             return NotYetKnown(reason=self._why_not, ask_again_ns=self._again(self._orders_asked_ns, now_ns))
         known = self._orders.items()
@@ -236,7 +238,7 @@ class OrderView:
         missing = (
             name for name, held in known if name not in self._listed and max(held.stream_ns, held.asked_ns) <= last
         )
-        return Known(rows=self.rows(), as_of_ns=self._listed_ns, missing=tuple(sorted(missing)))
+        return Known(rows=self.rows(), as_of_ns=last, missing=tuple(sorted(missing)), full=self._full)
 
     def executions(self, now_ns: int) -> Known[Execution] | NotYetKnown:
         """Return every execution of the days read, in order of time and id, or why that can't be told."""
@@ -271,6 +273,9 @@ class OrderView:
         orders, executions = self.orders(now_ns), self.executions(now_ns)
         if isinstance(orders, NotYetKnown):
             return orders
+        if orders.full:
+            again = self._again(self._orders_asked_ns, now_ns)
+            return NotYetKnown(reason="the list of orders is full, so it may not be all", ask_again_ns=again)
         if isinstance(executions, NotYetKnown):
             return executions
         if orders.as_of_ns <= after_ns:

@@ -94,7 +94,7 @@ def overtaken() -> Bench:
     bench.fill(5)
     assert bench.order().state is State.PENDING_MODIFY
     bench.answer(sent.number, Answered(taken=(LegTaken(order_id="101", status="Submitted", coid=COID),)))
-    assert (bench.order().state, bench.order().ticket.quantity) == (State.WORKING, 6)
+    assert (bench.order().state, bench.order().ticket.quantity) == (State.WORKING, Decimal(6))
     bench.take()
     return bench
 
@@ -109,7 +109,7 @@ def test_a_change_that_the_fill_overtook_ends_with_the_venue() -> None:
     assert bench.only(ReadOrder).order_id == "101"
     bench.desk.order_read(ended(bench), "101", bench.now)
     order = bench.order()
-    assert (order.state, order.filled) == (State.CANCELLED, 5)
+    assert (order.state, order.filled) == (State.CANCELLED, Decimal(5))
     assert order.reason == "it had filled as 5 at the venue before its change came"
     assert bench.alerts == []
 
@@ -148,7 +148,7 @@ def test_a_cancel_of_what_the_fill_overtook_is_not_repeated() -> None:
     bench.only(ReadOrders)
     bench.wait(1)
     bench.desk.orders_read(OrdersKnown(orders=(ended(bench),), as_of_ns=bench.now), bench.now)
-    assert (bench.order().state, bench.order().filled) == (State.CANCELLED, 5)
+    assert (bench.order().state, bench.order().filled) == (State.CANCELLED, Decimal(5))
     bench.take()
     bench.wait(100)
     assert not [one for one in bench.take() if isinstance(one, SendCancel)]

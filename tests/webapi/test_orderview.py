@@ -67,7 +67,6 @@ def test_nothing_read_is_nothing_known(view: OrderView) -> None:
         (page(row(), snapshot=False), False),  # rows together with snapshot false have been seen
         (page(), True),
         (page(row(), unreadable=(Unreadable(reason="x"),)), False),
-        (page(*(row(number) for number in range(1, 1001))), False),
         (page(row(acct="DU2")), False),
     ],
 )
@@ -301,6 +300,21 @@ def test_absence_needs_both_lists_asked_for_after_the_moment(view: OrderView) ->
 def test_absence_needs_the_executions_too(view: OrderView) -> None:
     view.heard_orders(page(row(1)), asked_ns=10, heard_ns=11)
     assert isinstance(view.find("s-000009", after_ns=1, now_ns=12), NotYetKnown)
+
+
+def test_a_full_list_says_so_and_proves_no_absence_by_itself(view: OrderView) -> None:
+    for many, full in ((999, False), (1_000, True)):
+        view.heard_orders(page(*(row(number) for number in range(1, many + 1))), asked_ns=many, heard_ns=many)
+        view.heard_trades(trades(), asked_ns=many)
+        view.heard_trades(trades(), asked_ns=many + 1)
+        known = view.orders(2_000)
+        assert isinstance(known, Known)
+        assert known.full is full
+        assert isinstance(view.find("s-000009", after_ns=1, now_ns=2_000), NotYetKnown if full else Absent)
+    view.heard_orders(page(*(row(number) for number in range(1, 1_001) if number != 5)), asked_ns=3_000, heard_ns=3_000)
+    again = view.orders(3_001)
+    assert isinstance(again, Known)
+    assert (again.full, again.missing) == (False, (5,))
 
 
 # A silent stream
