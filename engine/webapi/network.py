@@ -1,114 +1,248 @@
-"""httpx on httpcore's pool without httpx's own bridge: one that closes a socket whose handshake is cancelled.
+"""httpx's transport on trio and h11: kept connections, a request in one write, and a word on whether any byte left.
 
-httpcore closes it after errors only; a cancelled TLS handshake would leave the socket to the garbage collector.
+httpcore's pool would cost an order 0.4 ms on its way to the venue: locks and traces that give the loop turns, headers
+and body in two writes. What is constant in requests is written and checked once (`_Head`).
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import lru_cache
+from typing import Final
 
-import httpcore
+import attrs
+import h11
 import httpx
 import trio
 
-Options = Iterable[Any] | None
+CONNECTIONS_MAX: Final = 10
+IDLE_S: Final = 5.0  # of the wall: servers close what lies idle, and a request that meets that is lost
+POOL_LIMIT_S: Final = 10.0
+CONNECT_LIMIT_S: Final = 10.0
+PROGRESS: Final = "progress"  # where a request's extensions say how far it came
+_HEAD_BYTES_MAX: Final = 100 * 1024
+_READ_BYTES: Final = 64 * 1024
+Origin = tuple[str, str, int | None]  # scheme, host, port
+_Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+_BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
 
 
-class _Stream(httpcore.AsyncNetworkStream):
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
-        self._inner = inner
+class Progress:
+    """How far a request came; a stand-in for the network tells nothing."""
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._inner.read(max_bytes, timeout)
+    __slots__ = ("heard", "sending")
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._inner.write(buffer, timeout)
+    def __init__(self) -> None:
+        self.heard = self.sending = False
+
+    @property
+    def unsent(self) -> bool:
+        """Whether it is certain that no byte of the request left us."""
+        return self.heard and not self.sending
+
+
+@attrs.frozen
+class _Head:
+    """A request's first lines up to its length, and the same for h11, which has to know what was asked."""
+
+    text: bytes
+    event: h11.Request
+
+
+@lru_cache(maxsize=256)
+def _head(method: bytes, target: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> _Head:
+    """Raises: h11.LocalProtocolError for what can't be a request."""
+    event = h11.Request(method=method, target=target, headers=list(headers))
+    text = h11.Connection(h11.CLIENT).send(event)
+    assert text is not None
+    return _Head(text.removesuffix(b"\r\n"), event)
+
+
+class _Connection:
+    """One connection that carries one request at a time."""
+
+    def __init__(self, origin: Origin, stream: _Stream) -> None:
+        self.origin = origin
+        self._stream = stream
+        self._state = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES_MAX)
+        self._socket = (stream.transport_stream if isinstance(stream, trio.SSLStream) else stream).socket
+        self.idle_since_s = 0.0
+
+    def is_good(self) -> bool:
+        """Whether it may carry another request: what can be read from an idle connection is its end."""
+        return trio.current_time() - self.idle_since_s <= IDLE_S and not self._socket.is_readable()
+
+    async def ask(self, head: _Head, body: bytes | None, progress: Progress | None) -> h11.Response:
+        """Send a request and read the head of its answer."""
+        length = b"\r\n" if body is None else b"Content-Length: %d\r\n\r\n" % len(body)
+        if progress is not None:
+            progress.sending = True
+        with suppress(*_BROKEN):  # a server that closes early may have said why
+            await self._stream.send_all(b"".join((head.text, length, body or b"")))
+        self._state.send(head.event)
+        self._state.send(h11.EndOfMessage())
+        while True:
+            event = await self.event()
+            if isinstance(event, h11.Response):
+                return event
+
+    async def event(self) -> h11.Event:
+        """The next part of an answer; parts that are informational are among them."""
+        while True:
+            try:
+                event = self._state.next_event()
+            except h11.RemoteProtocolError as error:
+                raise httpx.RemoteProtocolError(str(error)) from None
+            if isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
+                raise httpx.RemoteProtocolError("the answer ended before its end")
+            if event is not h11.NEED_DATA:
+                assert isinstance(event, h11.Event)
+                return event
+            try:
+                data = await self._stream.receive_some(_READ_BYTES)
+            except _BROKEN as error:
+                raise httpx.ReadError(type(error).__name__) from None
+            if not data and self._state.their_state is h11.SEND_RESPONSE:
+                raise httpx.RemoteProtocolError("the server left without an answer")
+            self._state.receive_data(bytes(data))
+
+    def reset(self) -> bool:
+        """Get ready for another request; False if it can't carry one."""
+        if self._state.our_state is not h11.DONE or self._state.their_state is not h11.DONE:
+            return False
+        if self._state.trailing_data[0]:  # nobody has asked for it, and it would be taken for the next one's answer
+            return False
+        self._state.start_next_cycle()
+        self.idle_since_s = trio.current_time()
+        return True
 
     async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        except trio.Cancelled:
-            with trio.CancelScope(shield=True):
-                await self._inner.aclose()
-            raise
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self) -> None:
-        self._inner = httpcore.TrioBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Options = None,
-    ) -> httpcore.AsyncNetworkStream:
-        return _Stream(await self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
-
-    async def sleep(self, seconds: float) -> None:
-        await trio.sleep(seconds)
+        """Close it without a farewell: there is nothing left to say."""
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(self._stream)
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, inner: AsyncIterable[bytes]) -> None:
-        self._inner = inner
+    """An answer's body as it comes; its end, or its closing, lets go of the connection."""
+
+    def __init__(self, network: Network, connection: _Connection) -> None:
+        self._network = network
+        self._connection: _Connection | None = connection
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._inner:
-            yield part
+        connection = self._connection
+        while connection is not None:
+            try:
+                event = await connection.event()
+            except BaseException:
+                await self.aclose()
+                raise
+            if isinstance(event, h11.EndOfMessage):
+                return
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
 
     async def aclose(self) -> None:
-        close = getattr(self._inner, "aclose", None)
-        if close is not None:
-            await close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._network.give_back(connection)
 
 
 class Network(httpx.AsyncBaseTransport):
-    """HTTP/1.1 without retries and without proxies. It raises httpcore's errors as they are."""
+    """HTTP/1.1 without retries and without proxies. Raises httpx's errors."""
 
     def __init__(self, verify: ssl.SSLContext | None) -> None:
-        self._pool = httpcore.AsyncConnectionPool(ssl_context=verify, network_backend=_Backend(), keepalive_expiry=5.0)
+        self._verify = verify
+        if verify is not None:
+            verify.set_alpn_protocols(["http/1.1"])
+        self._idle: list[_Connection] = []  # the one used last is at the end
+        self._room = trio.Semaphore(CONNECTIONS_MAX)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return the answer with its body still to come."""
-        assert isinstance(request.stream, httpx.AsyncByteStream)
-        answer = await self._pool.handle_async_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(
-                    scheme=request.url.raw_scheme,
-                    host=request.url.raw_host,
-                    port=request.url.port,
-                    target=request.url.raw_path,
-                ),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-        assert isinstance(answer.stream, AsyncIterable)
-        return httpx.Response(
-            status_code=answer.status,
-            headers=answer.headers,
-            stream=_Body(answer.stream),
-            extensions=answer.extensions,
-        )
+        progress: Progress | None = request.extensions.get(PROGRESS)
+        if progress is not None:
+            progress.heard = True
+        sized = "content-length" in request.headers
+        headers = tuple(pair for pair in request.headers.raw if not sized or pair[0].lower() != b"content-length")
+        url = request.url
+        try:
+            head = _head(request.method.encode(), url.raw_path, headers)
+        except h11.LocalProtocolError as error:
+            raise httpx.UnsupportedProtocol(str(error)) from None
+        try:
+            self._room.acquire_nowait()
+        except trio.WouldBlock:
+            with trio.move_on_after(POOL_LIMIT_S) as limit:
+                await self._room.acquire()
+            if limit.cancelled_caught:
+                raise httpx.PoolTimeout("too many requests are on their way") from None
+        try:
+            connection = await self._take((url.scheme, url.host, url.port))
+        except BaseException:
+            self._room.release()
+            raise
+        try:
+            answer = await connection.ask(head, request.content if sized else None, progress)
+        except BaseException:
+            await self.give_back(connection)
+            raise
+        return httpx.Response(answer.status_code, headers=answer.headers.raw_items(), stream=_Body(self, connection))
+
+    async def give_back(self, connection: _Connection) -> None:
+        """An answer has ended, or nobody wants its rest: the connection is kept or closed."""
+        self._room.release()
+        if connection.reset():
+            self._idle.append(connection)
+        else:
+            await connection.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
+        """Close all connections that lie idle."""
+        idle, self._idle = self._idle, []
+        for one in idle:
+            await one.aclose()
+
+    async def _take(self, origin: Origin) -> _Connection:
+        """An idle connection that is good, or a new one."""
+        idle, self._idle = self._idle, []
+        found: _Connection | None = None
+        stale: list[_Connection] = []
+        for one in reversed(idle):
+            if not one.is_good():
+                stale.append(one)
+            elif found is None and one.origin == origin:
+                found = one
+            else:
+                self._idle.insert(0, one)
+        for one in stale:
+            await one.aclose()
+        return found or await self._connect(origin)
+
+    async def _connect(self, origin: Origin) -> _Connection:
+        scheme, host, port = origin
+        with trio.move_on_after(CONNECT_LIMIT_S):
+            try:
+                stream = await trio.open_tcp_stream(host, port or (443 if scheme == "https" else 80))
+            except OSError as error:
+                raise httpx.ConnectError("nobody answers there") from error
+            if scheme == "http":
+                return _Connection(origin, stream)
+            secret = trio.SSLStream(
+                stream,
+                self._verify or ssl.create_default_context(),
+                server_hostname=host,
+                https_compatible=True,
+            )
+            try:
+                await secret.do_handshake()
+            except BaseException as error:
+                with trio.CancelScope(shield=True):
+                    await trio.aclose_forcefully(stream)
+                if isinstance(error, _BROKEN):
+                    raise httpx.ConnectError("the handshake failed") from error
+                raise
+            return _Connection(origin, secret)
+        raise httpx.ConnectTimeout("no connection in time")

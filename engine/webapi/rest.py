@@ -11,10 +11,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, Protocol, cast
+from functools import lru_cache
+from typing import Protocol, cast
 from urllib.parse import quote
 
-import httpcore
 import httpx
 import msgspec
 import trio
@@ -23,13 +23,12 @@ from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.calls import Call, Kind, Reply
 from engine.webapi.clock import move_on_after
-from engine.webapi.network import Network
+from engine.webapi.network import PROGRESS, Network, Progress
 from engine.webapi.tap import Tap
 from engine.webapi.tls import checked_base
 
 USER_AGENT = "fullticket/0.1"
 BODY_LIMIT = 32 * 1024 * 1024  # bytes, decoded; all stocks of an exchange are some 2 MB
-CONNECT_LIMIT_S = 10.0  # on the wall
 FLOOR_S = 3.0  # of the wall, granted to every request however fast a gateway's clock runs
 
 # How long a whole answer may take, in seconds of the session's clock. The venue gives up on its own backend after
@@ -49,29 +48,24 @@ BEFORE_SENDING: tuple[type[BaseException], ...] = (
     httpx.UnsupportedProtocol,
     httpx.ProxyError,
     httpx.InvalidURL,
-    httpcore.ConnectError,
-    httpcore.ConnectTimeout,
-    httpcore.PoolTimeout,
-    httpcore.UnsupportedProtocol,
-    httpcore.ProxyError,
-    httpcore.ConnectionNotAvailable,
 )
 LIBRARY_ERRORS: tuple[type[Exception], ...] = (
     httpx.HTTPError,
     httpx.InvalidURL,
     httpx.StreamError,
     httpx.CookieConflict,
-    httpcore.ConnectionNotAvailable,
-    httpcore.ProtocolError,
-    httpcore.NetworkError,
-    httpcore.TimeoutException,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
     OSError,  # ssl.SSLError among them
 )
-SENDING = "send_request_headers.started"
+
+_HEADERS = (
+    ("User-Agent", USER_AGENT),
+    ("Accept", "application/json, */*"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Connection", "keep-alive"),
+)
+_URLS_MAX = 1_000  # whose cookies are kept: paths hold ids, and those don't end
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -108,9 +102,9 @@ def sentence(exc: BaseException) -> str:
             return f"its certificate is not trusted ({seen.verify_message})"
         seen = seen.__cause__ or seen.__context__
     match exc:
-        case httpx.ConnectError() | httpcore.ConnectError() | ConnectionRefusedError():
+        case httpx.ConnectError() | ConnectionRefusedError():
             return "nobody answers there"
-        case httpx.TimeoutException() | httpcore.TimeoutException():
+        case httpx.TimeoutException():
             return "it took too long"
         case httpx.DecodingError():
             return "the answer's compression can't be read"
@@ -147,25 +141,21 @@ class Rest:
         self._clock = clock
         self._limits_s = limits_s
         self._body_limit = body_limit
-        self._client = httpx.AsyncClient(
-            transport=transport or Network(verify),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json, */*", "Accept-Encoding": "gzip, deflate"},
-            # Reading and writing are bounded by the whole answer's limit, which runs on the session's clock.
-            timeout=httpx.Timeout(None, connect=CONNECT_LIMIT_S, pool=CONNECT_LIMIT_S),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._transport = transport or Network(verify)
+        self._cookies = httpx.Cookies()
+        self._said: dict[str, str | None] = {}  # the cookies that go with a URL, until they change
 
     async def __aenter__(self) -> Rest:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
         with trio.CancelScope(shield=True):
-            await self._client.aclose()
+            await self._transport.aclose()
 
     def forget(self) -> None:
         """Drop the cookies, after a logout or before another login."""
-        self._client.cookies.clear()
+        self._cookies.clear()
+        self._said.clear()
 
     async def call(self, call: Call, *, deadline_ns: int | None = None) -> Reply:
         """Send once; see `calls.Caller`. The deadline is looked at before sending, not after."""
@@ -195,21 +185,28 @@ class Rest:
         self, name: str, kind: Kind, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None
     ) -> Reply:
         """Send any request once, a login beside the API among them; the errors are those of `calls.Caller`."""
-        progress = _Progress()
+        progress = Progress()
         sent_ns = self._clock.now_ns()
         try:
-            async with (
-                move_on_after(self._clock, self._limits_s[kind], floor_s=FLOOR_S),
-                self._client.stream(
-                    method, url, headers=dict(headers), content=content, extensions={"trace": progress.note}
-                ) as response,
-                aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes())) as chunks,
-            ):
-                body = bytearray()
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > self._body_limit:
-                        raise lost(name, kind, f"the answer is longer than {self._body_limit} bytes", None)
+            async with move_on_after(self._clock, self._limits_s[kind], floor_s=FLOOR_S):
+                request = httpx.Request(
+                    method,
+                    _url(url),
+                    headers=[*_HEADERS, *headers.items()],
+                    content=content,
+                    extensions={PROGRESS: progress},
+                )
+                said = self._cookie(request, url)
+                if said is not None:
+                    request.headers["Cookie"] = said
+                response = await self._transport.handle_async_request(request)
+                async with aclosing(response), aclosing(_parts(response)) as chunks:
+                    self._heed_cookies(request, response)
+                    body = bytearray()
+                    async for chunk in chunks:
+                        body += chunk
+                        if len(body) > self._body_limit:
+                            raise lost(name, kind, f"the answer is longer than {self._body_limit} bytes", None)
                 return Reply(
                     status=response.status_code,
                     body=bytes(body),
@@ -222,21 +219,32 @@ class Rest:
             raise lost(name, kind, sentence(exc), exc, unsent=progress.unsent) from None
         raise lost(name, kind, f"no whole answer within {self._limits_s[kind]:g} s", None, unsent=progress.unsent)
 
+    def _cookie(self, request: httpx.Request, url: str) -> str | None:
+        """The cookies that belong to a request; looking them up is dear, so it is done when they have changed."""
+        if url in self._said:
+            return self._said[url]
+        self._cookies.set_cookie_header(request)
+        said: str | None = request.headers.get("Cookie")
+        if len(self._said) < _URLS_MAX and all(one.expires is None for one in self._cookies.jar):
+            self._said[url] = said
+        return said
 
-class _Progress:
-    """How far a request came, as httpcore tells it; a stand-in for the network tells nothing."""
+    def _heed_cookies(self, request: httpx.Request, response: httpx.Response) -> None:
+        response.request = request
+        if "set-cookie" in response.headers:
+            self._cookies.extract_cookies(response)
+            self._said.clear()
 
-    def __init__(self) -> None:
-        self._heard = self._sending = False
 
-    async def note(self, event: str, _info: dict[str, Any]) -> None:
-        self._heard = True
-        self._sending = self._sending or event.endswith(SENDING)
+@lru_cache(maxsize=256)
+def _url(url: str) -> httpx.URL:
+    """Raises: httpx.InvalidURL."""
+    return httpx.URL(url)
 
-    @property
-    def unsent(self) -> bool:
-        """Whether it is certain that no byte of the request left us."""
-        return self._heard and not self._sending
+
+def _parts(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The body as it comes, decompressed."""
+    return cast("AsyncGenerator[bytes, None]", response.aiter_bytes())
 
 
 def _refuse_pages(call: Call, reply: Reply) -> None:
