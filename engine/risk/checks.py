@@ -17,10 +17,10 @@ from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import LEVELS, Bounds
+from engine.risk.numbers import BLUR
 
 Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
 _ZERO: Final = Decimal(0)
-BLUR: Final = 1e-9  # of a price: well above what float arithmetic loses
 _MAY_BE_NEGATIVE: Final = frozenset({SecType.FUTURE, SecType.FUTURE_OPTION, SecType.COMBO})
 _AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.

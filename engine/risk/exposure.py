@@ -16,12 +16,13 @@ from attrs import define, field
 from msgspec import Struct
 
 from engine.domain.instrument import Instrument
-from engine.domain.moments import END_OF_TIME_NS
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_MINUTE
 from engine.domain.order import Order
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.risk.limits import Bounds
+from engine.risk.numbers import BLUR
 from engine.risk.together import Bracket, Oca
 from engine.risk.twins import Key, Twins
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
+_MANY: Final = 4_096  # sizes remembered, times kept before the old ones are dropped
 
 
 class MarketNow(Struct, frozen=True):
@@ -66,10 +68,15 @@ class Units:
 
 @define(eq=False)
 class Tally:
-    """Open orders and the times of recent ones."""
+    """Open orders, of every exposure that belongs here, and the times of recent ones."""
 
-    open: int = 0
+    books: list[dict[str, Reserved]] = field(factory=list)
     sent_ns: deque[int] = field(factory=deque)
+
+    @property
+    def open(self) -> int:
+        """How many orders are open."""
+        return sum(map(len, self.books))
 
     def in_last(self, span_ns: int, now_ns: int) -> int:
         """How many were sent within the span that ends now."""
@@ -130,6 +137,7 @@ class Exposure:
     rate_levels: tuple[Level, ...] = ()
     legs: tuple[tuple[int, Exposure], ...] = ()
     open: dict[str, Reserved] = field(factory=dict)
+    open_of_all: dict[str, Reserved] = field(factory=dict)  # of the account
     twins: Twins = field(init=False)
     brackets: dict[str, Bracket] = field(factory=dict)
     account: Account | None = None  # what is known beyond this instrument; the gate always gives it
@@ -141,10 +149,17 @@ class Exposure:
     unit_value: float = field(init=False)  # base currency per unit at price 1
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
+    sizes: dict[Decimal, float] = field(factory=dict, init=False)  # quantities found small enough, in floats: `size`
+    age_max_ns: int = field(init=False)
+    collar_clear: float = field(init=False)  # a limit that is worse by this part of the price is surely within it
+    notional_clear: float = field(init=False)
     account_max: Decimal | None = field(init=False)  # the tightest position limit on the account's units
+    strategy_max: Decimal | None = field(init=False)
     open_least: float = field(init=False)  # the tightest limit on open orders of any level
     opens_ns: int = field(init=False)  # the session asked about last, or all of time, after the warm-up
     closes_ns: int = field(init=False)
+    rates: tuple[tuple[deque[int], int], ...] = field(init=False)  # when orders were sent, and from how many to look
+    window_ns: int = field(init=False)  # for so long an order that was sent is nobody's twin
 
     def __attrs_post_init__(self) -> None:
         self.twins = Twins(self.open)
@@ -163,12 +178,36 @@ class Exposure:
 
     def _work_out(self) -> None:
         bounds, sessions = self.bounds, self.sessions
+        self.sizes.clear()
+        self.age_max_ns, self.window_ns = bounds.quote_age_max_ns, bounds.duplicate_window_ns
+        self.collar_clear, self.notional_clear = bounds.collar - BLUR, bounds.notional_clear
+        self.rates = tuple((tally.sent_ns, min(allowed, _MANY)) for tally, allowed, _ in self.rate_levels)
         always = not bounds.session_hours or (sessions is not None and sessions.always)
         self.plain = not (bounds.restricted or self.legs) and (always or sessions is not None)
         self.opens_ns, self.closes_ns = (self.warm_up_until_ns, END_OF_TIME_NS) if always else (0, 0)
-        account, _, instrument = bounds.position_max
+        account, self.strategy_max, instrument = bounds.position_max
         self.open_least = min((allowed for _, allowed, _ in self.open_levels), default=inf)
         self.account_max = min((most for most in (account, instrument) if most is not None), default=None)
+
+    def size(self, quantity: Decimal) -> float | None:
+        """A quantity as a float, if no limit on the size of one order refuses it; None also where it is not known yet.
+
+        Where the exposure is not `plain`, no quantity is.
+        """
+        own = self.bounds.tightest
+        units = self.instrument.known_units.get(quantity)
+        if units is None or not self.plain or quantity > self.bounds.quantity_max:
+            return None
+        volume, part = own.average_volume, own.average_volume_pct
+        if volume is not None and part is not None and quantity * 100 > volume * part:
+            return None
+        if len(self.sizes) < _MANY:
+            self.sizes[quantity] = units
+        return units
+
+    def may_send(self, now_ns: int) -> bool:
+        """Whether at each level one more order may be sent within the minute."""
+        return all(tally.in_last(NS_PER_MINUTE, now_ns) < allowed for tally, allowed, _ in self.rate_levels)
 
     def in_session(self, now_ns: int) -> bool:
         """Say whether a time after the warm-up lies in a regular session, and remember that session."""

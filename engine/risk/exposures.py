@@ -13,7 +13,7 @@ from engine.domain.sessions import Sessions
 from engine.risk.account import Account
 from engine.risk.catalogue import Row, arm
 from engine.risk.days import Days
-from engine.risk.exposure import Exposure, Level, Tally, Units
+from engine.risk.exposure import Exposure, Level, Reserved, Tally, Units
 from engine.risk.limits import LEVELS, Bounds, counts, resolve
 from engine.risk.outside import Outside
 from engine.risk.plan import plan_of
@@ -49,7 +49,8 @@ class Exposures:
         self.sessions = sessions
         self.plugins = plugins
         self.known: dict[tuple[str, int], Exposure] = {}
-        self.tally = Tally()  # the account's
+        self.open: dict[str, Reserved] = {}  # orders of all, by coid; the ledger writes it
+        self.tally = Tally([self.open])  # the account's
         self._rates = rates
         self._warm_up_until_ns = warm_up_until_ns
         self._units: dict[int, Units] = {}
@@ -125,8 +126,11 @@ class Exposures:
             legs=legs,
             open_levels=_levels(tallies, bounds.open_orders_max),
             rate_levels=_levels(tallies, bounds.orders_per_minute_max),
+            open_of_all=self.open,
             account=self.account,
         )
+        for tally in tallies[1:]:
+            tally.books.append(made.open)
         self.account.beside.setdefault(conid, []).append(made)
         self._arm(made)
         return made

@@ -18,7 +18,6 @@ from engine.domain.messages import (
     Resend,
     Verdict,
 )
-from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
 from engine.domain.view import MarketView
@@ -81,6 +80,8 @@ class Gate:
         self.hear = self._ledger.hear  # folds what became of orders and positions
         self.sessions = sessions
         self.account = self._exposures.account
+        self._held = self.account.held
+        self._take = self._ledger.take
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
         self.latched: list[tuple[str, Held]] = []  # latches set since somebody last looked: owner and why
         self._refused: set[str] = set()
@@ -138,20 +139,21 @@ class Gate:
         """Take a plain order that is far from every limit; False, with nothing counted, if the checks must be asked."""
         coid = ticket.coid
         exposure = self._known.get((ticket.strategy, ticket.conid))
-        if exposure is None or coid in self.references or coid in self._refused or self.account.held:
+        references = self.references
+        if exposure is None or coid in references or coid in self._refused or self._held:
             return False
         known = view.price(ticket.conid)
-        if known is None or not clear(ticket, exposure, known[0], known[1], now_ns):
+        if known is None:
+            return False
+        price, since_ns = known
+        worst = clear(ticket, exposure, price, since_ns, now_ns)
+        if not worst:
             return False
         status = view.status(ticket.conid)
         if status is not None and status.trading != Trading.OPEN:
             return False
-        price, since_ns = known
         plan, counting = exposure.plan, self.account.counting
         if plan is not None or counting:
-            worst, limit = abs(price), ticket.limit_price
-            if limit is not None:
-                worst = max(worst, exposure.instrument.known_levels[limit])  # `clear` has found it there
             if plan is not None:
                 if not passes(ticket, exposure, plan, view, price, worst, now_ns):
                     return False
@@ -161,14 +163,10 @@ class Gate:
                         return False
             if counting:
                 self._count_sent(ticket, exposure, worst, now_ns)
-        self.references[coid] = price
-        exposure.twins.taken(self._ledger.take(ticket, exposure), now_ns, exposure.bounds.duplicate_window_ns)
-        floor_ns = now_ns - NS_PER_MINUTE
-        for tally, _, _ in exposure.rate_levels:
-            sent = tally.sent_ns
-            while sent and sent[0] <= floor_ns:
-                sent.popleft()
-            sent.append(now_ns)
+        references[coid] = price
+        self._take(ticket, exposure, now_ns)
+        for sent_ns, _ in exposure.rates:
+            sent_ns.append(now_ns)
         return True
 
     def _judge_place(

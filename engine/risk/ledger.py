@@ -36,6 +36,7 @@ _IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
 _WORKING: Final = State.WORKING
 _ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
 _NO_MARKET: Final = MarketNow(0, 0.0, 0, False)  # a price of 0 is below all that an order names itself
+_TRADES_OTHERWISE: Final = frozenset({Filled, Modified})
 _COUNTS_THE_SAME: Final = frozenset({Accepted, Pending, CancelAsked, CancelRefused})
 
 
@@ -45,17 +46,15 @@ class Ledger:
     def __init__(self, exposures: Exposures) -> None:
         self.exposures = exposures
         self.account = exposures.account
-        self.open: dict[str, Reserved] = {}
+        self.open = exposures.open
+        self._known = exposures.known
+        self._in_doubt = self.account.in_doubt
         self._found: dict[tuple[str, str, int], Group] = {}  # OCA groups of orders that we did not judge here
 
     # --- what is decided ----------------------------------------------------------------------------------------
 
     def reserve(self, ticket: OrderTicket, exposure: Exposure, group: Group | None = None) -> Reserved:
         """Count a new order; with what it belongs to, if it is of a bracket or of an OCA group."""
-        account, strategy, instrument = exposure.tallies
-        account.open += 1
-        strategy.open += 1
-        instrument.open += 1
         shared: Bracket | Oca | None = None
         if ticket.parent is not None:
             shared = exposure.bracket_of(ticket)
@@ -69,12 +68,8 @@ class Ledger:
         self.rewritten(entry)
         return entry
 
-    def take(self, ticket: OrderTicket, exposure: Exposure) -> Reserved:
-        """Count a new order that belongs to nothing else and is no combo, the short way; the caller tells `Twins`."""
-        account, strategy, instrument = exposure.tallies
-        account.open += 1
-        strategy.open += 1
-        instrument.open += 1
+    def take(self, ticket: OrderTicket, exposure: Exposure, now_ns: int) -> None:
+        """Count a new order that belongs to nothing else and is no combo, the short way."""
         coid, quantity = ticket.coid, ticket.quantity
         entry = self.open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
         of_account, of_strategy = exposure.units
@@ -88,7 +83,9 @@ class Ledger:
             lines.touched.add(ticket.conid)
         if exposure.resting is not None:
             exposure.resting.add(entry)
-        return entry
+        window_ns, twins = exposure.window_ns, exposure.twins
+        if window_ns or twins.counts is not None:
+            twins.taken(entry, now_ns, window_ns)
 
     def join(self, ticket: OrderTicket) -> Group | None:
         """The OCA group that a ticket of the intent in hand belongs to."""
@@ -116,25 +113,21 @@ class Ledger:
         entry.over = True
         if entry.shared is not None:
             self.leave(entry)
-        elif entry.counted:
-            if exposure.legs or exposure.lines:
-                exposure.count(entry.ticket.side, -entry.counted)
+        elif exposure.legs or exposure.lines:
+            exposure.count(entry.ticket.side, -entry.counted)
+        else:
+            counted = entry.counted
+            of_account, of_strategy = exposure.units
+            if entry.ticket.side is _BUY:
+                of_account.buys -= counted
+                of_strategy.buys -= counted
             else:
-                of_account, of_strategy = exposure.units
-                if entry.ticket.side is _BUY:
-                    of_account.buys -= entry.counted
-                    of_strategy.buys -= entry.counted
-                else:
-                    of_account.sells -= entry.counted
-                    of_strategy.sells -= entry.counted
-            entry.counted = _ZERO
+                of_account.sells -= counted
+                of_strategy.sells -= counted
         del self.open[coid], exposure.open[coid]
-        if exposure.twins.counts is not None:
-            exposure.twins.changed(entry)
-        account, strategy, instrument = exposure.tallies
-        account.open -= 1
-        strategy.open -= 1
-        instrument.open -= 1
+        twins = exposure.twins
+        if twins.counts is not None:
+            twins.changed(entry)
         if exposure.brackets:
             drop_done(exposure)
 
@@ -175,25 +168,24 @@ class Ledger:
 
     def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:
         """Fold what became of orders and positions."""
-        open_orders, exposures = self.open, self.exposures
-        in_doubt, counting = self.account.in_doubt, self.account.counting
+        open_orders, in_doubt = self.open, self._in_doubt
         for update in updates:
             order = update.order
-            event = update.event
-            kind = event.__class__
-            if kind is Accepted and order.state is _WORKING and not in_doubt and order.ticket.coid in open_orders:
+            kind = update.event.__class__
+            state = order.state
+            if kind is Accepted and state is _WORKING and not in_doubt and order.ticket.coid in open_orders:
                 continue  # as it was counted when it was approved
-            if order.state is _IN_DOUBT:
+            if state is _IN_DOUBT:
                 in_doubt.add(order.ticket.coid)
             elif in_doubt:
                 in_doubt.discard(order.ticket.coid)
-            if counting and kind is Filled:
-                self.account.executed(order.ticket.strategy, event.ts_ns)
+            if kind is Filled and self.account.counting:
+                self.account.executed(order.ticket.strategy, update.event.ts_ns)
             entry = open_orders.get(order.ticket.coid)
             if entry is None:
-                if order.state not in CLOSED:  # one that was lost, or of another session, is alive after all
+                if state not in CLOSED:  # one that was lost, or of another session, is alive after all
                     entry = self._found_alive(order)
-            elif order.state in CLOSED:
+            elif state in CLOSED:
                 self.release(entry)
             elif kind not in _COUNTS_THE_SAME:
                 entry.ticket = order.ticket
@@ -203,16 +195,13 @@ class Ledger:
                     self.rewritten(entry)
                 else:
                     self.count(entry)
-            elif kind is CancelRefused and entry.cancelling and order.state is not State.PENDING_CANCEL:
+            elif kind is CancelRefused and entry.cancelling and state is not State.PENDING_CANCEL:
                 entry.cancelling = False  # it lives on: a halt has to cancel it, and a twin of it is one again
                 entry.exposure.twins.changed(entry)
-            if (kind is Filled or kind is Modified) and (
-                entry is None or entry.exposure.brackets or entry.exposure.legs
-            ):
-                self._follow(order, event, entry)
-        known = exposures.known
+            if kind in _TRADES_OTHERWISE and (entry is None or entry.exposure.brackets or entry.exposure.legs):
+                self._follow(order, update.event, entry)
         for now in positions:
-            exposure = known.get((now.strategy, now.conid)) or exposures.of(now.strategy, now.conid)
+            exposure = self._known.get((now.strategy, now.conid)) or self.exposures.of(now.strategy, now.conid)
             account, strategy = exposure.units
             account.position = now.account_quantity
             strategy.position = now.quantity

@@ -22,9 +22,9 @@ from engine.domain.messages import Refusal
 from engine.domain.ticket import OrderTicket
 from engine.risk.account import Account
 from engine.risk.catalogue import Kind, Row
-from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
+from engine.risk.numbers import BLUR
 from engine.risk.stakes import signed
 from engine.risk.sums import adds
 

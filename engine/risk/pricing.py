@@ -8,10 +8,9 @@ from typing import Final
 from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderTicket, Side
-from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
-from engine.risk.numbers import number
+from engine.risk.numbers import BLUR, number
 
 _BUY: Final = Side.BUY
 ENOUGH: Final = 5  # orders before a strategy has a range of its own

@@ -10,10 +10,9 @@ from typing import Final
 from engine.domain.messages import Refusal
 from engine.domain.ticket import OrderTicket, Side
 from engine.risk.account import ACCOUNT, Account, Purse
-from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import LEVELS, Bounds
-from engine.risk.numbers import number
+from engine.risk.numbers import BLUR, number
 from engine.risk.stakes import Added, Stake, shared, stakes
 from engine.settings import Limits
 

@@ -13,9 +13,9 @@ from engine.domain.instrument import SecType
 from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderTicket, Side
-from engine.risk.checks import BLUR
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
+from engine.risk.numbers import BLUR
 from engine.risk.outside import REAL_TIME, Outside, Summary
 from engine.risk.sums import added_money
 
