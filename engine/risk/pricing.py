@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from math import isnan
 from typing import Final
 
@@ -64,7 +65,7 @@ def average_volume(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
         return Refusal("VOLUME", f"{most} %", "unknown", sentence)
     if ticket.quantity * 100 <= volume * most:
         return None
-    percent = ticket.quantity / volume * 100 if volume else "infinitely many"
+    percent = ticket.quantity / volume * 100 if volume else Decimal("inf")
     sentence = f"the order is {percent:.2f} % of a day's volume, above {most} %"
     return Refusal("VOLUME", f"{most} %", f"{percent:.2f} %", sentence)
 

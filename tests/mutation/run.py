@@ -1,0 +1,227 @@
+"""Mutation testing: put faults into modules one by one, and see whether a test notices.
+
+The tests are collected once, and run once to learn which of them enter which lines, and how long they take. Each mutant
+gets a forked process, in which only the tests that enter its line are run: those first that found other faults of the
+same function, then the fastest, until one fails or the budget is used up. Verdicts go into `mutants/verdicts.jsonl` as
+they come: a run that was broken off goes on where it stopped. Run as `python -m tests.mutation.run engine/risk/*.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import click
+import pytest
+from _pytest.runner import runtestprotocol
+from attrs import define, field
+from coverage import Coverage
+
+from tests.mutation.mutants import Mutant, Mutated, load, mistyped, mutate, put_in
+
+FOLDER: Final = Path("mutants")
+VERDICTS: Final = FOLDER / "verdicts.jsonl"
+TESTS: Final = ("tests/orders", "tests/risk")
+_SAME, _UNNOTICED, _NOTICED = 64, 0, 1
+
+
+def verdicts() -> dict[str, dict[str, Any]]:
+    """What is known, by the mutants' keys: the last word of each."""
+    lines = VERDICTS.read_text(encoding="utf-8").splitlines() if VERDICTS.exists() else ()
+    return {said["key"]: said for said in map(json.loads, lines)}
+
+
+@define(eq=False)
+class Campaign:
+    """A pytest plugin that runs the collected tests on mutants; `budget_s` are seconds of tests for one of them."""
+
+    modules: Sequence[Mutated]
+    wanted: set[str]
+    budget_s: float
+    _items: dict[str, pytest.Item] = field(factory=dict)
+    _took_s: dict[str, float] = field(factory=dict)
+    _finders: dict[str, list[str]] = field(factory=lambda: defaultdict(list))
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """In the place of pytest's own loop."""
+        if session.testsfailed:
+            raise session.Interrupted(f"{session.testsfailed} errors during collection")
+        self._items = {item.nodeid: item for item in session.items}
+        entered = self._learn()
+        status, failed = self._try(None, list(self._items))
+        if status != _UNNOTICED:
+            raise SystemExit(f"{failed or 'the process'} fails the second time, without any fault put in")
+        with VERDICTS.open("a", encoding="utf-8") as out:
+            for module in self.modules:
+                made = load(module)
+                statements = _statements(module.path)
+                for mutant in module.mutants:
+                    if mutant.key not in self.wanted:
+                        continue
+                    lines = statements.get(mutant.line, range(mutant.line, mutant.line + 1))
+                    tests = {test for line in lines for test in entered[str(module.path)].get(line, ())}
+                    said = {"key": mutant.key, "line": mutant.line, "was": mutant.was, "now": mutant.now}
+                    begun = _children_s()
+                    said |= self._judge(mutant, made, tests)
+                    out.write(json.dumps(said | {"took_s": round(_children_s() - begun, 3)}) + "\n")
+                    out.flush()
+        return True
+
+    def _learn(self) -> dict[str, dict[int, list[str]]]:
+        """Run all tests once: by file and line, which enter it. What they import is then there for every fork."""
+        cover = Coverage(data_file=None, config_file=False, include=[str(each.path) for each in self.modules])
+        cover.start()
+        for name, item in self._items.items():
+            cover.switch_context(name)
+            begun = time.process_time()
+            if any(report.failed for report in runtestprotocol(item, log=False, nextitem=None)):
+                raise SystemExit(f"{name} fails without any fault put in")
+            self._took_s[name] = time.process_time() - begun
+        cover.stop()
+        data = cover.get_data()
+        paths = [str(each.path) for each in self.modules]
+        return {path: data.contexts_by_lineno(str(Path(path).resolve())) for path in paths}
+
+    def _judge(self, mutant: Mutant, made: ModuleType, tests: set[str]) -> dict[str, Any]:
+        """The verdict on one mutant; `left` counts the tests that the budget had no room for."""
+        chosen = self._in_turn(mutant, tests - {""})
+        if not chosen:
+            return {"verdict": "unreached"}
+        status, failed = self._try(lambda: put_in(mutant, made), chosen)
+        if status == _SAME:
+            return {"verdict": "same"}
+        if status == _UNNOTICED:
+            return {"verdict": "survived", "asked": len(chosen), "left": len(tests - {""}) - len(chosen)}
+        if failed:
+            finders = self._finders[mutant.name]
+            if failed in finders:
+                finders.remove(failed)
+            finders.insert(0, failed)
+        return {"verdict": "killed", "by": failed or f"status {status}"}
+
+    def _in_turn(self, mutant: Mutant, tests: set[str]) -> list[str]:
+        finders = [test for test in self._finders[mutant.name][:4] if test in tests]
+        others = sorted(tests.difference(finders), key=lambda test: (self._took_s[test], test))
+        chosen: list[str] = []
+        spent_s = 0.0
+        for test in (*finders, *others):
+            if chosen and spent_s + self._took_s[test] > self.budget_s:
+                break
+            chosen.append(test)
+            spent_s += self._took_s[test]
+        return chosen
+
+    def _try(self, fault: Callable[[], bool] | None, tests: list[str]) -> tuple[int, str]:
+        """Put a fault in and run tests, in a process of its own: its exit status, and the test that failed."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 70  # a fault that ends the process is noticed as well
+            try:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 1)
+                os.dup2(nowhere, 2)
+                spent_s = int(time.process_time())
+                allowed_s = 20 + 10 * int(sum(self._took_s[test] for test in tests))
+                resource.setrlimit(resource.RLIMIT_CPU, (spent_s + allowed_s, spent_s + allowed_s + 1))
+                signal.setitimer(signal.ITIMER_REAL, 10 * allowed_s)
+                status = self._run(fault, tests, writing)
+            finally:
+                os._exit(status)
+        os.close(writing)
+        with os.fdopen(reading) as said:
+            failed = said.read()
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), failed
+
+    def _run(self, fault: Callable[[], bool] | None, tests: list[str], writing: int) -> int:
+        if fault is not None and not fault():
+            return _SAME
+        for test in tests:
+            if any(report.failed for report in runtestprotocol(self._items[test], log=False, nextitem=None)):
+                os.write(writing, test.encode())
+                return _NOTICED
+        return _UNNOTICED
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _statements(path: Path) -> dict[int, range]:
+    """By line: the lines of the innermost statement it belongs to; of a compound one, those before its body."""
+    found: dict[int, range] = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):  # outer before inner
+        if isinstance(node, ast.stmt):
+            first_inside = getattr(node, "body", None) or getattr(node, "cases", None)
+            last = node.end_lineno or node.lineno
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                header = range(node.lineno, last + 1)  # a default is looked at when the body is entered
+            elif first_inside:
+                start = first_inside[0]
+                until = start.pattern.lineno if isinstance(start, ast.match_case) else start.lineno
+                header = range(node.lineno, max(until, node.lineno + 1))
+            else:
+                header = range(node.lineno, last + 1)
+            found.update(dict.fromkeys(header, header))
+    return found
+
+
+def report(said: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """One line a module, then one a mutant that nobody noticed."""
+    kinds = ("killed", "typed", "same", "survived", "unreached")
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for key, each in said.items():
+        counts[key.partition(":")[0]][each["verdict"]] += 1
+    yield f"{'module':32}" + "".join(f"{kind:>10}" for kind in kinds)
+    for module, count in sorted(counts.items()):
+        yield f"{module:32}" + "".join(f"{count[kind]:10}" for kind in kinds)
+    for key, each in said.items():
+        if each["verdict"] in ("survived", "unreached"):
+            left = f", {each['left']} tests not asked" if each.get("left") else ""
+            was, now = (" ".join(each[which].split()) for which in ("was", "now"))
+            yield f"{key} line {each['line']} ({each['verdict']}{left}): {was} -> {now}"
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+@click.option("--budget-s", default=3.0, help="Seconds of tests for one mutant.")
+@click.option("--again", default="", help="Verdicts to ask for again, as in 'survived,unreached'.")
+@click.option("--only", default="*", help="Keys of mutants, as a pattern.")
+@click.option("--list", "only_report", is_flag=True, help="Tell what is known, and run nothing.")
+def main(paths: tuple[str, ...], budget_s: float, again: str, only: str, only_report: bool) -> None:
+    """Put faults into the modules at PATHS, in this order."""
+    if not only_report:
+        FOLDER.mkdir(exist_ok=True)
+        modules = [mutate(Path(path)) for path in paths]
+        known = verdicts()
+        keys = [mutant.key for each in modules for mutant in each.mutants]
+        wanted = {
+            key
+            for key in keys
+            if fnmatch(key, only) and (key not in known or known[key]["verdict"] in again.split(","))
+        }
+        refused = mistyped(modules, FOLDER) & {key for key in wanted if key not in known}
+        with VERDICTS.open("a", encoding="utf-8") as out:
+            out.writelines(json.dumps({"key": key, "verdict": "typed"}) + "\n" for key in keys if key in refused)
+        campaign = Campaign(modules, wanted - refused, budget_s)
+        status = pytest.main(["-q", "-p", "no:cacheprovider", "--tb=native", *TESTS], plugins=[campaign])
+        if status:
+            sys.exit(status)
+    for line in report(verdicts()):
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
