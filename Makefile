@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKLOADS ?= W1 W2 W2v W3 W4 W5
 BENCH_ARGS ?=
+MUTATED ?= engine/risk/*.py engine/orders/*.py
 
 .PHONY: help demo test campaign mutation bench hour lock clean
 
@@ -34,8 +35,7 @@ campaign: $(VENV)/.installed
 	$(MAKE) mutation
 
 mutation: $(VENV)/.mutation
-	FULLTICKET_CAMPAIGN=mutation $(BIN)/mutmut run --max-children 2
-	$(BIN)/mutmut results
+	FULLTICKET_CAMPAIGN=mutation $(BIN)/python -m tests.mutation.run $(MUTATED)
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/run.py $(WORKLOADS) $(BENCH_ARGS)

@@ -1,8 +1,8 @@
 """Mutation testing: put faults into modules one by one, and see whether a test notices.
 
 The tests are collected once, and run once to learn which of them enter which lines, and how long they take. Each mutant
-gets a forked process, in which only the tests that enter its line are run: those first that found other faults of the
-same function, then the fastest, until one fails or the budget is used up. Verdicts go into `mutants/verdicts.jsonl` as
+gets a forked process, in which only the tests that enter its line are run: those first that found other faults near
+by, then the fastest, until one fails or the budget is used up. Verdicts go into `mutants/verdicts.jsonl` as
 they come: a run that was broken off goes on where it stopped. Run as `python -m tests.mutation.run engine/risk/*.py`.
 """
 
@@ -104,22 +104,20 @@ class Campaign:
         if status == _UNNOTICED:
             return {"verdict": "survived", "asked": len(chosen), "left": len(tests - {""}) - len(chosen)}
         if failed:
-            finders = self._finders[mutant.name]
-            if failed in finders:
-                finders.remove(failed)
-            finders.insert(0, failed)
+            for place in (mutant.name, mutant.module):
+                self._finders[place] = list(dict.fromkeys((failed, *self._finders[place])))
         return {"verdict": "killed", "by": failed or f"status {status}"}
 
     def _in_turn(self, mutant: Mutant, tests: set[str]) -> list[str]:
-        finders = [test for test in self._finders[mutant.name][:4] if test in tests]
-        others = sorted(tests.difference(finders), key=lambda test: (self._took_s[test], test))
-        chosen: list[str] = []
+        """What found other faults near by, whatever it costs, then the fastest within the budget."""
+        near = (*self._finders[mutant.name][:4], *self._finders[mutant.module][:8])
+        chosen = [test for test in dict.fromkeys(near) if test in tests]
         spent_s = 0.0
-        for test in (*finders, *others):
-            if chosen and spent_s + self._took_s[test] > self.budget_s:
+        for test in sorted(tests.difference(chosen), key=lambda test: (self._took_s[test], test)):
+            spent_s += self._took_s[test]
+            if spent_s > self.budget_s and chosen:
                 break
             chosen.append(test)
-            spent_s += self._took_s[test]
         return chosen
 
     def _try(self, fault: Callable[[], bool] | None, tests: list[str]) -> tuple[int, str]:
@@ -212,7 +210,8 @@ def main(paths: tuple[str, ...], budget_s: float, again: str, only: str, only_re
             for key in keys
             if fnmatch(key, only) and (key not in known or known[key]["verdict"] in again.split(","))
         }
-        refused = mistyped(modules, FOLDER) & {key for key in wanted if key not in known}
+        fresh = [each for each in modules if any(mutant.key not in known for mutant in each.mutants)]
+        refused = mistyped(fresh, FOLDER) & {key for key in wanted if key not in known} if fresh else set()
         with VERDICTS.open("a", encoding="utf-8") as out:
             out.writelines(json.dumps({"key": key, "verdict": "typed"}) + "\n" for key in keys if key in refused)
         campaign = Campaign(modules, wanted - refused, budget_s)

@@ -602,6 +602,17 @@ def test_a_combo_counts_in_each_leg() -> None:
     assert spread.position == 6
 
 
+def test_a_combo_buys_its_first_leg_and_sells_its_second() -> None:
+    here = gate(position_max=D(20))
+    here.hear([], [PositionNow("a", 1, D(15), D(0), D(0), D(15), D(0), "USD")])
+    assert ask(here, new(6, conid=SPREAD.conid, limit_price=D(1))) == "POSITION"  # 15 and 6 of the first leg
+    assert ask(here, new(6, conid=SPREAD.conid, side=SELL, limit_price=D(1))) == "ok"
+    here = gate(position_max=D(20))
+    here.hear([], [PositionNow("a", 3, D(15), D(0), D(0), D(15), D(0), "USD")])
+    assert ask(here, new(3, conid=SPREAD.conid, side=SELL, limit_price=D(1))) == "POSITION"  # 15 and 2 x 3
+    assert ask(here, new(3, conid=SPREAD.conid, limit_price=D(1))) == "ok"
+
+
 def test_a_combo_has_limits_of_its_own() -> None:
     here = gate(instrument={"SPR": Limits(position_max=D(3))})
     assert ask(here, new(4, conid=SPREAD.conid, limit_price=D(1))) == "POSITION"

@@ -111,6 +111,19 @@ def test_the_limit_and_the_value_of_a_market(limits: dict[str, Any], market: Any
     assert refused(make(**limits), ticket, market=market) == told
 
 
+@pytest.mark.parametrize("level", ["the account", "the strategy", "the instrument"])
+def test_the_level_whose_limit_counts_is_named(level: str) -> None:
+    limits: dict[str, dict[str, Any]] = {
+        "the account": {"position_max": D(9)},
+        "the strategy": {"strategy": {"a": Limits(position_max=D(9))}},
+        "the instrument": {"instrument": {"AAA": Limits(position_max=D(9))}},
+    }
+    gate = make(**limits[level])
+    verdict = gate.judge(Place((new(10),)), Market, T0)
+    assert isinstance(verdict, Denied)
+    assert level in verdict.refusal.sentence
+
+
 def test_a_collar_around_a_price_of_zero_is_infinitely_far() -> None:
     nothing = Market(prices={1: 0.0})
     assert refused(make(price_collar_pct=D(5)), new(limit_price=D(1)), market=nothing) == ("COLLAR", "5 %", "inf %")
