@@ -2,7 +2,8 @@
 
 Facts wait in memory up to a bound and then go, as lines of canonical JSON, to a file without a name on the disk of the
 result, so that nothing of them outlives the process; these lines are what is hashed. The database is made of them when
-the run is done, with its index at the end: row by row while the run went on it cost five times as much.
+the run is done, with its index at the end: row by row while the run went on it cost five times as much. Hashing and
+writing need no interpreter, so a thread does them, one lot behind.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -57,6 +59,8 @@ class RunJournal:
         self._held: list[Row] = []
         self._hash = hashlib.sha256()
         self._path = path
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._under_way: Future[None] | None = None
         with _written(path):
             self._lines = tempfile.TemporaryFile(dir=None if path is None else path.parent)  # noqa: SIM115
 
@@ -69,11 +73,13 @@ class RunJournal:
     def digest(self) -> bytes:
         """SHA-256 of all facts so far in canonical form: a JSON array a fact, each on a line."""
         self._flush(len(self._held))
+        self._settle()
         return self._hash.digest()
 
     def rows(self) -> Iterator[tuple[int, str, str, bytes]]:
         """All facts in order: time, kind, name, body as JSON. Nothing may be recorded while they are read."""
         self._flush(len(self._held))
+        self._settle()
         with _written(self._path):
             self._lines.seek(0)
             for line in self._lines:
@@ -87,6 +93,7 @@ class RunJournal:
         with _written(path):
             self._make(self._path)
             self._path.replace(path)
+        self._thread.shutdown()
         self._lines.close()
 
     def close(self) -> None:
@@ -94,6 +101,7 @@ class RunJournal:
         if self._path is not None:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
+        self._thread.shutdown()
         with suppress(OSError):  # what is still to be written finds no room
             self._lines.close()
 
@@ -102,10 +110,20 @@ class RunJournal:
             return
         lines = _ENCODER.encode_lines(self._held[:count])
         del self._held[:count]
+        self._settle()
+        self._under_way = self._thread.submit(self._put, lines)
+
+    def _put(self, lines: bytes) -> None:
         self._hash.update(lines)
-        with _written(self._path):
-            self._lines.seek(0, os.SEEK_END)
-            self._lines.write(lines)
+        self._lines.seek(0, os.SEEK_END)
+        self._lines.write(lines)
+
+    def _settle(self) -> None:
+        """Wait until all that was handed over is hashed and written."""
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            with _written(self._path):
+                under_way.result()
 
     def _make(self, path: Path) -> None:
         """Make the database of the lines."""

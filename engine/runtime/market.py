@@ -23,7 +23,7 @@ from engine.runtime.due import conversion, priced
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
 
-NARROWEST: Final = 64
+NARROWEST: Final = 32
 LOOP_LIMIT: Final = 2_000  # laps at one moment: more is a strategy that answers its own orders for ever
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 
 from engine.domain.columns import Floats
@@ -9,6 +11,7 @@ from engine.domain.columns import Floats
 _FIRST_BLOCK = 128  # the next answer is mostly near; a numpy call costs the same for 16 as for 128 rows
 _GROWTH = 8
 _BLOCK = 16
+_NEAR = 40  # so few values are looked at one by one sooner than by blocks
 
 
 def first_at_most(values: Floats, level: float, start: int, stop: int) -> int:
@@ -59,6 +62,15 @@ class Lows:
     def first_at_most(self, level: float, start: int, stop: int) -> int:
         """First index in [start, stop) whose value is <= level; `stop` if there is none. NaN never is."""
         values = self._values
+        if stop - start <= _NEAR:
+            near = values[start:stop]
+            if min(near, default=inf) > level:
+                return stop
+            for value in near:
+                if value <= level:
+                    return start
+                start += 1
+            return stop
         block = start // _BLOCK + 1
         end = block * _BLOCK
         if end >= stop:
