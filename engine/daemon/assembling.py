@@ -215,7 +215,7 @@ def assemble(
         book = LiveOrders()
         book.adopt(books.orders.orders.values(), books.orders.executions)
         desk = Desk(book, settings.replies, _desk_settings(settings), by_conid)
-        desk.follower.estimate = FeeEstimator(_fees(settings), by_conid, rates)
+        desk.follower.bookings.estimate = FeeEstimator(_fees(settings), by_conid, rates)
         now_ns = clock.now_ns()
         if calendars is None:
             calendars = calendars_for((instrument.calendar for instrument in by_conid.values()), now_ns)

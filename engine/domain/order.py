@@ -47,6 +47,7 @@ class State(StrEnum):
 
 
 CLOSED: Final = frozenset({State.FILLED, State.CANCELLED, State.REFUSED, State.LOST})
+UNSEEN: Final = frozenset({State.SENT, State.IN_DOUBT, State.LOST})  # it left us, and the venue has not shown it
 _ZERO: Final = Decimal(0)
 
 

@@ -133,7 +133,7 @@ class Desk:
             given_up: Orders of which a modification was without an answer, and may yet arrive.
         """
         self.resent.update(resent)
-        self.follower.charged.update(charged)
+        self.follower.bookings.charged.update(charged)
         self._combos.recovered((self.book.book[fill.coid].ticket, fill) for fill in legs)
         self._slate.say(in_flight)
         self.follower.lost_modifies.update(given_up)
@@ -231,7 +231,7 @@ class Desk:
 
     def executions(self, rows: Sequence[VenueExecution], now_ns: int) -> None:
         """Executions of the stream."""
-        self._apply(self.follower.executions(rows, now_ns), now_ns)
+        self._apply(self.follower.bookings.hear(rows, now_ns), now_ns)
 
     def orders_read(self, view: OrdersKnown | NotYetKnown, now_ns: int) -> None:
         """A list of orders."""
@@ -264,7 +264,7 @@ class Desk:
     def forget(self, before_ns: int) -> None:
         """Let go of orders that ended before a moment, and whose fees are known; the journal has them."""
         told_ns = before_ns - _TOLD_DAYS * NS_PER_DAY
-        charged = self.follower.charged
+        charged = self.follower.bookings.charged
         unpaid = {
             coid
             for coid, order in self.book.book.items()

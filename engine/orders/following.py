@@ -1,4 +1,4 @@
-"""What the venue's rows and executions mean for our orders: the facts that follow from them, each once.
+"""What the venue's rows mean for our orders: the facts that follow from them, each once.
 
 Status comes from rows, quantity from executions; where they disagree we read until they don't. A row tells how things
 stand, not what happened, so facts are only made where our order is elsewhere.
@@ -7,31 +7,27 @@ stand, not what happened, so facts are only made where our order is elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import frozen
-from msgspec.structs import replace
 
-from engine.domain.brokerage import ExecutionsKnown, NotYetKnown, OrdersKnown, VenueExecution, VenueOrder
+from engine.domain.brokerage import ExecutionsKnown, NotYetKnown, OrdersKnown, VenueOrder
 from engine.domain.facts import (
-    ESTIMATED,
     Accepted,
     Answer,
     Cancelled,
-    Filled,
     Modified,
     ModifyRefused,
     Pending,
     Refused,
 )
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
-from engine.domain.order import CLOSED, Order, State
-from engine.domain.ticket import OrderTicket
-from engine.orders.actions import Action, Alert, FeeKnown, ReadExecutions, ReadOrder, ReadOrders
+from engine.domain.order import CLOSED, UNSEEN, Order, State
+from engine.orders.actions import Action, Alert, ReadExecutions, ReadOrder, ReadOrders
 from engine.orders.combos import Combos
 from engine.orders.comparing import differences
 from engine.orders.doubt import Doubts
+from engine.orders.executions import Bookings
 from engine.orders.identity import Identity
 from engine.orders.live import LiveOrders
 from engine.orders.reaching import hidden
@@ -44,7 +40,6 @@ _NO_ECHO: Final = "its modification was acknowledged and does not show"
 _DRIFT: Final = "the venue's copy is another order than ours"
 _STEADY: Final = frozenset({State.WORKING, State.PENDING_SUBMIT})
 _ACKNOWLEDGED: Final = _STEADY | {State.PENDING_CANCEL}  # no modification is under way
-_UNSEEN: Final = frozenset({State.SENT, State.IN_DOUBT, State.LOST})
 
 
 @frozen(kw_only=True)
@@ -57,14 +52,6 @@ class FollowSettings:
     echo_s: float = 10.0
 
 
-class Estimate(Protocol):
-    """Fee lines that an execution will cost: order, contract, units, price, time (ns UTC)."""
-
-    def __call__(
-        self, coid: str, conid: int, quantity: Decimal, price: Decimal, ts_ns: int, *, sells: bool
-    ) -> tuple[tuple[str, Decimal, str], ...]: ...
-
-
 class Follower:
     """Turns the venue's word into facts. `asking` names orders whose question is open: inactive is no refusal there."""
 
@@ -72,7 +59,6 @@ class Follower:
         self, book: LiveOrders, identity: Identity, doubts: Doubts, combos: Combos, settings: FollowSettings
     ) -> None:
         self._book = book
-        self._combos = combos
         self._identity = identity
         self._doubts = doubts
         self._settings = settings
@@ -88,9 +74,7 @@ class Follower:
         self._suspects: set[str] = set()  # the stream shows them as they can't be: a reading is on its way
         self._strangers: set[str] = set()
         self._unnamed: dict[str, tuple[int, VenueOrder]] = {}  # rows that do not say whose they are, and until when
-        self._revisions: dict[str, str] = {}
-        self.charged: set[str] = set()  # executions whose fee is booked
-        self.estimate: Estimate | None = None  # what an execution will cost, until the venue tells
+        self.bookings = Bookings(book, identity, doubts, combos, self.adopted)
 
     def forget(self, coids: Iterable[str]) -> None:
         """These orders ended days ago."""
@@ -135,13 +119,13 @@ class Follower:
         if status != "inactive":
             self._inactive.pop(coid, None)
         if status in WORKING or (status in HELD and order.state is State.LOST):
-            if order.state in _UNSEEN or order.state is State.PENDING_SUBMIT:
+            if order.state in UNSEEN or order.state is State.PENDING_SUBMIT:
                 facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
         elif status in HELD:
-            if order.state in _UNSEEN and not modified:
+            if order.state in UNSEEN and not modified:
                 facts.append(Pending(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
         elif status == "filled":
-            if order.state in _UNSEEN and not modified:  # its fills come by executions; that it is there comes first
+            if order.state in UNSEEN and not modified:  # its fills come by executions; that it is there comes first
                 facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=copy.order_id))
             elif not modified and _overtaken(order, copy):
                 reason = f"it had filled as {copy.filled} at the venue before its change came"
@@ -229,89 +213,6 @@ class Follower:
         self.seen_dead_end[coid] = now_ns
         self._short.setdefault(coid, now_ns)
 
-    # --- executions ---------------------------------------------------------------------------------------------
-
-    def executions(self, rows: Iterable[VenueExecution], now_ns: int) -> tuple[list[Answer], list[Action]]:
-        """Read executions, of the stream or of a list; each is booked exactly once."""
-        facts: list[Answer] = []
-        actions: list[Action] = []
-        told: set[str] = set()  # within this reading
-        for row in rows:
-            coid = self._identity.whose(row.order_id, row.coid)
-            if coid is None and self._book.heard(row.execution_id):
-                continue  # of an order that ended days ago: the venue tells executions for longer than we keep orders
-            if coid is None:
-                if row.execution_id not in self._strangers:
-                    self._strangers.add(row.execution_id)
-                    self._book.facts.append((now_ns, "foreign_execution", row.order_id, row))
-                    actions.append(
-                        Alert("FOREIGN_EXECUTION", f"an execution of order {row.order_id}, which is not ours")
-                    )
-                continue
-            case = self._doubts.cases.get(coid)
-            if case is not None and not case.modify:  # of a modification it says nothing: the order was known
-                self._doubts.found(coid)
-                self._book.facts.append((now_ns, "found", coid, row))
-            if self._doubts.late(coid):
-                self.adopted.append(coid)
-                actions.append(Alert("LATE_ORDER", "an order that had been proved absent has filled", coid))
-            if self._corrected(row, coid, now_ns, actions):
-                continue
-            ticket = self._book.book[coid].ticket
-            if row.commission is not None and row.execution_id not in self.charged:
-                self.charged.add(row.execution_id)
-                fee = FeeKnown(row.execution_id, coid, ticket.strategy, ticket.conid, row.commission)
-                self._book.facts.append((now_ns, "fee", coid, fee))
-                actions.append(fee)
-            if self._book.heard(row.execution_id) or row.execution_id in told:
-                continue
-            told.add(row.execution_id)
-            fill = self._fill(ticket, row, now_ns)
-            if fill is None:
-                continue
-            if self._book.book[coid].state in _UNSEEN and row.order_id:
-                facts.append(Accepted(coid=coid, ts_ns=now_ns, venue_id=row.order_id))
-            facts.append(fill)
-        return facts, actions
-
-    def _fill(self, ticket: OrderTicket, row: VenueExecution, now_ns: int) -> Filled | None:
-        """What an execution means, with an estimate of its fees where they are not known."""
-        fill = self._moved(ticket, row, now_ns)
-        if fill is None or self.estimate is None or row.execution_id in self.charged:
-            return fill
-        fees = self.estimate(ticket.coid, row.conid, row.size, row.price, row.ts_ns, sells=row.side != "BUY")
-        return replace(fill, fees=fees, flags=(*fill.flags, ESTIMATED)) if fees else fill
-
-    def _moved(self, ticket: OrderTicket, row: VenueExecution, now_ns: int) -> Filled | None:
-        """What an execution that has not been heard yet means; None where it moves nothing."""
-        if self._combos.is_combo(ticket):
-            fill = self._combos.fill(ticket, row)
-            if fill is None and row.execution_id not in self._strangers:
-                self._strangers.add(row.execution_id)
-                self._book.facts.append((now_ns, "no_leg", ticket.coid, row))
-            return fill
-        return Filled(
-            coid=ticket.coid,
-            ts_ns=row.ts_ns,
-            exec_id=row.execution_id,
-            conid=ticket.conid,
-            side=row.side,
-            quantity=row.size,
-            price=row.price,
-        )
-
-    def _corrected(self, row: VenueExecution, coid: str, now_ns: int, actions: list[Action]) -> bool:
-        """An id whose last part has been raised corrects an earlier execution: a person settles that."""
-        stem, _, _ = row.execution_id.rpartition(".")
-        known = self._revisions.setdefault(stem, row.execution_id) if stem.count(".") >= 2 else row.execution_id
-        if known == row.execution_id:
-            return False
-        if row.execution_id not in self._strangers:
-            self._strangers.add(row.execution_id)
-            self._book.facts.append((now_ns, "correction", coid, row))
-            actions.append(Alert("CORRECTION", f"execution {known} was corrected by {row.execution_id}", coid))
-        return True
-
     # --- readings -----------------------------------------------------------------------------------------------
 
     def orders_read(self, view: OrdersKnown | NotYetKnown, now_ns: int) -> tuple[list[Answer], list[Action]]:
@@ -331,7 +232,7 @@ class Follower:
 
     def executions_read(self, view: ExecutionsKnown | NotYetKnown, now_ns: int) -> tuple[list[Answer], list[Action]]:
         """Take in a list of executions; only a primed one proves absence."""
-        facts, actions = self.executions(view.executions, now_ns)
+        facts, actions = self.bookings.hear(view.executions, now_ns)
         if isinstance(view, ExecutionsKnown):
             present = {c for e in view.executions if (c := self._identity.whose(e.order_id, e.coid)) is not None}
             self._doubts.executions_read(present, view.as_of_ns)
