@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, Final
@@ -37,7 +38,8 @@ _TYPE_ERRORS: Final = frozenset(
 class Mutant:
     """One fault: in `module`, at `line`, the function `name` (`Class.method` or `function`) has `now` for `was`.
 
-    `copy` is the name of the faulty function among the module's mutants, `original` that of the sound one.
+    `copy` is the name of the faulty function among the module's mutants, `original` that of the sound one, whose text
+    `digest` stands for.
     """
 
     module: str
@@ -48,6 +50,7 @@ class Mutant:
     now: str
     copy: str
     original: str
+    digest: str
 
     @property
     def key(self) -> str:
@@ -79,6 +82,7 @@ def mutate(path: Path) -> Mutated:
             continue  # a line of a class's body
         owner, name = owners.get(function), function.name.value
         mangled = mangle_function_name(name=name, class_name=owner)
+        digest = sha256(tree.code_for_node(function).strip().encode()).hexdigest()[:12]
         for number, fault in enumerate(its_faults, start=1):
             mutant = Mutant(
                 module=".".join(path.with_suffix("").parts),
@@ -89,6 +93,7 @@ def mutate(path: Path) -> Mutated:
                 now=tree.code_for_node(fault.mutated_node),
                 copy=f"{mangled}__mutmut_{number}",
                 original=f"{mangled}__mutmut_orig",
+                digest=digest,
             )
             mutants.append(mutant)
     made = combine_mutations_to_source(tree, faults, classes, functions)

@@ -42,6 +42,19 @@ def verdicts() -> dict[str, dict[str, Any]]:
     return {said["key"]: said for said in map(json.loads, lines)}
 
 
+def forget_changed(modules: Sequence[Mutated]) -> dict[str, dict[str, Any]]:
+    """What is known still: verdicts on functions that have changed since, or are gone, are dropped from the file."""
+    now = {mutant.key: mutant.digest for each in modules for mutant in each.mutants}
+    names = {mutant.module for each in modules for mutant in each.mutants}
+    known = {
+        key: said
+        for key, said in verdicts().items()
+        if key.partition(":")[0] not in names or said["of"] == now.get(key)
+    }
+    VERDICTS.write_text("".join(json.dumps(said) + "\n" for said in known.values()), encoding="utf-8")
+    return known
+
+
 @define(eq=False)
 class Campaign:
     """A pytest plugin that runs the collected tests on mutants; `budget_s` are seconds of tests for one of them."""
@@ -71,7 +84,8 @@ class Campaign:
                         continue
                     lines = statements.get(mutant.line, range(mutant.line, mutant.line + 1))
                     tests = {test for line in lines for test in entered[str(module.path)].get(line, ())}
-                    said = {"key": mutant.key, "line": mutant.line, "was": mutant.was, "now": mutant.now}
+                    said = {"key": mutant.key, "of": mutant.digest, "line": mutant.line}
+                    said |= {"was": mutant.was, "now": mutant.now}
                     begun = _children_s()
                     said |= self._judge(mutant, made, tests)
                     out.write(json.dumps(said | {"took_s": round(_children_s() - begun, 3)}) + "\n")
@@ -203,7 +217,7 @@ def main(paths: tuple[str, ...], budget_s: float, again: str, only: str, only_re
     if not only_report:
         FOLDER.mkdir(exist_ok=True)
         modules = [mutate(Path(path)) for path in paths]
-        known = verdicts()
+        known = forget_changed(modules)
         keys = [mutant.key for each in modules for mutant in each.mutants]
         wanted = {
             key
@@ -213,7 +227,8 @@ def main(paths: tuple[str, ...], budget_s: float, again: str, only: str, only_re
         fresh = [each for each in modules if any(mutant.key not in known for mutant in each.mutants)]
         refused = mistyped(fresh, FOLDER) & {key for key in wanted if key not in known} if fresh else set()
         with VERDICTS.open("a", encoding="utf-8") as out:
-            out.writelines(json.dumps({"key": key, "verdict": "typed"}) + "\n" for key in keys if key in refused)
+            for mutant in (mutant for each in modules for mutant in each.mutants if mutant.key in refused):
+                out.write(json.dumps({"key": mutant.key, "of": mutant.digest, "verdict": "typed"}) + "\n")
         campaign = Campaign(modules, wanted - refused, budget_s)
         status = pytest.main(["-q", "-p", "no:cacheprovider", "--tb=native", *TESTS], plugins=[campaign])
         if status:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from engine.domain.facts import Accepted, AnswerMissing, Cancelled, Filled
 from engine.domain.market import Status
-from engine.domain.messages import Approved, Denied, Modify, Place, Refusal, Resend
+from engine.domain.messages import Approved, Denied, Modify, Place, Refusal, Resend, Update
+from engine.domain.order import Order, State
 from engine.domain.ticket import Side
 from engine.risk.gate import Gate
 from engine.risk.plugins import as_row
@@ -179,3 +181,60 @@ def test_the_tightest_rate_of_a_strategy_is_kept_after_the_short_way() -> None:
     gate = make(strategy={"a": Limits(orders_per_minute_max=2)})
     seen_before(gate)
     assert [ask(gate, new(10)) for _ in range(3)] == ["ok", "ok", "RATE"]
+
+
+def told(ticket: Any, state: State, event: Any = None, filled: int = 0) -> Update:
+    order = Order(ticket=ticket, state=state, filled=D(filled))
+    return Update(order, event or Accepted(coid=ticket.coid, ts_ns=T0))
+
+
+def test_all_news_of_one_moment_is_heard() -> None:
+    gate = make()
+    first, second, third = (new(10, limit_price=D(100)) for _ in range(3))
+    assert {ask(gate, ticket) for ticket in (first, second, third)} == {"ok"}
+    fill = Filled(coid=third.coid, ts_ns=T0, exec_id="e", conid=1, side="BUY", quantity=D(4), price=D(100))
+    gate.hear(
+        [
+            told(first, State.WORKING),
+            told(second, State.CANCELLED, Cancelled(coid=second.coid, ts_ns=T0)),
+            told(third, State.WORKING, fill, 4),
+        ],
+        [],
+    )
+    assert [gate.open_of("a"), gate.under_way(1, BUY)] == [[(first.coid, "a"), (third.coid, "a")], 16]
+    assert [units.buys for units in gate.exposure("a", 1).units] == [16, 16]
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("known", [False, True])
+def test_what_is_seen_dead_is_free_again(side: Side, known: bool) -> None:
+    gate = make(position_max=D(20))
+    if known:
+        seen_before(gate)
+    one, other = new(10, side=side), new(10, side=side)
+    assert [ask(gate, one), ask(gate, other), ask(gate, new(1, side=side))] == ["ok", "ok", "POSITION"]
+    gate.hear([told(one, State.CANCELLED, Cancelled(coid=one.coid, ts_ns=T0))], [])
+    for units in gate.exposure("a", 1).units:
+        assert [units.buys, units.sells] == ([10, 0] if side is BUY else [0, 10])
+    assert [ask(gate, new(11, side=side)), ask(gate, new(10, side=side))] == ["POSITION", "ok"]
+
+
+def test_an_order_that_is_found_is_in_doubt_no_more() -> None:
+    gate = make(in_doubt_max=0)
+    ticket = new(10)
+    assert ask(gate, ticket) == "ok"
+    gate.hear([told(ticket, State.IN_DOUBT, AnswerMissing(coid=ticket.coid, ts_ns=T0))], [])
+    assert ask(gate, new(1)) == "IN_DOUBT"
+    gate.hear([told(ticket, State.WORKING)], [])
+    assert ask(gate, new(1)) == "ok"
+
+
+def test_only_fills_are_executions() -> None:
+    gate = make(order_to_trade_max=D(10))
+    ticket = new(10)
+    assert ask(gate, ticket) == "ok"
+    gate.hear([told(ticket, State.WORKING)], [])
+    assert gate.account.purse("a", T0).executions == 0
+    fill = Filled(coid=ticket.coid, ts_ns=T0, exec_id="e", conid=1, side="BUY", quantity=D(4), price=D(100))
+    gate.hear([told(ticket, State.WORKING, fill, 4)], [])
+    assert [gate.account.purse(owner, T0).executions for owner in ("a", "", "b")] == [1, 1, 0]
