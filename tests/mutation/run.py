@@ -32,7 +32,7 @@ from tests.mutation.mutants import Mutant, Mutated, load, mistyped, mutate, put_
 
 FOLDER: Final = Path("mutants")
 VERDICTS: Final = FOLDER / "verdicts.jsonl"
-TESTS: Final = ("tests/orders", "tests/risk")
+TESTS: Final = ("tests/orders", "tests/risk", "tests/replay/test_latches.py")
 _SAME, _UNNOTICED, _NOTICED = 64, 0, 1
 
 

@@ -23,7 +23,7 @@ from engine.settings import Limits, RiskSettings
 from tests.risk.made import INSTRUMENTS, RATES, SESSIONS, D
 
 HOUR = 3_600 * NS_PER_S
-NOON = 1_767_718_800 * NS_PER_S + 5 * HOUR  # 6 January 2026, 17:00 UTC: noon in New York
+NOON = 1_767_718_800 * NS_PER_S  # 6 January 2026, 17:00 UTC: noon in New York
 DEPOSIT = 1_000.0
 
 
