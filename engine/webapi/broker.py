@@ -214,7 +214,10 @@ class WebBroker:
         page = await self._reads.live()
         self.view.heard_orders(page.value, asked_ns=page.asked_ns, heard_ns=page.heard_ns)
         known = self.view.orders(self._clock.now_ns())
-        rows = tuple(venue.order(row, seen_ns=page.asked_ns, from_stream=False) for row in self.view.rows())
+        read = {row.order_id for row in page.value.rows}  # of the others the stream told, often no more than the id
+        rows = tuple(
+            venue.order(row, seen_ns=page.asked_ns, from_stream=row.order_id not in read) for row in self.view.rows()
+        )
         if isinstance(known, NotYetKnown):
             return b.NotYetKnown(why=known.reason, again_ns=known.ask_again_ns, orders=rows)
         missing = {str(order_id) for order_id in known.missing}

@@ -15,10 +15,14 @@ from engine.domain import brokerage as b
 from engine.domain.market import Quote
 from engine.domain.ticket import OrderType, Side
 from engine.webapi import venue
+from engine.webapi.broker import WebBroker
+from engine.webapi.clock import WallClock
 from engine.webapi.codecs.orders import order_row
 from engine.webapi.codecs.placement import placement
-from engine.webapi.facts.orders import OrderRow
+from engine.webapi.endpoints.base import Timed
+from engine.webapi.facts.orders import OrderRow, OrdersPage
 from engine.webapi.news import News
+from engine.webapi.orderview import OrderView
 from engine.webapi.sessionfacts import Heard, StreamLost
 from tests.webapi_stream.linked import AAPL, PLACE, linked, ticket
 
@@ -90,11 +94,31 @@ def test_nothing_that_was_taken_is_forgotten_and_nothing_odd_proves_a_refusal(ro
         assert not isinstance(found, b.Asked)
 
 
+class Lists:
+    """Stands in for the venue's list of orders."""
+
+    def __init__(self, *rows: OrderRow) -> None:
+        self.rows = rows
+
+    async def live(self) -> Timed[OrdersPage]:
+        return Timed(value=OrdersPage(rows=self.rows, snapshot=True), asked_ns=10, heard_ns=11)
+
+
+async def test_what_the_stream_told_of_an_order_does_not_pass_for_a_reading_of_the_list() -> None:
+    view = OrderView("DU1")
+    broker = WebBroker(Lists(), WallClock(), view, {}, tell=lambda _: None)  # type: ignore[arg-type]  # nothing is sent
+    broker._reads = Lists(order(order_ref="s-000001"))  # type: ignore[assignment]
+    view.heard_stream([order(orderId=8)], heard_ns=20)  # an id and no more, as after a subscription
+    known = await broker.orders()
+    assert isinstance(known, b.OrdersKnown)
+    assert {row.order_id: row.from_stream for row in known.orders} == {"7": False, "8": True}
+
+
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
 def order(**fields: object) -> OrderRow:
-    found = order_row({"orderId": 7, **fields})
+    found = order_row({"orderId": 7} | fields)
     assert isinstance(found, OrderRow)
     return found
 
