@@ -24,9 +24,9 @@ QUICK = (
     "--set",
     "session.inits_per_hour=1000",
     "--set",
-    "strategy.pulse.params.every_s=2",
+    "strategy.pulse.params.every_s=1",
     "--set",
-    "strategy.busy.params.every_s=0.7",
+    "strategy.busy.params.every_s=0.4",
 )
 LIMIT_S = 3_600.0
 
