@@ -213,6 +213,7 @@ class Desk:
     def answered(self, number: int, answer: WriteAnswer | Unsent, now_ns: int) -> None:
         """The round's write or reply has come to this; `Unclear` stands for silence too."""
         self._writer.answered(number, answer, now_ns)
+        self._end_adopted(now_ns)  # what we declined and the venue took: no row may come to remind us
         self._go_on(now_ns)
 
     def previewed(self, number: int, preview: Preview | None, now_ns: int) -> None:
@@ -291,6 +292,11 @@ class Desk:
                 self._slate.kill(coid, now_ns)
             self._canceller.want(coid, now_ns, urgent=True)
 
+    def _end_adopted(self, now_ns: int) -> None:
+        for coid in self.follower.adopted:
+            self._kill(coid, now_ns)
+        self.follower.adopted.clear()
+
     def _apply(self, read: tuple[list[Answer], list[Action]], now_ns: int) -> None:
         facts, actions = read
         self._slate.actions += actions
@@ -302,9 +308,7 @@ class Desk:
                 self._slate.actions.append(JudgeAgain(Resend(self.book.book[coid].ticket)))
             else:
                 self._writer.give_up(coid, now_ns)
-        for coid in self.follower.adopted:
-            self._kill(coid, now_ns)
-        self.follower.adopted.clear()
+        self._end_adopted(now_ns)
         self._canceller.haunt(sorted(self.follower.zombies), now_ns)
         self._go_on(now_ns)
 
