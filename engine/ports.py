@@ -98,9 +98,13 @@ class Broker(Protocol):
         An overflow of the buffer behind it ends the session: it goes down, comes up again and is primed.
         """
 
-    def round(self) -> AbstractAsyncContextManager[None]:
+    def round(self, *, urgent: bool = False) -> AbstractAsyncContextManager[None]:
         """The critical section of one order write with its replies: no other request but a tickle or an urgent cancel
-        goes out meanwhile."""
+        goes out meanwhile.
+
+        An `urgent` one closes a position for a halt: it does not wait for the stream of a session whose accounts are
+        loaded.
+        """
 
 
 class MarketData(Protocol):

@@ -202,7 +202,7 @@ class SessionNow(Struct, frozen=True, kw_only=True):
 
     ts_ns: int
     up: bool
-    layer: str  # the first layer that is not up: gateway, outer, brokerage, accounts, websocket, data; "" when up
+    layer: str  # the first layer that is not up: gateway, outer, brokerage, accounts, stream, data; "" when up
     reason: str = ""
     expected: bool = False  # a maintenance window: known ahead, no alarm
 

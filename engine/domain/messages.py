@@ -98,9 +98,10 @@ Verdict = Approved | Denied | OnHold
 
 
 class PlaceRequest(Struct, frozen=True, gc=False):
-    """Write these tickets to the venue, once."""
+    """Write these tickets to the venue, once. `closing`: the kill switch closes a position with it."""
 
     tickets: tuple[OrderTicket, ...]
+    closing: bool = False
 
 
 class ResendRequest(Struct, frozen=True, gc=False):

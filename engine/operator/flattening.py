@@ -21,6 +21,8 @@ TAG: Final = "flatten"
 OUTSIDE: Final = "outside"  # who owns what the venue holds and no strategy of ours does
 REFUSALS: Final = 5  # after so many refusals of one position a person is told
 _WAIT_MAX_S: Final = 60.0
+_UNSENT_WAIT_S: Final = 4.0
+_UNSENT: Final = frozenset({"DISCONNECTED", "UNSENT"})  # codes of the order desk
 _ZERO: Final = Decimal(0)
 # Of what a limit lets pass: the market may move between the look and the check.
 _SHARE: Final = Decimal("0.9")
@@ -69,10 +71,9 @@ class Flattening:
                 way = self._ways.setdefault((strategy, conid), _Way())
                 if self._under_way(way) or now_ns < way.again_ns:
                     continue
+                way.again_ns = now_ns + round(_wait_s(self._refused(way)) * NS_PER_S)
                 wanted.append(self._order(strategy, conid, units, self._slice(strategy, conid, part), now_ns))
                 way.coids.append(wanted[-1].tickets[0].coid)
-                refused = len(self._refused(way))
-                way.again_ns = now_ns + round(min(2.0**refused, _WAIT_MAX_S) * NS_PER_S)
         return wanted
 
     def flat(self, now_ns: int) -> bool:
@@ -155,3 +156,9 @@ class Flattening:
         step = instrument.size_increment
         whole = (most / step).to_integral_value(ROUND_DOWN) * step
         return whole if whole > _ZERO else min(step, units)
+
+
+def _wait_s(refused: Sequence[Order]) -> float:
+    """Seconds until the next try: longer with each refusal, but not where nothing has left us."""
+    unsent = bool(refused) and refused[-1].code in _UNSENT
+    return min(2.0 ** len(refused), _UNSENT_WAIT_S if unsent else _WAIT_MAX_S)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from engine.domain.brokerage import SessionNow
 
 # The first that is not up is what those behind it wait for.
-SESSION: Final = ("gateway", "outer", "brokerage", "accounts", "websocket", "data")
+SESSION: Final = ("gateway", "outer", "brokerage", "accounts", "stream", "data")
 
 
 class Layers:

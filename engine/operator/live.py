@@ -38,6 +38,7 @@ STORE_S: Final = 2.0  # a disk that hangs holds up no halt for longer
 SWEEP_S: Final = 0.25
 FLATTEN_S: Final = 180.0  # of the venue's clock: a person hears of positions that take longer to close
 ALERTS: Final = 20
+_ASKING: Final = frozenset({State.SENT, State.PENDING_MODIFY})
 _DYING: Final = frozenset({State.PENDING_CANCEL})
 _BY_OPERATOR: Final = "operator"
 
@@ -164,7 +165,7 @@ class LiveDesk:
             },
             "positions": sum(1 for held in self.portfolio.holdings.values() if held.quantity),
             "flattening": self._flattening is not None,
-            "questions": [_question(one) for one in self.people.open_questions(now_ns)]
+            "questions": [_question(one) for one in self._asked(now_ns)]
             + [_let_pass(one) for one in self.book.held.values() if one.person],
             "alerts": [
                 {"time": iso(ts_ns), "code": alert.code, "sentence": alert.sentence, "coid": alert.coid or None}
@@ -270,11 +271,20 @@ class LiveDesk:
         """Answer a question of the venue's, or about an order that is held. Raises: NotDone if it is no longer open."""
         held = self.book.held.get(question)
         if (held is None or not held.person) and all(
-            one.number != question for one in self.people.open_questions(self.clock.now_ns())
+            one.number != question for one in self._asked(self.clock.now_ns())
         ):
             raise refused(f"question {question} is not open; `engine status` lists those that are")
         self.tell_orders(OperatorAnswered(question, yes))  # the orders task stores it before it acts on it
         return {"done": True, "question": question, "answer": "yes" if yes else "no"}
+
+    def _asked(self, now_ns: int) -> list[AskOperator]:
+        """Questions of the venue's that wait: for an order that has ended, is to die or is in doubt there is none."""
+        book = self.book.book
+        return [
+            one
+            for one in self.people.open_questions(now_ns)
+            if any(coid in book and book[coid].state in _ASKING for coid in one.coids)
+        ]
 
     async def confirm(self) -> Mapping[str, Any]:
         """Let limits that the file has loosened count. Raises: NotDone if none waits, or if it can't be stored."""
@@ -325,7 +335,8 @@ class LiveDesk:
         ]
         if new:
             self._swept.update(new)
-            self.tell_orders(CancelNow(tuple(new), self.trading.reason))
+            # All that is open, so that policy may have one request for it; what closes a position is to be left alone.
+            self.tell_orders(CancelNow(None if closing is None else tuple(new), self.trading.reason))
 
     def begin_flattening(self) -> None:
         """Cancel what is open, then close what is held; one that is under way goes on."""

@@ -24,6 +24,10 @@ class SendPlace(Struct, frozen=True, tag=True):
         return tuple(f"{ticket.coid}#2" if self.again else ticket.coid for ticket in self.tickets)
 
 
+class SendClosing(SendPlace, frozen=True, tag=True):
+    """Write a ticket that closes a position for the kill switch: it does not wait for the stream."""
+
+
 class SendPreview(Struct, frozen=True, tag=True):
     """Ask what these tickets would do; answer with `Desk.previewed(number, ...)`."""
 
@@ -131,6 +135,7 @@ class Alert(Struct, frozen=True, tag=True):
 
 Action = (
     SendPlace
+    | SendClosing
     | SendPreview
     | SendModify
     | SendReply

@@ -93,7 +93,7 @@ class Canceller:
             order_id = self._identity.id_of.get(coid)
             if not wanted.urgent and writer.decline("a cancellation waits", now_ns):
                 continue
-            if order_id is None or not writer.up:
+            if order_id is None or not writer.answers:
                 if current is not None and coid in current.open and wanted.urgent:
                     writer.break_off(now_ns)
                 continue
@@ -111,7 +111,7 @@ class Canceller:
     def send_all(self, writer: Writer, now_ns: int) -> None:
         """Ask for all that is due by one request, where policy allows it and they are many."""
         most = self._settings.all_above
-        if most is None or not writer.up:
+        if most is None or not writer.answers:
             return
         due = {
             coid: wanted

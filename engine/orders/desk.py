@@ -25,8 +25,8 @@ from engine.domain.brokerage import (
 )
 from engine.domain.facts import Answer, Filled
 from engine.domain.instrument import Instrument
-from engine.domain.messages import CancelRequest, Request, Resend, ResendRequest, Update
-from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY
+from engine.domain.messages import CancelRequest, PlaceRequest, Request, Resend, ResendRequest, Update
+from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY, NS_PER_S
 from engine.domain.order import CLOSED, State
 from engine.orders.actions import Action, JudgeAgain, ReadExecutions, ReadOrders
 from engine.orders.canceller import Canceller, CancelSettings
@@ -41,6 +41,9 @@ from engine.orders.replies import ReplyPolicy
 from engine.orders.slate import Slate
 from engine.orders.writer import PreviewSettings, Unsent, Writer
 
+_WITHOUT_STREAM: Final = frozenset({"stream", "data"})  # layers; those below answer
+_SHUT: Final = frozenset({"halted", "stopping"})
+_NO_STREAM: Final = "no stream tells of orders"
 _TOLD_DAYS: Final = 7  # as far back as the venue tells of executions, and of their fees
 
 
@@ -78,6 +81,9 @@ class Desk:
         self.follower = Follower(book, self.identity, self.doubts, self._combos, settings.follow)
         self.resent: set[str] = set()  # orders that have been sent, or asked to be sent, a second time
         self._resends = settings.doubt.resend
+        self._every_ns = round(settings.doubt.ask_every_s * NS_PER_S)
+        self._shut = False
+        self._unseen_ns: int | None = None  # no stream tells of orders: when the lists are to be read next
         self._slate = Slate(book)
         self._slate.follow_up = self._after
         self._holding = Holding(self._slate, settings.holding)
@@ -112,7 +118,9 @@ class Desk:
     def next_ns(self) -> int:
         """When `tick` is wanted next; the end of time if nothing waits."""
         parts = (self._writer, self._canceller, self._holding)
-        times = (self.doubts.next_ns(), self.follower.next_ns(), *(time for part in parts for time in part.times()))
+        times = [self.doubts.next_ns(), self.follower.next_ns(), *(time for part in parts for time in part.times())]
+        if self._unseen_ns is not None:
+            times.append(self._unseen_ns)
         return min(times, default=END_OF_TIME_NS)
 
     def recovered(
@@ -149,6 +157,13 @@ class Desk:
                 if order.wanted is not None or not order.venue_id:  # its ticket's fate was not known either
                     self.doubts.begin(coid, now_ns, modify=order.wanted is not None)
 
+    def trading(self, state: str) -> None:
+        """What may be traded: halted, or stopping, no new order leaves but what closes a position.
+
+        Risk refuses them too; what it had approved just before is stopped here.
+        """
+        self._shut = state in _SHUT
+
     # --- what is wanted -----------------------------------------------------------------------------------------
 
     def submit(self, requests: Iterable[Request], now_ns: int) -> None:
@@ -161,6 +176,9 @@ class Desk:
                 not request.approved or request.ticket.coid in self._canceller.wanted
             ):
                 self._writer.give_up(request.ticket.coid, now_ns)
+            elif self._shut and isinstance(request, PlaceRequest) and not request.closing:
+                for ticket in request.tickets:
+                    self._canceller.want(ticket.coid, now_ns, urgent=True)
             else:
                 self._writer.push(request)
         self._holding.tidy(now_ns)
@@ -187,10 +205,17 @@ class Desk:
         self._canceller.all_answered(answer, now_ns)
         self._go_on(now_ns)
 
-    def session(self, up: bool, now_ns: int) -> None:
-        """The session can take orders from now on, or can't."""
+    def session(self, up: bool, now_ns: int, *, layer: str = "") -> None:
+        """The session can take orders from now on, or can't.
+
+        Args:
+            layer: The lowest layer that is down. Where that is the stream, cancels and what closes positions go all
+                the same, and what becomes of orders is read.
+        """
         self._writer.up = up
+        self._writer.answers = up or layer in _WITHOUT_STREAM
         self._writer.stream_since_ns = now_ns if up else None
+        self._unseen_ns = now_ns if self._writer.answers and not up else None
         if up and self.doubts.cases:
             self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
         self._go_on(now_ns)
@@ -258,6 +283,10 @@ class Desk:
         self._writer.tick(now_ns)
         if self.doubts.due(now_ns) and self._writer.up:
             self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
+        if self._unseen_ns is not None and now_ns >= self._unseen_ns:
+            self._unseen_ns = now_ns + self._every_ns
+            if any(order.is_open for order in self.book.book.values()):
+                self._slate.actions += [ReadOrders(_NO_STREAM), ReadExecutions(_NO_STREAM)]
         for coid in self.doubts.overdue(now_ns):
             self._slate.alert("DOUBT", "an order has been in doubt for long: look at the venue", coid)
         self._apply(self.follower.tick(now_ns), now_ns)
@@ -288,7 +317,7 @@ class Desk:
     def _kill(self, coid: str, now_ns: int) -> None:
         state = self.book.book[coid].state
         if state not in CLOSED:
-            if state is not State.CREATED:
+            if state not in (State.CREATED, State.PENDING_CANCEL):
                 self._slate.kill(coid, now_ns)
             self._canceller.want(coid, now_ns, urgent=True)
 

@@ -98,8 +98,14 @@ class LiveOrders(OrderManager):
         self.denials = [denial for denial in self.denials if denial[0] >= before_ns]
         return gone
 
-    def act(self, verdicts: Iterable[Verdict], now_ns: int) -> tuple[list[Request], list[Update]]:
-        """Carry out what was approved; a modification that has to wait is put aside and comes back through the gate."""
+    def act(
+        self, verdicts: Iterable[Verdict], now_ns: int, *, closing: bool = False
+    ) -> tuple[list[Request], list[Update]]:
+        """Carry out what was approved; a modification that has to wait is put aside and comes back through the gate.
+
+        Args:
+            closing: The kill switch closes positions with what is placed.
+        """
         now: list[Verdict] = []
         again: list[Request] = []
         released: list[Update] = []
@@ -125,6 +131,8 @@ class LiveOrders(OrderManager):
                     continue
             now.append(verdict)
         requests, updates = super().act(now, now_ns)
+        if closing:
+            requests = [replace(one, closing=True) if isinstance(one, PlaceRequest) else one for one in requests]
         return [*requests, *again], [*updates, *released]
 
     # --- what is held -------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class Round:
     order_id: str | None  # of the order that is modified
     stage: Stage = Stage.WRITE
     again: bool = False  # the ticket was proved absent before, and goes out a second time
+    closing: bool = False  # the kill switch closes a position
     open: dict[str, OrderTicket] = field(init=False)
     questions: list[Question] = field(factory=list)
     replies: int = 0

@@ -34,6 +34,7 @@ from engine.orders.actions import (
     ReadExecutions,
     ReadOrder,
     ReadOrders,
+    SendClosing,
     SendModify,
     SendPlace,
     SendPreview,
@@ -88,6 +89,7 @@ class Writer:
     ) -> None:
         self.round: Round | None = None
         self.up = False
+        self.answers = False  # up, or only the stream is missing: cancels and what closes positions may go
         self.stream_since_ns: int | None = None
         self._slate = slate
         self._identity = identity
@@ -196,11 +198,11 @@ class Writer:
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def _start_place(self, request: PlaceRequest, now_ns: int) -> None:
-        tickets = request.tickets
-        if not self._wanted(tickets, now_ns):
+        tickets, closing = request.tickets, request.closing
+        if not self._wanted(tickets, now_ns, closing=closing):
             return
-        self.round = Round(self._slate.next_number(), tickets, None)
-        if self._previews.above is None:
+        self.round = Round(self._slate.next_number(), tickets, None, closing=closing)
+        if closing or self._previews.above is None:
             self._send(self.round, now_ns)
         else:
             self.round.stage = Stage.SIZE
@@ -232,9 +234,10 @@ class Writer:
         self._census.sent(tickets)
         self._slate.updates += self._slate.book.sent([ticket.coid for ticket in tickets], now_ns)
         self._slate.note(now_ns, "write", tickets[0].coid, tickets)
-        self._slate.actions.append(SendPlace(current.number, tickets, current.again))
+        kind = SendClosing if current.closing else SendPlace
+        self._slate.actions.append(kind(current.number, tickets, current.again))
 
-    def _wanted(self, tickets: Sequence[OrderTicket], now_ns: int) -> bool:
+    def _wanted(self, tickets: Sequence[OrderTicket], now_ns: int, *, closing: bool = False) -> bool:
         """Whether a group can leave; if not, what is left of it is told so."""
         states = [self._slate.book.book[ticket.coid].state for ticket in tickets]
         if any(state is not State.CREATED for state in states):  # a group goes whole or not at all
@@ -244,7 +247,7 @@ class Writer:
                 if state is State.CREATED
             )
             return False
-        if not self.up:
+        if not (self.up or (closing and self.answers)):
             reason = "the session with the venue is down"
             self._slate.say(Refused(coid=t.coid, ts_ns=now_ns, code="DISCONNECTED", reason=reason) for t in tickets)
             return False

@@ -30,7 +30,7 @@ from engine.webapi.facts.orders import OrderRow
 from engine.webapi.news import News
 from engine.webapi.orderview import NotYetKnown, OrderView
 from engine.webapi.scheduler import Scheduler, Turn
-from engine.webapi.sessionfacts import GoDown, Heard
+from engine.webapi.sessionfacts import GoDown, Heard, LayerHealth
 from engine.webapi.stream import frames
 from engine.webapi.tickets import says_who, to_wire
 
@@ -197,9 +197,9 @@ class WebBroker:
                     self.view.bind(int(leg.order_id), leg.coid)
 
     @asynccontextmanager
-    async def round(self) -> AsyncIterator[None]:
+    async def round(self, *, urgent: bool = False) -> AsyncIterator[None]:
         """The critical section of one order write with its replies."""
-        async with self._scheduler.order_round(Urgency.PLACE) as turn:
+        async with self._scheduler.order_round(Urgency.HALT if urgent else Urgency.PLACE) as turn:
             self._in_round.turn = turn
             try:
                 yield
@@ -335,6 +335,11 @@ class WebBroker:
         """It is not any more; `layer` is the lowest one that is down."""
         now_ns = self._clock.now_ns()
         self._news.push(b.SessionNow(ts_ns=now_ns, up=False, layer=layer, reason=down.reason, expected=down.expected))
+
+    def session_at(self, lowest: LayerHealth) -> None:
+        """While it is not up, another layer is the lowest one that is down."""
+        now_ns, name = self._clock.now_ns(), lowest.layer.name.lower()
+        self._news.push(b.SessionNow(ts_ns=now_ns, up=False, layer=name, reason=lowest.reason))
 
     def on_frame(self, frame: frames.Said, at_ns: int) -> None:
         """Take what concerns orders, executions and people."""

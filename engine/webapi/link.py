@@ -205,6 +205,7 @@ async def open_link(
             ledger=ledger,
             on_up=up,
             on_down=down,
+            on_layer=broker.session_at,
             on_alert=on_alert,
         )
         await nursery.start(scheduler.run)

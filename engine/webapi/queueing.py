@@ -156,9 +156,12 @@ class Queue:
         return section.number
 
     def hold_writes(self, held: bool) -> None:
-        """Keep order writes waiting while the session can't take them. An order round that lasts is over."""
+        """Keep order writes waiting while the session can't take them. An order round that lasts is over.
+
+        A round of the urgency of a halt is neither held nor ended: whoever asks for one knows that writes are taken.
+        """
         self._writes_held = held
-        if held and self._section is not None and not self._section.whole:
+        if held and self._section is not None and not self._section.whole and not self._urgent(self._section):
             self._section = None
 
     def holds(self, number: int) -> bool:
@@ -234,7 +237,7 @@ class Queue:
 
     def _free_ns(self, entry: Entry, now_ns: int) -> int | None:
         """When the entry may leave if nothing changes; None if something else has to happen first."""
-        if self._writes_held and entry.call.kind is Kind.ORDER_WRITE:
+        if self._writes_held and entry.call.kind is Kind.ORDER_WRITE and not self._of_urgent_round(entry):
             return None
         held_until_ns = self._section_ns(entry, now_ns)
         if held_until_ns is None:
@@ -284,11 +287,21 @@ class Queue:
             # What is on its way was signed with what is about to go.
             if self._away:
                 return
-        elif self._writes_held or any(self._goes_before(entry, best, now_ns) for entry in self._waiting.values()):
+        elif not self._urgent(best) and (
+            self._writes_held or any(self._goes_before(entry, best, now_ns) for entry in self._waiting.values())
+        ):  # nothing goes before an urgent one
             return
         self._claims.remove(best)
         best.began_ns = now_ns
         self._section = best
+
+    @staticmethod
+    def _urgent(section: Section) -> bool:
+        return not section.whole and section.urgency is Urgency.HALT
+
+    def _of_urgent_round(self, entry: Entry) -> bool:
+        section = self._section
+        return section is not None and section.number == entry.owner and self._urgent(section)
 
     def _goes_before(self, entry: Entry, claim: Section, now_ns: int) -> bool:
         """Whether a waiting request is more urgent than a round and could leave within the second."""

@@ -153,7 +153,7 @@ class Scheduler:
             yield turn
 
     def hold_writes(self, held: bool) -> None:
-        """Keep order writes waiting (until their deadlines) while the session is not up."""
+        """Keep order writes, but for an urgent round's, waiting until their deadlines while the session is not up."""
         self._queue.hold_writes(held)
         self._changed.set()
 

@@ -32,6 +32,8 @@ from engine.webapi.sessionfacts import (
     GoUp,
     Health,
     Heard,
+    Layer,
+    LayerHealth,
     LoggedIn,
     Perform,
     TimePassed,
@@ -39,7 +41,7 @@ from engine.webapi.sessionfacts import (
     Wanted,
     Work,
 )
-from engine.webapi.sessionrules import Rules
+from engine.webapi.sessionrules import Rules, Step
 
 WORK_LIMIT_S = 120.0
 QUESTION_LIMIT_S = 45.0  # for a tickle, a status or an init, queue included
@@ -106,6 +108,8 @@ class Supervisor:
         chance: Draws from [0, 1) for waits.
         ledger: Keeps the login budget; None forgets it with the process (a gateway where a person logs in).
         on_up, on_down, on_alert: Told at once; they must not wait.
+        on_layer: Told likewise of the lowest layer that is down, while the session is not up and requests about orders
+            have begun to be answered, or have ceased to be.
     """
 
     def __init__(
@@ -123,11 +127,13 @@ class Supervisor:
         on_up: Callable[[], None] = lambda: None,
         on_down: Callable[[GoDown], None] = lambda down: None,  # noqa: ARG005
         on_alert: Callable[[Alert], None] = lambda alert: None,  # noqa: ARG005
+        on_layer: Callable[[LayerHealth], None] = lambda layer: None,  # noqa: ARG005
     ) -> None:
         self._rest, self._scheduler, self._login, self._clock = rest, scheduler, login, clock
         self._upkeep, self._stream = upkeep, stream or NoStream()
         self._chance, self._ledger = chance, ledger
-        self._on_up, self._on_down, self._on_alert = on_up, on_down, on_alert
+        self._on_up, self._on_down, self._on_alert, self._on_layer = on_up, on_down, on_alert, on_layer
+        self._answers = False  # whether only the stream is missing, as it was told last
         self._endpoints = Endpoints(scheduler)
         made = ledger.load() if ledger is not None else Logins()
         told = evolve(rules or Rules(), logs_in=login.logs_in, logins=made)
@@ -182,6 +188,19 @@ class Supervisor:
                 wanted.insert(0, Alert(what="login_file_unwritable", detail=exc.strerror or type(exc).__name__))
         for one in wanted:
             await self._carry_out(one, nursery)
+        self._tell_layer()
+
+    def _tell_layer(self) -> None:
+        """Say when only the stream is missing from now on, or more than that again."""
+        lowest = self._lowest()
+        answers = _answers(lowest)
+        if answers is not self._answers and lowest is not None and self._session.step is not Step.UP:
+            self._on_layer(lowest)
+        self._answers = answers
+
+    def _lowest(self) -> LayerHealth | None:
+        """The lowest layer that is down."""
+        return next((one for one in self.health().layers if not one.up), None)
 
     async def _carry_out(self, wanted: Wanted, nursery: trio.Nursery) -> None:
         match wanted:
@@ -200,6 +219,7 @@ class Supervisor:
                 log.warning("session_down", reason=wanted.reason, expected=wanted.expected)
                 self._scheduler.hold_writes(True)
                 self._up = trio.Event()
+                self._answers = _answers(self._lowest())
                 self._on_down(wanted)
             case Alert():
                 log.error("session_alert", what=wanted.what, detail=wanted.detail)
@@ -305,6 +325,10 @@ class Supervisor:
             nursery.start_soon(alarm, nursery.cancel_scope)
             await news.wait()
             nursery.cancel_scope.cancel()
+
+
+def _answers(lowest: LayerHealth | None) -> bool:
+    return lowest is None or lowest.layer >= Layer.STREAM
 
 
 def _cause(exc: VenueError) -> Cause:

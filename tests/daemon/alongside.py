@@ -79,10 +79,10 @@ legs = [[265598, 1], [8314, -2]]
 """
 
 
-def settings(folder: Path, gateway: Served, more: str = "") -> RunSettings:
-    """A daemon's configuration for this gateway, with a strategy that wants nothing."""
+def settings(folder: Path, gateway: Served, more: str = "", *, strategy: str = _QUIET) -> RunSettings:
+    """A daemon's configuration for this gateway, with a strategy that wants nothing if no other is given."""
     folder.mkdir(exist_ok=True)
-    (folder / "quiet.py").write_text(_QUIET)
+    (folder / "quiet.py").write_text(strategy)
     path = folder / "run.toml"
     path.write_text(_CONFIG.format(account=PAPER, url=gateway.url, ca=gateway.ca, more=more))
     return load(path)
@@ -90,7 +90,13 @@ def settings(folder: Path, gateway: Served, more: str = "") -> RunSettings:
 
 @asynccontextmanager
 async def alongside(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, gateway: Served, more: str = "", *, said: list[str] | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    gateway: Served,
+    more: str = "",
+    *,
+    strategy: str = _QUIET,
+    said: list[str] | None = None,
 ) -> AsyncIterator[Daemon]:
     """Run a daemon until the block ends; it trades and has prices by then. `said` gets what it tells people."""
     made: list[Daemon] = []
@@ -109,7 +115,7 @@ async def alongside(
         if sentence.startswith("trading is"):
             trades.set()
 
-    configured = settings(folder, gateway, more)
+    configured = settings(folder, gateway, more, strategy=strategy)
     state = StateFolder(folder / "state")
     state.make()
     async with trio.open_nursery() as nursery:

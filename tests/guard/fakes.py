@@ -82,7 +82,7 @@ class FakeVenue:
         return tuple(VenuePosition(conid=conid, quantity=units) for conid, units in self._shown.items())
 
     @asynccontextmanager
-    async def round(self) -> AsyncIterator[None]:
+    async def round(self, *, urgent: bool = False) -> AsyncIterator[None]:
         self.in_round = True
         yield
         self.in_round = False
@@ -171,7 +171,7 @@ class FarVenue:
         raise AssertionError("nothing is asked here")
 
     @asynccontextmanager
-    async def round(self) -> AsyncIterator[None]:
+    async def round(self, *, urgent: bool = False) -> AsyncIterator[None]:
         yield
 
 

@@ -15,7 +15,7 @@ def test_what_lies_behind_a_layer_that_is_down_waits_for_it() -> None:
         ("outer", True, ""),
         ("brokerage", False, "competing"),
         ("accounts", False, "waits for brokerage"),
-        ("websocket", False, "waits for brokerage"),
+        ("stream", False, "waits for brokerage"),
         ("data", False, "waits for brokerage"),
     ]
     layers.set("journal", False, "the disk is full")

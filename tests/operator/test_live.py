@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from engine.domain.brokerage import Question, VenuePosition
 from engine.domain.messages import Place
-from engine.domain.order import CLOSED, State
+from engine.domain.order import CLOSED, Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import VenueUnreachable
 from engine.operator.desk import carry_out
@@ -243,13 +243,36 @@ async def test_a_question_that_is_not_open_can_t_be_answered(
             await here.desk.answer(7, True)
         question = Question(reply_id="r", message_ids=("o1",), texts=("sure?",))
         until = here.desk.clock.now_ns() + 5_000_000_000
-        here.people.asked.append(AskOperator(7, question, ("busy-000001",), until))
-        status = await here.desk.status()
-        assert [one["question"] for one in status["questions"]] == [7]
+        here.people.asked.append(AskOperator(7, question, ("busy-700000",), until))
+
+        async def asked(state: State) -> list[int]:
+            here.book._book["busy-700000"] = Order(ticket=ticket("busy-700000"), state=state)
+            return [one["question"] for one in (await here.desk.status())["questions"]]
+
+        # Nobody can say yes to an order that is to die, or has ended.
+        assert [await asked(state) for state in (State.PENDING_CANCEL, State.IN_DOUBT, State.REFUSED)] == [[], [], []]
+        with pytest.raises(NotDone, match="question 7 is not open"):
+            await here.desk.answer(7, True)
+        assert [await asked(state) for state in (State.PENDING_MODIFY, State.SENT)] == [[7], [7]]
         assert (await here.desk.answer(7, True))["answer"] == "yes"
         await trio.sleep(6)
         with pytest.raises(NotDone, match="question 7 is not open"):
             await here.desk.answer(7, False)
+
+
+async def test_a_halt_that_is_being_stored_asks_for_all_orders_together(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The sweep may be first to cancel: policy may have one request for all that is open, whoever comes first."""
+    hangs: list[bool] = []
+    async with house(tmp_path, hold=lambda: bool(hangs)) as here:
+        while not here.open():
+            await trio.sleep(0.5)
+        told: list[object] = []
+        here.desk.tell_orders = told.append
+        hangs.append(True)
+        await here.desk.kill("test", "enough", flatten=False)
+        assert told[0] == CancelNow(None, "enough")
 
 
 async def test_the_suppression_list_is_shown_changed_whole_and_reset(

@@ -141,7 +141,7 @@ class LossyBroker:
         raise AssertionError
 
     @asynccontextmanager
-    async def round(self) -> AsyncIterator[None]:
+    async def round(self, *, urgent: bool = False) -> AsyncIterator[None]:
         async with self.lock:
             self.open_round = True
             try:

@@ -135,6 +135,7 @@ class Held:
     ups: list[float] = field(factory=list)
     downs: list[GoDown] = field(factory=list)
     alerts: list[Alert] = field(factory=list)
+    lowest: list[str] = field(factory=list)  # layers told of while it was not up
 
     def count(self, path: str) -> int:
         return Counter(self.venue.asked)[path]
@@ -155,17 +156,19 @@ async def held(
     ups: list[float] = []
     downs: list[GoDown] = []
     alerts: list[Alert] = []
+    lowest: list[str] = []
     async with Rest(BASE, clock, signer=authenticator, transport=httpx.MockTransport(venue.handle)) as rest:
         scheduler = Scheduler(rest, clock, Budgets())
         supervisor = Supervisor(
             rest, scheduler, authenticator, clock, Chores(scheduler, account="DU1234567", suppressed=["o163"]),
             chance=lambda: 0.5, rules=rules, stream=socket, ledger=PlainFile(ledger) if ledger else None,
             on_up=lambda: ups.append(trio.current_time()), on_down=downs.append, on_alert=alerts.append,
+            on_layer=lambda layer: lowest.append(layer.layer.name.lower()),
         )  # fmt: skip
         async with trio.open_nursery() as nursery:
             await nursery.start(scheduler.run)
             await nursery.start(supervisor.run)
-            yield Held(venue, supervisor, scheduler, socket, clock, ups, downs, alerts)
+            yield Held(venue, supervisor, scheduler, socket, clock, ups, downs, alerts, lowest)
             nursery.cancel_scope.cancel()
 
 

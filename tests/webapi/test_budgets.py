@@ -237,3 +237,27 @@ def test_it_says_who_waited_how_long() -> None:
     world.queue.ask(CALLS["orders"], world.now_ns)
     later = world.queue.waits(world.now_ns + 3 * S)[Urgency.ORDER_STATUS]
     assert (later.waiting, later.oldest_s) == (1, 3)
+
+
+def test_an_urgent_round_is_neither_held_nor_ended_with_the_writes() -> None:
+    queue = Queue(Budgets())
+    queue.hold_writes(True)
+    plain, urgent = queue.claim(Urgency.PLACE, 30 * S), queue.claim(Urgency.HALT, 30 * S)
+    queue.due(0)
+    assert queue.holds(urgent)
+    queue.ask(CALLS["place"], 1)
+    mine = queue.ask(CALLS["place"], 1, owner=urgent)
+    assert [entry.seq for entry in queue.due(1)] == [mine.number]
+    queue.hold_writes(True)
+    assert queue.holds(urgent)
+    queue.give_back(urgent)
+    queue.due(2)
+    assert not queue.holds(plain)
+
+
+def test_a_waiting_cancel_does_not_go_before_an_urgent_round() -> None:
+    queue = Queue(Budgets())
+    queue.ask(CALLS["cancel"], 0)
+    number = queue.claim(Urgency.HALT, 30 * S)
+    queue.due(0)
+    assert queue.holds(number)

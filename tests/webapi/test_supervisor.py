@@ -394,3 +394,20 @@ async def test_a_full_disk_is_told_and_costs_no_session(autojump_clock: Clock, t
 
 def test_the_kinds_used_here_are_those_of_the_calls() -> None:
     assert CALLS["place"].kind is Kind.ORDER_WRITE
+
+
+async def test_while_it_is_down_it_is_told_when_requests_about_orders_are_answered(autojump_clock: Clock) -> None:
+    venue = Venue()
+    async with held(venue) as it:
+        await it.supervisor.wait_up()
+        assert it.lowest == ["stream"]  # before the websocket stood
+        it.supervisor.tell(StreamLost(problem="closed"))
+        await trio.sleep(0.01)
+        assert [down.reason for down in it.downs] == ["closed"]  # the layer is told with it
+        assert it.lowest == ["stream"]
+        venue.there = False
+        await trio.sleep(60)
+        assert it.lowest == ["stream", "gateway"]
+        venue.there = True
+        await it.supervisor.wait_up()
+        assert it.lowest == ["stream", "gateway", "stream"]

@@ -12,7 +12,7 @@ import trio
 
 from engine.domain.brokerage import CancelTurnedDown, NotYetKnown, Preview, Unclear, WriteAnswer
 from engine.errors import AnswerLost, VenueError, VenueRefused, VenueUnreachable
-from engine.orders.actions import SendCancel, SendModify, SendPlace, SendPreview, SendReply
+from engine.orders.actions import SendCancel, SendClosing, SendModify, SendPlace, SendPreview, SendReply
 from engine.ports import Broker, Clock
 from engine.runtime.live.letters import (
     CancelAllAnswered,
@@ -105,7 +105,7 @@ class Carrier:
         async for first in self._writes:
             if first is None:
                 continue  # the end of a round that was over before its section was
-            async with self._broker.round():
+            async with self._broker.round(urgent=isinstance(first, SendClosing)):
                 action: Write | None = first
                 while action is not None:
                     await self._inbox.send(WriteAnswered(action.number, await self._write(action)))

@@ -89,7 +89,13 @@ _NAMED: Final = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw])
 _EMPTY: Final = {msgspec.msgpack.encode(None): None, msgspec.msgpack.encode(()): ()}
 _MANY: Final = msgspec.msgpack.Decoder(list[tuple[str, msgspec.Raw]])
 
-_OF_RISK: Final = {letters.Judged, letters.RiskSays, letters.Latched, letters.LossesStand}
+_OF_RISK: Final = {
+    letters.Judged,
+    letters.ClosingJudged,
+    letters.RiskSays,
+    letters.Latched,
+    letters.LossesStand,
+}
 # Who may send a core what, beside the other cores. `operator` and `start` are no cores: what they said is kept under
 # their names, and the cores' own records show when it was taken.
 OUTSIDE: Final[Mapping[str, frozenset[type[Any]]]] = {

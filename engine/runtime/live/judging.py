@@ -37,6 +37,7 @@ from engine.runtime.live.letters import (
     Asked,
     Booked,
     Closing,
+    ClosingJudged,
     HealthNow,
     InstrumentNow,
     Judged,
@@ -232,7 +233,7 @@ class Judging:
                     self.watch.reload(settings)
             case Closing(intents=intents, held=units):
                 closed = tuple(judge_closing(self.gate, one, units, self._look, now_ns) for one in intents)
-                return [Judged(closed)] if closed else []
+                return [ClosingJudged(closed)] if closed else []
             case HealthNow(health=health):
                 self.monitors.look(health, now_ns)
             case VenueSays():

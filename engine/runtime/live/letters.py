@@ -44,6 +44,10 @@ class Judged(Letter, frozen=True, tag=True):
     findings: tuple[tuple[str, tuple[Finding, ...]], ...] = ()
 
 
+class ClosingJudged(Judged, frozen=True, tag=True):
+    """Risk to orders: verdicts on what closes positions for the kill switch."""
+
+
 class RiskSays(Letter, frozen=True, tag=True):
     """Risk to orders: which conditions hold for the tickets of a round."""
 
@@ -135,6 +139,19 @@ class CancelNow(Letter, frozen=True, tag=True):
     why: str
 
 
+class TradingNow(Letter, frozen=True, tag=True):
+    """Supervisor to risk and orders: what may be traded from now on. `reason` is told to whoever is refused.
+
+    Orders need it for what risk had approved, and had not handed over yet, when the halt came.
+
+    `lifts`: a person has resumed, which lifts the latches of risk's own; a start lifts none.
+    """
+
+    state: str
+    reason: str
+    lifts: bool = False
+
+
 class Latched(Letter, frozen=True, tag=True):
     """Risk to orders: risk has set a latch; it is stored before anything follows, and these orders are cancelled."""
 
@@ -174,6 +191,7 @@ class Forget(Letter, frozen=True, tag=True):
 
 OrdersLetter = (
     Judged
+    | ClosingJudged
     | RiskSays
     | WriteAnswered
     | NotSent
@@ -187,6 +205,7 @@ OrdersLetter = (
     | SessionHeard
     | OperatorAnswered
     | CancelNow
+    | TradingNow
     | CancelAllAnswered
     | Latched
     | LossesStand
@@ -273,17 +292,6 @@ class Asked(Letter, frozen=True, tag=True):
 
     number: int
     tickets: tuple[OrderTicket, ...]
-
-
-class TradingNow(Letter, frozen=True, tag=True):
-    """Supervisor to risk: what may be traded from now on. `reason` is told to whoever is refused.
-
-    `lifts`: a person has resumed, which lifts the latches of risk's own; a start lifts none.
-    """
-
-    state: str
-    reason: str
-    lifts: bool = False
 
 
 class InstrumentNow(Letter, frozen=True, tag=True):

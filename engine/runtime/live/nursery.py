@@ -123,9 +123,10 @@ class Nursery:
         """The trading state, an instrument's, new limits, the venue's word, health, what closes positions, or intents
         of an operator's.
 
-        The trading state goes before whatever waits, in a full channel too.
+        The trading state goes before whatever waits, in a full channel too, and orders hear of it as well.
         """
         if isinstance(letter, TradingNow):
+            self._urge_orders(letter)
             self.judging.urgent.append(letter)
             with suppress(trio.WouldBlock):  # full: then risk looks before it takes the next one
                 self._to_risk.send_nowait(Wake())
@@ -171,11 +172,14 @@ class Nursery:
         What cancels goes before whatever waits, in a full channel too.
         """
         if isinstance(letter, CancelNow):
-            self.ordering.urgent.append(letter)
-            with suppress(trio.WouldBlock):
-                self._to_orders.send_nowait(Tick())
+            self._urge_orders(letter)
             return
         self._to_orders.send_nowait(letter)
+
+    def _urge_orders(self, letter: CancelNow | TradingNow) -> None:
+        self.ordering.urgent.append(letter)
+        with suppress(trio.WouldBlock):
+            self._to_orders.send_nowait(Tick())
 
     def stop(self) -> None:
         """End all tasks; what was decided is stored."""

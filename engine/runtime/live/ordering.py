@@ -40,6 +40,7 @@ from engine.runtime.live.letters import (
     CancelAnswered,
     CancelNow,
     Charged,
+    ClosingJudged,
     ExecutionsHeard,
     ExecutionsRead,
     Forget,
@@ -57,6 +58,7 @@ from engine.runtime.live.letters import (
     RowsHeard,
     SessionHeard,
     Tick,
+    TradingNow,
     Wanted,
     WriteAnswered,
 )
@@ -146,7 +148,7 @@ class Ordering:
         match letter:
             case Judged(verdicts=verdicts, findings=findings):
                 desk.book.facts += [(now_ns, "judged", coid, found) for coid, found in findings]
-                requests, updates = desk.book.act(verdicts, now_ns)
+                requests, updates = desk.book.act(verdicts, now_ns, closing=isinstance(letter, ClosingJudged))
                 desk.pass_on(updates)
                 desk.submit(requests, now_ns)
             case RiskSays(number=number, holds=holds):
@@ -170,12 +172,14 @@ class Ordering:
             case ExecutionsHeard(rows=heard):
                 desk.executions(heard, now_ns)
             case SessionHeard(now=session):
-                desk.session(session.up, now_ns)
+                desk.session(session.up, now_ns, layer=session.layer)
             case OperatorAnswered(number=number, yes=yes):
                 desk.answer_question(number, yes, now_ns)
             case CancelNow(coids=coids, why=why):
                 wanted = coids if coids is not None else [c for c, o in desk.book.book.items() if o.is_open]
                 desk.cancel_now(wanted, now_ns, why, everything=coids is None)
+            case TradingNow(state=state):
+                desk.trading(state)
             case CancelAllAnswered(answer=answer):
                 desk.cancel_all_answered(answer, now_ns)
             case LossesStand(standings=standings):
