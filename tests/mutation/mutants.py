@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,9 +69,19 @@ class Mutated:
     mutants: tuple[Mutant, ...]
 
 
-def mutate(path: Path) -> Mutated:
-    """Make the mutants of one module; `path` is relative to the project, as `engine/risk/gate.py`."""
-    tree, faults, classes, functions = create_mutations(str(path), path.read_text(encoding="utf-8"))
+def mutate(path: Path, folder: Path) -> Mutated:
+    """The mutants of one module, made once for each text of it; `path` is relative to the project."""
+    text = path.read_bytes()
+    kept = folder / f"{path.stem}-{sha256(text).hexdigest()[:16]}.pickle"
+    if not kept.exists():
+        kept.write_bytes(pickle.dumps(_mutate(path, text.decode())))
+    made = pickle.loads(kept.read_bytes())
+    assert isinstance(made, Mutated)
+    return made
+
+
+def _mutate(path: Path, text: str) -> Mutated:
+    tree, faults, classes, functions = create_mutations(str(path), text)
     faults = [fault for fault in faults if not _another_spelling(fault)]
     places = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(PositionProvider)
     owners = {

@@ -61,6 +61,7 @@ class Campaign:
 
     modules: Sequence[Mutated]
     wanted: set[str]
+    known: dict[str, dict[str, Any]]
     budget_s: float
     _items: dict[str, pytest.Item] = field(factory=dict)
     _took_s: dict[str, float] = field(factory=dict)
@@ -88,8 +89,10 @@ class Campaign:
                     said |= {"was": mutant.was, "now": mutant.now}
                     begun = _children_s()
                     said |= self._judge(mutant, made, tests)
-                    out.write(json.dumps(said | {"took_s": round(_children_s() - begun, 3)}) + "\n")
-                    out.flush()
+                    before = self.known.get(mutant.key, {"asked": -1})
+                    if said["verdict"] == "killed" or said.get("asked", 0) > before.get("asked", 0):
+                        out.write(json.dumps(said | {"took_s": round(_children_s() - begun, 3)}) + "\n")
+                        out.flush()
         return True
 
     def _learn(self) -> dict[str, dict[int, list[str]]]:
@@ -211,12 +214,15 @@ def report(said: dict[str, dict[str, Any]]) -> Iterator[str]:
 @click.option("--budget-s", default=3.0, help="Seconds of tests for one mutant.")
 @click.option("--again", default="", help="Verdicts to ask for again, as in 'survived,unreached'.")
 @click.option("--only", default="*", help="Keys of mutants, as a pattern.")
+@click.option("--tests", multiple=True, default=TESTS, help="Where the tests are; part of them can only find more.")
 @click.option("--list", "only_report", is_flag=True, help="Tell what is known, and run nothing.")
-def main(paths: tuple[str, ...], budget_s: float, again: str, only: str, only_report: bool) -> None:
+def main(
+    paths: tuple[str, ...], budget_s: float, again: str, only: str, tests: tuple[str, ...], only_report: bool
+) -> None:
     """Put faults into the modules at PATHS, in this order."""
     if not only_report:
         FOLDER.mkdir(exist_ok=True)
-        modules = [mutate(Path(path)) for path in paths]
+        modules = [mutate(Path(path), FOLDER) for path in paths]
         known = forget_changed(modules)
         keys = [mutant.key for each in modules for mutant in each.mutants]
         wanted = {
@@ -229,8 +235,8 @@ def main(paths: tuple[str, ...], budget_s: float, again: str, only: str, only_re
         with VERDICTS.open("a", encoding="utf-8") as out:
             for mutant in (mutant for each in modules for mutant in each.mutants if mutant.key in refused):
                 out.write(json.dumps({"key": mutant.key, "of": mutant.digest, "verdict": "typed"}) + "\n")
-        campaign = Campaign(modules, wanted - refused, budget_s)
-        status = pytest.main(["-q", "-p", "no:cacheprovider", "--tb=native", *TESTS], plugins=[campaign])
+        campaign = Campaign(modules, wanted - refused, known, budget_s)
+        status = pytest.main(["-q", "-p", "no:cacheprovider", "--tb=native", *tests], plugins=[campaign])
         if status:
             sys.exit(status)
     for line in report(verdicts()):
