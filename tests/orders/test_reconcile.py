@@ -162,3 +162,97 @@ def test_whatever_was_traded_behind_our_back_is_never_called_unknown(
     found = compare_positions(held(start), there(end), rows, own=own, policy=POLICY)
     assert bool(found) == (end != start)
     assert all(one.found in (Class.OWN_LATE_FILL, Class.MANUAL_TRADE) for one in found)
+
+
+def test_what_each_class_leads_to_unless_the_config_says_otherwise() -> None:
+    own, halts = Remedy.ADOPT, Remedy.HALT_INSTRUMENT
+    assert {kind: POLICY.remedy(kind) for kind in Class} == {
+        Class.OWN_LATE_FILL: own, Class.FEE: own, Class.INTEREST: own, Class.DIVIDEND: own,
+        Class.MANUAL_TRADE: halts, Class.LIQUIDATION: halts, Class.SPLIT: halts, Class.UNKNOWN: halts,
+    }  # fmt: skip
+    for name, kind in (
+        ("manual_trade", Class.MANUAL_TRADE),
+        ("liquidation", Class.LIQUIDATION),
+        ("split", Class.SPLIT),
+        ("unknown", Class.UNKNOWN),
+    ):
+        policy = ReconcilePolicy(**{name: Remedy.IGNORE})  # type: ignore[arg-type]  # one of four
+        assert [one for one in Class if policy.remedy(one) is Remedy.IGNORE] == [kind]
+
+
+@pytest.mark.parametrize("shares", [2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, "1.5", "1.25"])
+def test_ratios_of_splits_both_ways(shares: object) -> None:
+    ratio = Decimal(str(shares))
+    for ours, venue in ((Decimal(100), 100 * ratio), (100 * ratio, Decimal(100))):
+        books = {1: Held(quantity=ours, cost=Decimal(1000))}
+        position = VenuePosition(conid=1, quantity=venue, average_cost=1000 / venue)
+        [difference] = compare_positions(books, [position], [], own={}, policy=POLICY)
+        assert difference.found is Class.SPLIT
+
+
+@pytest.mark.parametrize(("cost", "found"), [("1005", Class.SPLIT), ("995", Class.SPLIT), ("1005.01", Class.UNKNOWN)])
+def test_a_split_leaves_the_cost_but_for_half_a_percent(cost: str, found: Class) -> None:
+    position = VenuePosition(conid=1, quantity=Decimal(200), average_cost=Decimal(cost) / 200)
+    [difference] = compare_positions(held(100, 1000), [position], [], own={}, policy=POLICY)
+    assert difference.found is found
+    [traded] = compare_positions(held(100, 1000), [position], [execution(1, "BUY", 1)], own={"e1": True}, policy=POLICY)
+    assert traded.found is Class.UNKNOWN  # something was traded, and it does not explain it
+
+
+def test_differences_come_by_conid_with_both_figures_and_what_explains_them() -> None:
+    ours = {3: Held(quantity=Decimal(1)), 1: Held(quantity=Decimal(5))}
+    theirs = [VenuePosition(conid=2, quantity=Decimal(4)), VenuePosition(conid=1, quantity=Decimal(8))]
+    rows = [execution(1, "BUY", 3), execution(2, "BUY", 4, conid=2), execution(3, "SELL", 1, conid=3)]
+    found = compare_positions(ours, theirs, rows, own={"e1": True, "e3": True}, policy=POLICY)
+    assert [(one.conid, one.ours, one.venue, one.found, one.executions) for one in found] == [
+        (1, Decimal(5), Decimal(8), Class.OWN_LATE_FILL, ("e1",)),
+        (2, Decimal(0), Decimal(4), Class.MANUAL_TRADE, ("e2",)),
+        (3, Decimal(1), Decimal(0), Class.OWN_LATE_FILL, ("e3",)),
+    ]
+    assert str(found[1]) == "conid 2: 0 in our books, 4 in the venue's (manual trade: halt instrument)"
+
+
+def test_our_own_fills_beside_the_brokers_are_a_liquidation() -> None:
+    rows = [execution(1, "BUY", 3), execution(2, "SELL", 8, liquidation=True)]
+    [difference] = compare_positions(held(5), there(0), rows, own={"e1": True}, policy=POLICY)
+    assert (difference.found, difference.executions) == (Class.LIQUIDATION, ("e1", "e2"))
+
+
+@pytest.mark.parametrize(
+    ("cash", "found"), [(105, Class.FEE), (95, Class.FEE), ("105.01", Class.UNKNOWN), ("94.99", Class.UNKNOWN)]
+)
+def test_cash_at_and_beyond_the_tolerance(cash: object, found: Class) -> None:
+    [one] = compare_cash({"USD": Decimal(100)}, {"USD": balance(cash)}, policy=POLICY)
+    assert (one.found, one.ours, one.venue) == (found, Decimal(100), Decimal(str(cash)))
+    assert str(one).startswith(f"cash in USD: 100 in our books, {cash} in the venue's")
+
+
+def test_a_currency_that_one_side_lacks_is_nothing_there() -> None:
+    gone, new = compare_cash({"EUR": Decimal(7)}, {"USD": balance(3)}, policy=POLICY)
+    assert [(one.currency, one.ours, one.venue) for one in (gone, new)] == [
+        ("EUR", Decimal(7), Decimal(0)),
+        ("USD", Decimal(0), Decimal(3)),
+    ]
+    assert (gone.found, new.found) == (Class.UNKNOWN, Class.FEE)
+
+
+def test_what_was_owed_of_two_kinds_explains_by_the_cent_before_it_explains_roughly() -> None:
+    """100 in interest and 102 in dividends were owed and are paid; 102 came: the dividend, to the cent."""
+    before = {"USD": balance(1000, 100, 102)}
+    [one, *rest] = compare_cash({"USD": Decimal(1000)}, {"USD": balance(1102, 100, 0)}, policy=POLICY, before=before)
+    assert (one.found, rest) == (Class.DIVIDEND, [])
+    found = compare_cash({"USD": Decimal(1000)}, {"USD": balance(1102)}, policy=POLICY, before=before)
+    assert [(each.found, each.venue) for each in found] == [(Class.DIVIDEND, Decimal(1102))]
+
+
+def test_an_estimate_widens_what_a_paid_interest_may_be_off_by() -> None:
+    before = {"USD": balance(1000, 50)}
+    for cash, kinds in (("1043", [Class.INTEREST, Class.FEE]), ("1041.99", [Class.UNKNOWN])):
+        found = compare_cash(
+            {"USD": Decimal(1000)},
+            {"USD": balance(cash)},
+            policy=POLICY,
+            before=before,
+            estimated={"USD": Decimal(-3)},
+        )
+        assert [one.found for one in found] == kinds

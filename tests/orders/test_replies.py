@@ -111,3 +111,66 @@ def test_suppressing_what_nothing_covers_is_warned_about() -> None:
     unknown, bond = uncovered(("o77", "o10082"))
     assert "o77" in unknown
     assert "called bond" in bond
+
+
+def test_a_ruling_says_which_rule_and_why() -> None:
+    policy = read_policy({"o354": "ask", "o901": "confirm", "o902": " decline "})
+    for asked, holds, told in (
+        ((("o901", "x"),), {}, (Stance.CONFIRM, "replies.o901", "every message has a rule that confirms", False)),
+        (
+            (("o901", "x"), ("o163", PRICE)),
+            {"collar": True},
+            (Stance.CONFIRM, "replies.o901, built in", "every message has a rule that confirms", False),
+        ),
+        (
+            (("o163", PRICE),),
+            {},
+            (Stance.DECLINE, "built in", f"o163 is confirmed only if {CONDITIONS['collar']}", False),
+        ),
+        ((("o902", "x"),), {}, (Stance.DECLINE, "replies.o902", "o902 by rule: decline", False)),
+        ((("o354", NO_DATA),), {}, (Stance.ASK, "replies.o354", "o354 by rule: ask", False)),
+        (
+            (("o354", NO_DATA), ("o901", "x"), ("o354", NO_DATA)),
+            {},
+            (Stance.ASK, "replies.o354", "o354 by rule: ask", False),
+        ),
+        ((("o77", "x"),), {}, (Stance.DECLINE, "default", "the message id o77 has no rule", True)),
+        ((("", "x"),), {}, (Stance.DECLINE, "default", "a message has no id", True)),
+        ((), {}, (Stance.DECLINE, "empty", "the question says nothing", True)),
+        (
+            (("o163", "other words"),),
+            {"collar": True},
+            (Stance.DECLINE, "built in", "the text of o163 does not read as that question does", True),
+        ),
+    ):
+        ruling = policy.rule_on(question(*asked), holds)
+        assert (ruling.stance, ruling.rule, ruling.reason, ruling.unexpected) == told
+
+
+def test_what_has_no_rule_may_be_put_to_a_person_and_never_confirmed() -> None:
+    policy = read_policy({"default": "ask", "o901": "confirm", "o902": "decline"})
+    assert policy.rule_on(question(("o77", "x")), {}).stance is Stance.ASK
+    assert policy.rule_on(question(("o901", "x"), ("o77", "x")), {}).stance is Stance.ASK
+    assert policy.rule_on(question(("o77", "x"), ("o902", "x")), {}).stance is Stance.DECLINE
+
+
+def test_more_ids_than_texts_and_more_texts_than_ids_are_each_looked_at() -> None:
+    policy = read_policy({"o901": "confirm"})
+    for ids, texts in ((("o901", "o902"), ("x",)), (("o901",), ("x", "y"))):
+        asked = Question(reply_id="r", message_ids=ids, texts=texts)
+        assert policy.rule_on(asked, {}).stance is Stance.DECLINE
+
+
+def test_times_and_bounds_of_the_table() -> None:
+    plain = read_policy({})
+    assert (plain.ask_s, plain.rounds_max, plain.default) == (5.0, 8, Stance.DECLINE)
+    said = read_policy({"ask_s": 600, "rounds_max": 20, "default": "decline"})
+    assert (said.ask_s, said.rounds_max, said.default) == (600.0, 20, Stance.DECLINE)
+    assert read_policy({"ask_s": 0.5, "rounds_max": 1}).ask_s == 0.5
+    bad: tuple[dict[str, object], ...] = (
+        {"ask_s": 600.1}, {"ask_s": "5"}, {"rounds_max": 21}, {"rounds_max": True}, {"default": 3},
+        {"o163": {"text": "x"}}, {"o163": {"rule": "ask", "text": 3}}, {"o163": {"rule": 3}}, {"o163x": "ask"},
+    )  # fmt: skip
+    for table in bad:
+        with pytest.raises(ConfigError):
+            read_policy(table)
