@@ -215,10 +215,10 @@ def reload(old: RiskSettings, new: RiskSettings, *, confirmed: bool = False) -> 
         kept = {}
         for name in _NAMES:
             was, wanted = getattr(before, name), getattr(after, name)
-            if was == wanted:
+            if _same(was, wanted):
                 continue
             least = tighter(name, (was, wanted))
-            if least != wanted:
+            if not _same(least, wanted):
                 waiting.append((f"{key}.{name}", was, wanted))
             kept[name] = least
         return evolve(one, **kept)
@@ -245,6 +245,11 @@ def reload(old: RiskSettings, new: RiskSettings, *, confirmed: bool = False) -> 
         if getattr(old, name) != getattr(new, name):
             waiting.append((f"risk.{name}", getattr(old, name), getattr(new, name)))
     return Reloaded(now=now, waiting=tuple(waiting))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values of a limit let the same through: of a list the order says nothing."""
+    return one == other or (isinstance(one, tuple) and isinstance(other, tuple) and set(one) == set(other))
 
 
 def _as_is(limits: Limits) -> Limits:

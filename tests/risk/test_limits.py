@@ -112,6 +112,20 @@ def test_a_default_is_a_limit_too() -> None:
     assert (tight.now.account, tight.waiting) == (Limits(order_quantity_max=D(5)), ())
 
 
+@pytest.mark.parametrize("name", ["allowed", "restricted", "order_types"])
+def test_a_list_in_another_order_is_the_same_and_one_that_differs_goes_by_what_it_lets_through(name: str) -> None:
+    def with_list(*symbols: str) -> RiskSettings:
+        given: dict[str, Any] = {name: symbols}
+        return RiskSettings(account=Limits(**given))
+
+    assert reload(with_list("A", "B"), with_list("B", "A")).waiting == ()
+    longer, shorter = with_list("A", "B", "C"), with_list("B", "C")
+    tight, loose = (longer, shorter) if name == "restricted" else (shorter, longer)
+    assert reload(loose, tight).waiting == ()
+    assert set(getattr(reload(loose, tight).now.account, name)) == set(getattr(tight.account, name))
+    assert [key for key, _, _ in reload(tight, loose).waiting] == [f"risk.account.{name}"]
+
+
 @pytest.mark.parametrize("table", ["strategy", "instrument"])
 def test_tables_come_and_go(table: str) -> None:
     limits = Limits(position_max=D(5), order_quantity_max=D(3))
