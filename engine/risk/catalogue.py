@@ -65,7 +65,7 @@ def _row(code: str, kind: Kind, name: str, sentence: str, **more: Any) -> Row:
 
 
 TABLE: Final[tuple[Row, ...]] = (
-    _row("R1", _G, "order quantity", "units of one order", limits=("order_quantity_max",),
+    _row("R1", _G, "order quantity", "units of one order", limits=("order_quantity_max", "shrink"),
          checks=(checks.order_quantity,), codes=("QUANTITY",)),
     _row("R2", _G, "order notional", "money of one order in base currency; an unknown rate refuses",
          limits=("order_notional_max",), checks=(checks.order_notional,), codes=("NOTIONAL", "NO_RATE")),
@@ -73,9 +73,10 @@ TABLE: Final[tuple[Row, ...]] = (
          limits=("price_collar_pct", "price_collar_ticks", "price_collar_open_pct", "price_collar_open_s"),
          checks=(checks.price_collar,), codes=("COLLAR",)),
     _row("R4", _G, "price drift", "how far own limit prices may walk the worse way within a window",
-         limits=("price_drift_pct",), checks=(pricing.price_drift,), codes=("DRIFT",)),
+         limits=("price_drift_pct", "price_drift_window_s"), checks=(pricing.price_drift,), codes=("DRIFT",)),
     _row("R5", _G, "size against the market", "one order against the size shown, and against a day's average volume",
-         limits=("displayed_size_pct", "average_volume_pct"), checks=(pricing.displayed_size, pricing.average_volume),
+         limits=("displayed_size_pct", "average_volume_pct", "average_volume"),
+         checks=(pricing.displayed_size, pricing.average_volume),
          codes=("DISPLAYED", "VOLUME")),
     _row("R6", _G, "duplicate order", "the same order open already, or sent a moment ago; live it is held for a person",
          limits=("duplicate_window_s",), checks=(checks.duplicate,), codes=("DUPLICATE",), new_only=True),
@@ -103,7 +104,8 @@ TABLE: Final[tuple[Row, ...]] = (
     _row("R16", _L, "drawdown", "from the highest worth so far; reduce-only first, then halted",
          limits=("drawdown_reduce_pct", "drawdown_halt_pct"), codes=("DRAWDOWN",), elsewhere="engine.risk.losses"),
     _row("R17", _L, "loss streak", "closing trades at a loss in a row; reduce-only (for a time if set), then halted",
-         limits=("loss_streak_max", "loss_streak_halt"), codes=("STREAK",), elsewhere="engine.risk.losses"),
+         limits=("loss_streak_max", "loss_streak_halt", "loss_streak_pause_s"), codes=("STREAK",),
+         elsewhere="engine.risk.losses"),
     _row("R18", _L, "kill switch", "halt, cancel all, flatten; always on", elsewhere="engine.operator, engine.guard"),
     _row("R19", _L, "trading state", "reduce-only passes only what makes positions smaller; halted passes nothing",
          codes=("TRADING", "LATCHED"), elsewhere="engine.risk.gate, engine.operator.trading"),

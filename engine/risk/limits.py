@@ -73,10 +73,18 @@ class Bounds:
 
 # How levels go together. Where a larger number is the tighter limit, or a yes or a no is.
 _LARGER_IS_TIGHTER: Final = frozenset(
-    {"duplicate_window_s", "price_drift_window_s", "margin_cushion_pct", "expiry_days_min", "delivery_days_min"}
+    {
+        "duplicate_window_s",
+        "price_drift_window_s",
+        "margin_cushion_pct",
+        "expiry_days_min",
+        "delivery_days_min",
+        "day_trades_max",  # so many are kept back
+        "loss_streak_pause_s",
+        "pnl_jump_pct",  # loss latches wait after a larger jump
+    }
 )
-_PAUSES: Final = frozenset({"loss_streak_pause_s", "pnl_jump_pause_s"})
-_NO_IS_TIGHTER: Final = frozenset({"self_trade", "naked_short"})
+_NO_IS_TIGHTER: Final = frozenset({"self_trade", "naked_short", "shrink"})
 _UNIONS: Final = frozenset({"restricted", "no_short", "blackouts"})
 _WHITE_LISTS: Final = frozenset({"allowed", "exchanges", "order_types", "tifs"})
 
@@ -92,7 +100,7 @@ def tighter(name: str, values: tuple[Any, ...]) -> Any:
         return tuple(one for one in said[0] if all(one in value for value in said))
     if isinstance(said[0], bool):
         return all(said) if name in _NO_IS_TIGHTER else any(said)
-    return max(said) if name in _LARGER_IS_TIGHTER | _PAUSES else min(said)
+    return max(said) if name in _LARGER_IS_TIGHTER else min(said)
 
 
 def with_defaults(account: Limits, *, live: bool = False) -> Limits:
@@ -190,6 +198,32 @@ def without_limits(settings: RiskSettings, trades: Mapping[str, Sequence[str]]) 
 # --- reload: tighter at once, looser only when a person says so a second time ---------------------------------------
 
 _NAMES: Final = tuple(a.name for a in fields(Limits))
+# What lets something pass that was refused, or lifts or defers a latch, by being set at all.
+_ABSENT_IS_TIGHTEST: Final = frozenset(
+    {
+        "price_collar_ticks",
+        "price_collar_open_pct",
+        "price_collar_open_s",
+        "average_volume",  # unknown, it refuses
+        "loss_streak_pause_s",  # without it a person resumes
+        "pnl_jump_pct",
+    }
+)
+# What counts where a limit is not set, though it is no default of its own.
+DRIFT_WINDOW_S: Final = Decimal(60)
+JUMP_PAUSE_S: Final = Decimal(60)
+IMPLIED: Final[Mapping[str, Any]] = {
+    "price_drift_window_s": DRIFT_WINDOW_S,
+    "pnl_jump_pause_s": JUMP_PAUSE_S,
+    "shrink": False,
+}
+
+
+def _stricter(name: str, was: Any, wanted: Any) -> Any:
+    """Of two values that one table gives a limit, one after the other, the one that allows less."""
+    if name in _ABSENT_IS_TIGHTEST and (was is None or wanted is None):
+        return None
+    return tighter(name, (was, wanted))
 
 
 @frozen(kw_only=True)
@@ -214,10 +248,10 @@ def reload(old: RiskSettings, new: RiskSettings, *, confirmed: bool = False) -> 
         before, after = fill(one), fill(other)
         kept = {}
         for name in _NAMES:
-            was, wanted = getattr(before, name), getattr(after, name)
+            was, wanted = (_in_force(name, getattr(limits, name)) for limits in (before, after))
             if _same(was, wanted):
                 continue
-            least = tighter(name, (was, wanted))
+            least = _stricter(name, was, wanted)
             if not _same(least, wanted):
                 waiting.append((f"{key}.{name}", was, wanted))
             kept[name] = least
@@ -250,6 +284,10 @@ def reload(old: RiskSettings, new: RiskSettings, *, confirmed: bool = False) -> 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values of a limit let the same through: of a list the order says nothing."""
     return one == other or (isinstance(one, tuple) and isinstance(other, tuple) and set(one) == set(other))
+
+
+def _in_force(name: str, value: Any) -> Any:
+    return IMPLIED.get(name) if value is None else value
 
 
 def _as_is(limits: Limits) -> Limits:

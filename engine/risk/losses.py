@@ -21,6 +21,7 @@ from engine.domain.messages import PositionNow, Update
 from engine.domain.moments import NS_PER_S
 from engine.risk.account import ACCOUNT, Account, Held, Level
 from engine.risk.gate import Gate
+from engine.risk.limits import JUMP_PAUSE_S
 from engine.risk.pricelines import price_line
 from engine.risk.standing import Owner, Standing
 from engine.settings import Limits, RiskSettings
@@ -311,7 +312,7 @@ class LossWatch:
         if limits.pnl_jump_pct is not None and owner.held:
             jumps = np.flatnonzero(_jumps(owner, line, float(limits.pnl_jump_pct)))
             if len(jumps):
-                pause_s = 60 if limits.pnl_jump_pause_s is None else limits.pnl_jump_pause_s
+                pause_s = JUMP_PAUSE_S if limits.pnl_jump_pause_s is None else limits.pnl_jump_pause_s
                 owner.pause_ns = int(times[jumps[-1]]) + int(pause_s * NS_PER_S)
                 who = "the account" if owner.name == ACCOUNT else owner.name
                 self.jumped.append(

@@ -21,6 +21,7 @@ from engine.risk import conduct, pricing, sums, venueside
 from engine.risk.account import Recent
 from engine.risk.checks import Check
 from engine.risk.exposure import Exposure
+from engine.risk.limits import DRIFT_WINDOW_S
 from engine.risk.resting import Resting
 from engine.risk.stakes import Lines
 from engine.risk.venueside import MARGIN_PART
@@ -174,7 +175,7 @@ def _quote(plan: Plan, exposure: Exposure) -> bool:
 def _drift(plan: Plan, exposure: Exposure) -> bool:
     own = exposure.bounds.tightest
     plan.walk = _part(own.price_drift_pct)
-    plan.walk_ns = int((own.price_drift_window_s or 60) * NS_PER_S)
+    plan.walk_ns = int((own.price_drift_window_s or DRIFT_WINDOW_S) * NS_PER_S)
     return _recent(plan, exposure)
 
 

@@ -10,7 +10,7 @@ from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderTicket, Side
 from engine.risk.exposure import Exposure, MarketNow
-from engine.risk.limits import Bounds
+from engine.risk.limits import DRIFT_WINDOW_S, Bounds
 from engine.risk.numbers import BLUR, number
 
 _BUY: Final = Side.BUY
@@ -28,7 +28,7 @@ def price_drift(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
     recent = exposure.account.recent.get((ticket.strategy, ticket.conid))
     if recent is None:
         return None
-    window_s = bounds.tightest.price_drift_window_s or 60
+    window_s = bounds.tightest.price_drift_window_s or DRIFT_WINDOW_S
     drift = recent.drift(ticket.side, number(ticket.limit_price), market.now_ns - int(window_s * NS_PER_S))
     room = abs(price) * float(most) / 100.0
     if drift <= room * (1.0 + BLUR):

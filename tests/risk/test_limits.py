@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
 from engine.risk.limits import monitor_limits, reload, resolve, tighter, with_defaults, without_limits
 from engine.settings import Limits, RiskSettings
@@ -24,7 +25,11 @@ from tests.risk.made import D
         ("expiry_days_min", (1, 4, 2), 4),
         ("delivery_days_min", (None, 4, 2), 4),
         ("loss_streak_pause_s", (D(10), D(20), None), D(20)),
-        ("pnl_jump_pause_s", (D(20), D(10), None), D(20)),
+        ("pnl_jump_pause_s", (D(20), D(10), None), D(10)),
+        ("pnl_jump_pct", (D(2), D(3), None), D(3)),
+        ("day_trades_max", (1, None, 2), 2),
+        ("shrink", (True, False, None), False),
+        ("shrink", (True, None, None), True),
         ("self_trade", (True, False, None), False),
         ("self_trade", (True, True, None), True),
         ("naked_short", (None, False, True), False),
@@ -149,3 +154,94 @@ def test_what_decides_over_limits_waits(name: str, was: Any, wanted: Any) -> Non
     told = reload(settings(**{name: was}), settings(**{name: wanted}))
     assert getattr(told.now, name) == was
     assert told.waiting == ((f"risk.{name}", was, wanted),)
+
+
+# Of each limit the tighter value and the looser one, as the table of the catalogue describes it; None: not set.
+ORDERED: dict[str, tuple[Any, Any]] = {
+    **{
+        name: (small, large)
+        for names, small, large in (
+            (
+                "order_quantity_max order_notional_max price_collar_pct position_max quote_age_max_s price_drift_pct "
+                "displayed_size_pct average_volume_pct range_factor notional_per_day_max gross_max net_max sector_max "
+                "currency_max leverage_max order_to_trade_max daily_loss_reduce daily_loss_max "
+                "daily_realised_loss_reduce daily_realised_loss_max drawdown_reduce_pct drawdown_halt_pct "
+                "spread_max_pct borrow_fee_max_pct what_if_above summary_age_max_s option_delta_max option_vega_max "
+                "reconcile_drift_max fill_collar_pct alert_latency_max_s average_volume price_collar_open_pct "
+                "price_collar_open_s pnl_jump_pause_s",
+                D(7),
+                D(8),
+            ),
+            (
+                "open_orders_max orders_per_minute_max messages_per_minute_max orders_per_hour_max "
+                "throttled_orders_max orders_per_day_max messages_per_day_max in_doubt_max loss_streak_max "
+                "loss_streak_halt clock_skew_max_ms loop_lag_max_ms queue_max memory_max_mb price_collar_ticks",
+                7,
+                8,
+            ),
+            ("duplicate_window_s price_drift_window_s margin_cushion_pct loss_streak_pause_s pnl_jump_pct", D(8), D(7)),
+            ("expiry_days_min delivery_days_min day_trades_max", 8, 7),
+            ("self_trade naked_short shrink", False, True),
+            (
+                "session_hours tick_and_lot two_sided live_data short_availability settled_cash buying_power "
+                "combo_sanity",
+                True,
+                False,
+            ),
+            ("restricted no_short", ("A", "B"), ("A",)),
+            ("blackouts", ("a/b", "c/d"), ("a/b",)),
+            ("allowed exchanges order_types tifs", ("A",), ("A", "B")),
+        )
+        for name in names.split()
+    },
+}
+# Limits that let something pass, or lift a latch, by being there.
+LOOSEN = ("price_collar_ticks", "price_collar_open_pct", "price_collar_open_s", "average_volume", "pnl_jump_pct")
+LOOSEN_TOO = (*LOOSEN, "loss_streak_pause_s", "shrink")
+
+
+def of(name: str, value: Any) -> RiskSettings:
+    return RiskSettings(strategy={"a": Limits(**({} if value is None else {name: value}))})
+
+
+def test_every_limit_has_its_direction_here() -> None:
+    assert set(ORDERED) == {one.name for one in fields(Limits)}
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_each_limit_is_tightened_at_once_and_loosened_by_a_second_yes(name: str) -> None:
+    tight, loose = ORDERED[name]
+    told = reload(of(name, loose), of(name, tight))
+    assert told.waiting == ()
+    assert told.now == of(name, tight)
+    told = reload(of(name, tight), of(name, loose))
+    assert told.waiting == ((f"risk.strategy.a.{name}", tight, loose),)
+    assert told.now == of(name, tight)
+
+
+@pytest.mark.parametrize("name", [name for name in ORDERED if name not in LOOSEN_TOO])
+def test_a_limit_that_is_put_in_counts_at_once(name: str) -> None:
+    value = ORDERED[name][0]
+    if name in ("price_drift_window_s", "pnl_jump_pause_s"):
+        value = D(90) if name == "price_drift_window_s" else D(30)  # 60 where nothing is said
+    told = reload(of(name, None), of(name, value))
+    assert (told.now, told.waiting) == (of(name, value), ())
+
+
+@pytest.mark.parametrize("name", LOOSEN_TOO)
+def test_what_loosens_by_being_there_waits_and_is_taken_out_at_once(name: str) -> None:
+    value = ORDERED[name][1]
+    told = reload(of(name, None), of(name, value))
+    (waiting,) = told.waiting
+    assert waiting[0] == f"risk.strategy.a.{name}"
+    assert not getattr(told.now.strategy["a"], name)
+    told = reload(of(name, value), of(name, None))
+    assert told.waiting == ()
+    assert not getattr(told.now.strategy["a"], name)
+
+
+@pytest.mark.parametrize(("name", "looser"), [("price_drift_window_s", D(30)), ("pnl_jump_pause_s", D(90))])
+def test_what_counts_where_nothing_is_said_is_not_loosened_at_once_either(name: str, looser: Decimal) -> None:
+    told = reload(of(name, None), of(name, looser))
+    assert told.waiting == ((f"risk.strategy.a.{name}", D(60), looser),)
+    assert reload(of(name, looser), of(name, None)).waiting == ()
