@@ -45,7 +45,8 @@ class Bookings:
         self._combos = combos
         self._adopted = adopted
         self._strangers: set[str] = set()
-        self._revisions: dict[str, str] = {}
+        # The revision of an execution that counts, by all of its id but the last part; those in the books among them.
+        self._revisions = {stem: known for known in book.executed() if (stem := _stem(known))}
 
     def hear(self, rows: Iterable[VenueExecution], now_ns: int) -> tuple[list[Answer], list[Action]]:
         """Read executions, of the stream or of a list; each is booked exactly once."""
@@ -118,8 +119,8 @@ class Bookings:
 
     def _corrected(self, row: VenueExecution, coid: str, now_ns: int, actions: list[Action]) -> bool:
         """An id whose last part has been raised corrects an earlier execution: a person settles that."""
-        stem, _, _ = row.execution_id.rpartition(".")
-        known = self._revisions.setdefault(stem, row.execution_id) if stem.count(".") >= 2 else row.execution_id
+        stem = _stem(row.execution_id)
+        known = self._revisions.setdefault(stem, row.execution_id) if stem else row.execution_id
         if known == row.execution_id:
             return False
         if row.execution_id not in self._strangers:
@@ -127,3 +128,9 @@ class Bookings:
             self._book.facts.append((now_ns, "correction", coid, row))
             actions.append(Alert("CORRECTION", f"execution {known} was corrected by {row.execution_id}", coid))
         return True
+
+
+def _stem(execution_id: str) -> str:
+    """An execution's id without its revision; empty for one that has no such part."""
+    stem, _, _ = execution_id.rpartition(".")
+    return stem if stem.count(".") >= 2 else ""

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from engine.domain.brokerage import Answered, LegTaken, NotYetKnown, OrdersKnown, Question
+from engine.domain.brokerage import (
+    Answered,
+    ExecutionsKnown,
+    LegTaken,
+    NotYetKnown,
+    OrdersKnown,
+    Question,
+    VenueExecution,
+)
 from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.order import State
 from engine.orders.actions import Alert, ReadExecutions, ReadOrder, ReadOrders, SendCancel, SendModify, SendPlace
@@ -285,3 +293,52 @@ def test_an_order_in_doubt_that_is_seen_is_in_the_journal_as_found() -> None:
     bench.row(ticket())
     assert [name for name, _ in facts(bench, "found")] == [COID]
     assert COID not in bench.desk.doubts.cases
+
+
+def test_a_row_of_nobody_does_not_hide_the_next() -> None:
+    bench = sent()
+    rows = [
+        bench.copy(ticket("x-000009"), order_id="900"),
+        bench.copy(ticket(), order_id="901", coid=None),
+        bench.copy(ticket()),
+    ]
+    bench.desk.rows(rows, bench.now)
+    assert bench.order().state is State.WORKING
+
+
+def test_what_is_forgotten_is_forgotten_everywhere() -> None:
+    bench = live()
+    follower = bench.desk.follower
+    for known in (follower.lost_modifies, follower.zombies, follower._suspects):
+        known.update({COID, "s-000002"})
+    follower.forget([COID])
+    assert [follower.lost_modifies, follower.zombies, follower._suspects] == [{"s-000002"}] * 3
+
+
+def test_the_ids_of_the_venue_are_in_the_facts() -> None:
+    for status in ("Submitted", "PreSubmitted", "Filled"):
+        bench = sent()
+        bench.row(ticket(), order_id="777", status=status)
+        assert bench.order().venue_id == "777"
+        assert bench.order().updated_ns == bench.now
+
+
+def test_a_list_of_executions_tells_which_orders_are_there() -> None:
+    for order_id, coid, absent in (("101", None, False), ("", COID, False), ("900", None, True)):
+        bench = live()
+        bench.desk.doubts.begin(COID, bench.now - 100 * S)
+        found = bench.desk.doubts.cases[COID]
+        row = VenueExecution(
+            execution_id="e9", order_id=order_id, account="DU1", coid=coid, conid=1, side="BUY", size=Decimal(1),
+            price=Decimal(10), ts_ns=bench.now,
+        )  # fmt: skip
+        bench.desk.executions_read(ExecutionsKnown(executions=(row,), as_of_ns=bench.now, days=7), bench.now)
+        assert found.absent_from_executions is absent
+
+
+def test_an_inactive_order_that_has_ended_is_not_refused() -> None:
+    bench = live()
+    bench.row(ticket(), status="Inactive")
+    bench.fill(5)
+    bench.wait(20)
+    assert (bench.order().state, bench.alerts) == (State.FILLED, [])
