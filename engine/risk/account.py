@@ -238,18 +238,18 @@ class Account:
         return found
 
     def sent(self, strategy: str, notional: float, now_ns: int, *, new: bool) -> None:
-        """An order or a modification leaves; both count as a message, the money of a modification does not again."""
+        """An order or a modification leaves; both count as a message. `notional`: of a modification what it adds."""
         for owner in (ACCOUNT, strategy):
             purse = self.purse(owner, now_ns)
             purse.message(now_ns)
+            purse.notional += notional
             if new:
                 purse.orders += 1
-                purse.notional += notional
                 times, floor_ns = purse.hour_ns, now_ns - NS_PER_HOUR
                 while times and times[0] <= floor_ns:
                     times.popleft()
                 times.append(now_ns)
-        if new and self.outside is not None:
+        if (new or notional) and self.outside is not None:
             self._spent.append((now_ns, notional))
             self._spent_in_all += notional
 

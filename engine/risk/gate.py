@@ -36,7 +36,7 @@ from engine.risk.numbers import number
 from engine.risk.outside import Outside
 from engine.risk.screens import passes
 from engine.risk.shrinking import smaller
-from engine.risk.sums import worst_money, worst_price
+from engine.risk.sums import added_money, worst_money, worst_price
 from engine.risk.together import Bracket, misfit
 from engine.settings import RiskSettings
 
@@ -370,7 +370,8 @@ class Gate:
         if refusal is not None:
             return Denied(intent, refusal)
         if self.account.counting:
-            self.account.sent(ticket.strategy, 0.0, now_ns, new=False)
+            more = added_money(ticket, exposure, market)
+            self.account.sent(ticket.strategy, more if more == more else 0.0, now_ns, new=False)
             self.account.note(ticket, now_ns)
             stakes.reserve(self.account, ticket.conid, worst_price(ticket, market))
         if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting

@@ -41,6 +41,7 @@ def sent(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[tuple[int, str, 
     """What `Account.rebuild` takes. Rows are (time, kind, name, body as JSON), oldest first."""
     worth: dict[str, float] = {}
     whose: dict[str, str] = {}
+    money: dict[str, tuple[dict[str, Any], float]] = {}  # the ticket in force and what it was worth, by coid
     for ts_ns, kind, name, body in rows:
         match kind:
             case "risk_sent":
@@ -52,13 +53,27 @@ def sent(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[tuple[int, str, 
                 for ticket in msgspec.json.decode(body)["tickets"]:
                     coid = ticket["coid"]
                     whose[coid] = ticket["strategy"]
-                    yield ts_ns, "order", ticket["strategy"], worth.pop(coid, 0.0)
-            case "modify" | "cancel" if name in whose:
+                    money[coid] = ticket, worth.pop(coid, 0.0)
+                    yield ts_ns, "order", ticket["strategy"], money[coid][1]
+            case "modify" if name in whose:
+                ticket, before = msgspec.json.decode(body), money[name][1]
+                after = before * _times(money[name][0], ticket)
+                money[name] = ticket, after
+                yield ts_ns, kind, whose[name], max(after - before, 0.0)
+            case "cancel" if name in whose:
                 yield ts_ns, kind, whose[name], 0.0
             case "answer" if name in whose and '"type":"Filled"' in body:
                 yield ts_ns, "fill", whose[name], 0.0
             case _:
                 pass
+
+
+def _times(before: dict[str, Any], after: dict[str, Any]) -> float:
+    """How many times as much a ticket is worth after a modification, the market's price being as it was."""
+    times = float(after["quantity"]) / float(before["quantity"])
+    was, now = before["limit_price"], after["limit_price"]
+    dearer = abs(float(now) / float(was)) if was and now and float(was) else 1.0
+    return times * max(dearer, 1.0)
 
 
 def _notional(findings: list[dict[str, Any]]) -> float:

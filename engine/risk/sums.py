@@ -30,10 +30,18 @@ def worst_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> f
 
 
 def added_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> float:
-    """Money that a ticket adds: of a new order all of it, of a modification what it is worth more than before."""
+    """Money that a ticket adds: of a new order all of it, of a modification what it is worth more than before.
+
+    NaN where unknown.
+    """
     known = exposure.open.get(ticket.coid)
     money = worst_money(ticket, exposure, market)
-    return money if known is None else max(money - worst_money(known.ticket, exposure, market), 0.0)
+    if known is None or money != money:
+        return money
+    before = worst_money(known.ticket, exposure, market)
+    if known.wanted is not None:  # one that is in flight has been counted
+        before = max(before, worst_money(known.wanted, exposure, market))
+    return max(money - before, 0.0)
 
 
 def worst_price(ticket: OrderTicket, market: MarketNow) -> float:
@@ -81,9 +89,11 @@ def day_sums(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds:
                 sentence = f"{LEVELS[at]} has sent {most} {name} today, as many as are allowed"
                 return Refusal("DAY", f"{most} {name}", str(used + 1), sentence)
         money = limits.notional_per_day_max
-        if money is None or not new:
+        if money is None:
             continue
-        more = worst_money(ticket, exposure, market)
+        more = added_money(ticket, exposure, market)
+        if not new and more == 0.0:
+            continue
         if more != more:
             return _unknown(exposure.instrument.symbol)
         if purse.notional + more > float(money) * (1.0 + BLUR):
@@ -101,7 +111,8 @@ def money_at_stake(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
     account = exposure.account
     assert account is not None
     more = exposure.more(ticket)
-    if market.view is None or (more <= _ZERO and not exposure.legs and ticket.oca_group is None):
+    raises = more > _ZERO or exposure.legs or ticket.oca_group is not None or _dearer(ticket, exposure, market)
+    if market.view is None or not raises:
         return None
     mine = adds(ticket, exposure, market, max(more, _ZERO))
     for at, owner in ((0, None), (1, ticket.strategy)):
@@ -121,6 +132,13 @@ def money_at_stake(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
             if code not in known or value > known[code]:
                 return _told(account, code, most, value, LEVELS[at])
     return None
+
+
+def _dearer(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> bool:
+    """Whether a modification names a price above all that are reserved in its instrument."""
+    assert exposure.account is not None
+    known = ticket.coid in exposure.open
+    return known and worst_price(ticket, market) > exposure.account.tops.get(ticket.conid, 0.0)
 
 
 _CODES: Final = {"NET LONG": "NET", "NET SHORT": "NET"}

@@ -365,6 +365,26 @@ def test_money_at_stake_of_one_strategy_and_what_lowers_it() -> None:
     assert ask(gate, new(106, side=SELL)) == "GROSS"  # 111 sold against 50 held is further than 60 bought
 
 
+@pytest.mark.parametrize("limit", ["gross_max", "net_max", "currency_max", "sector_max"])
+def test_a_modification_that_only_names_a_dearer_price_is_counted_at_it(limit: str) -> None:
+    own: dict[str, Any] = {limit: D(1040)}
+    gate = make(sectors={"AAA": "tech"}, **own)
+    assert ask(gate, new(10, coid="a-900001", limit_price=D(100))) == "ok"
+    assert change(gate, "a-900001", limit_price=D("104.01")) == limit.removesuffix("_max").upper()
+    assert change(gate, "a-900001", limit_price=D(104)) == "ok"
+    assert change(gate, "a-900001", limit_price=D(99)) == "ok"
+
+
+def test_what_a_modification_adds_counts_in_the_day_s_money() -> None:
+    gate = make(notional_per_day_max=D(2000))
+    assert ask(gate, new(1, coid="a-900001", limit_price=D(100))) == "ok"
+    assert change(gate, "a-900001", quantity=D(21)) == "DAY"
+    assert change(gate, "a-900001", quantity=D(20)) == "ok"  # 100, and 1,900 more
+    assert ask(gate, new(1)) == "DAY"
+    assert change(gate, "a-900001", quantity=D(5)) == "ok"  # less money is no more of it
+    assert gate.account.purse("a", T0).notional == 2000
+
+
 def test_money_is_counted_at_the_dearest_price_reserved() -> None:
     gate = make(gross_max=D(2100))
     assert ask(gate, new(10, limit_price=D(110))) == "ok"

@@ -43,7 +43,7 @@ TERMS = (
 )  # fmt: skip
 quantities = st.integers(1, 12).map(Decimal)
 strategies = st.sampled_from(["a", "b"])
-prices = st.sampled_from([D(99), D(100)])
+prices = st.sampled_from([D(99), D(100), D(105)])
 sides = st.sampled_from(list(Side))
 conids = st.sampled_from([1, 3])
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pytest
+from msgspec.structs import replace
 
 from engine.domain.facts import Filled
 from engine.domain.messages import Place
@@ -46,6 +48,19 @@ def test_what_was_sent_is_read_out_of_the_journal() -> None:
         (T0 + 3, "fill", "a", 0.0),
         (T0 + 4, "order", "a", 0.0),
     ]
+
+
+def test_what_modifications_added_is_read_out_of_the_journal_too() -> None:
+    here = gate()
+    first = new(10, limit_price=D(100))
+    steps = [(20, 100), (5, 100), (10, 110), (10, 90)]  # 2,000, 500, then 1,100, and what it is worth at the market
+    told = [
+        (T0 + at, "modify", first.coid, replace(first, quantity=D(units), limit_price=D(price)))
+        for at, (units, price) in enumerate(steps, 1)
+    ]
+    judged = (T0, "judged", first.coid, explain(here, first, FakeView(), T0))
+    found = [money for *_, money in sent(rows(judged, (T0, "approved", first.coid, Place((first,))), *told))]
+    assert found == pytest.approx([1000, 1000, 0, 600, 0])
 
 
 def test_latches_hold_until_a_person_lifts_them() -> None:
