@@ -6,8 +6,6 @@ does not tell (None) can't differ, but what a modification can't do without must
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from attrs import frozen
 
 from engine.domain.brokerage import VenueOrder
@@ -79,8 +77,3 @@ def told(copy: VenueOrder, delta: VenueOrder) -> VenueOrder:
     known = {name: value for name in VenueOrder.__struct_fields__ if (value := getattr(delta, name)) is not None}
     fields = {name: getattr(copy, name) for name in VenueOrder.__struct_fields__}
     return VenueOrder(**{**fields, **known, "seen_ns": max(copy.seen_ns, delta.seen_ns)})
-
-
-def whole(value: Decimal | None) -> str:
-    """A quantity as people read it."""
-    return "none" if value is None else f"{value:f}"

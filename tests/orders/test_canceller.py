@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.domain.brokerage import Answered, CancelTaken, CancelTurnedDown, LegTaken, OrdersKnown, Question, Unclear
+from engine.domain.facts import CancelRefused
 from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.order import State
 from engine.orders.actions import Alert, AskRisk, ReadOrders, SendCancel, SendCancelAll, SendPlace, SendReply
@@ -249,3 +250,89 @@ def test_all_at_once_breaks_a_round_off_and_needs_a_session() -> None:
     down.desk.session(False, down.now)
     down.desk.cancel_now([COID, OTHER], down.now, everything=True)
     assert down.take() == []
+
+
+# --- several at once, and what a list says after a refusal -----------------------------------------------------------
+
+
+def test_no_cancel_stands_in_the_way_of_another() -> None:
+    bench = live(orders=2)  # the first is dead when the second is due
+    for coid in (COID, OTHER):
+        bench.cancel(coid)
+    assert len(cancels(bench)) == 2
+    bench.now += 5 * S
+    bench.row(ticket(), status="Cancelled")
+    assert cancels(bench) == [SendCancel(OTHER, "102", False)]
+
+    bench = live()  # of the first no id is known
+    writing(bench)
+    bench.desk.cancel_now([OTHER, COID], bench.now)
+    assert cancels(bench) == [URGENT]
+
+    bench = live(orders=2)  # the first waits for a round
+    writing(bench, "s-000003")
+    bench.cancel()
+    bench.desk.cancel_now([OTHER], bench.now)
+    assert cancels(bench) == [SendCancel(OTHER, "102", True)]
+
+
+def test_only_a_halt_of_an_order_voids_the_round_about_it() -> None:
+    ask = Question(reply_id="r", message_ids=("o900",), texts=("?",))
+    for halted_coid, void in ((OTHER, True), ("s-000003", False)):
+        bench = live(rules={"o900": "confirm"})
+        number = writing(bench)
+        bench.place(ticket("s-000003", limit_price=Decimal(8)))
+        bench.desk.cancel_now([halted_coid], bench.now)
+        bench.answer(number, Answered(questions=(ask,)))
+        assert (bench.order(OTHER).state in (State.IN_DOUBT, State.PENDING_CANCEL)) is void
+        assert bool([one for one in bench.take() if isinstance(one, AskRisk)]) is not void
+
+
+def turned_down(orders: int = 1) -> Bench:
+    bench = live(orders=orders)
+    for number in range(orders):
+        bench.cancel(f"s-{number + 1:06d}")
+    bench.take()
+    for number in range(orders):
+        bench.desk.cancel_answered(f"s-{number + 1:06d}", CancelTurnedDown(reason="no"), bench.now)
+    bench.take()
+    return bench
+
+
+def test_what_a_list_does_not_have_is_told_and_in_doubt() -> None:
+    bench = turned_down()
+    bench.desk.orders_read(OrdersKnown(orders=(), as_of_ns=bench.now), bench.now)
+    assert Alert("GONE", "the venue knows nothing of an order we have open", COID) in bench.take()
+    assert bench.desk.doubts.cases[COID].since_ns == bench.now
+
+
+def test_a_list_decides_each_of_several() -> None:
+    bench = turned_down(orders=2)
+    bench.row(ticket(), status="Cancelled")
+    bench.take()
+    alive = bench.copy(ticket(OTHER, limit_price=Decimal(11)), order_id="102")
+    bench.desk.orders_read(OrdersKnown(orders=(alive,), as_of_ns=bench.now), bench.now)
+    assert (bench.order(COID).state, bench.order(OTHER).state) == (State.CANCELLED, State.WORKING)
+    assert bench.alerts == []
+    refused = [what for *_, what in bench.book.facts if isinstance(what, CancelRefused)]
+    assert [(one.coid, one.ts_ns, one.code, one.reason) for one in refused] == [
+        (OTHER, bench.now, "VENUE", "it works on")
+    ]
+
+
+def test_a_list_from_before_the_refusal_decides_nothing() -> None:
+    bench = turned_down(orders=2)
+    bench.desk.orders_read(OrdersKnown(orders=(), as_of_ns=bench.now - 1), bench.now)
+    assert bench.take() == [ReadOrders("a cancellation was turned down")]
+    assert bench.desk.doubts.cases == {}
+
+
+def test_a_second_request_for_all_counts_as_another_try() -> None:
+    bench = halted(2)
+    coids = [COID, OTHER, "s-000003"]
+    for _ in range(3):
+        assert [one for one in bench.take() if isinstance(one, SendCancelAll)] == [SendCancelAll(3)]
+        bench.now += 5 * S
+        bench.desk.cancel_now(coids, bench.now, everything=True)
+    assert {wanted.tries for wanted in bench.desk._canceller.wanted.values()} == {4}
+    assert next(at for at, kind, *_ in bench.book.facts if kind == "cancel_all_sent") == bench.now - 15 * S
