@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import IntEnum
-from math import nan
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -17,22 +16,21 @@ from msgspec import Struct
 
 from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_MINUTE
-from engine.domain.ticket import OrderTicket, Side
+from engine.domain.ticket import OrderTicket
 from engine.risk.days import Days
 from engine.risk.numbers import number
-from engine.risk.outside import Outside, Summary
+from engine.risk.outside import Outside
+from engine.risk.recent import Recent
 
 if TYPE_CHECKING:
     from engine.risk.exposure import Exposure, Units
+    from engine.risk.lines import Lines
     from engine.risk.resting import Resting
-    from engine.risk.stakes import Lines
     from engine.risk.together import Group
 
 NS_PER_HOUR: Final = 60 * NS_PER_MINUTE
 ACCOUNT: Final = ""  # the owner's name that stands for the whole account; no strategy is called so
 _ZERO: Final = Decimal(0)
-_RECENT: Final = 20  # orders that make a strategy's own range
-_WALK: Final = 1_000  # prices of one side that a drift is worked out over
 
 
 class Level(IntEnum):
@@ -54,30 +52,41 @@ class Held(Struct, frozen=True):
 
 @define(eq=False)
 class Purse:
-    """What one owner has sent and traded: today's sums, and the times of the last hour."""
+    """What one owner has sent and traded: today's sums, and the times of the last hour.
+
+    Within `from_ns` and `until_ns` they are today's, and of the times only few are too old.
+    """
 
     day: int = -1
-    from_ns: int = 0  # the day's first nanosecond, and the next day's
+    from_ns: int = 0
     until_ns: int = 0
-    orders: int = 0
     messages: int = 0
+    changes: int = 0  # of them, modifications and cancels
     notional: float = 0.0
     executions: int = 0
     hour_ns: deque[int] = field(factory=deque)  # new orders
     minute_ns: deque[int] = field(factory=deque)  # messages
 
-    def turn(self, day: int) -> None:
-        """A day begins: its sums are empty."""
+    def turn(self, days: Days, now_ns: int) -> None:
+        """Another day may have begun: its sums are empty; and times that are too old are dropped, once a minute."""
+        day = days.of(now_ns)
         if day != self.day:
-            self.day, self.orders, self.messages, self.notional, self.executions = day, 0, 0, 0.0, 0
+            self.day, self.messages, self.changes, self.notional, self.executions = day, 0, 0, 0.0, 0
+        self.from_ns, ends_ns = days.span_ns(now_ns)
+        self.until_ns = min(ends_ns, now_ns + NS_PER_MINUTE)
+        self.in_hour(now_ns)
+        self.in_minute(now_ns)
 
-    def message(self, now_ns: int) -> None:
-        """One more message leaves."""
+    @property
+    def orders(self) -> int:
+        """New orders of the day."""
+        return self.messages - self.changes
+
+    def change(self, now_ns: int) -> None:
+        """A modification or a cancel leaves."""
         self.messages += 1
-        times, floor_ns = self.minute_ns, now_ns - NS_PER_MINUTE
-        while times and times[0] <= floor_ns:
-            times.popleft()
-        times.append(now_ns)
+        self.changes += 1
+        self.minute_ns.append(now_ns)
 
     def in_hour(self, now_ns: int) -> int:
         """New orders within the hour that ends now."""
@@ -92,96 +101,6 @@ def _in_last(times: deque[int], floor_ns: int) -> int:
     while times and times[0] <= floor_ns:
         times.popleft()
     return len(times)
-
-
-Sent = tuple[int, float, float]  # an order of late: when, its price, and by how much that was worse than the one before
-
-
-@define(eq=False)
-class Walk:
-    """Own prices of one side within a window, and how far they have gone the worse way in all."""
-
-    sign: int
-    sent: deque[Sent] = field(factory=deque)
-    total: float = 0.0
-
-    def forget(self, floor_ns: int) -> None:
-        """Prices up to a time count no more, nor does the step from the last of them."""
-        sent = self.sent
-        while sent and sent[0][0] <= floor_ns:
-            sent.popleft()
-            self.total = self.total - sent[0][2] if len(sent) > 1 else 0.0
-
-    def step(self, price: float) -> float:
-        """By how much a price is worse than the newest one."""
-        return max((price - self.sent[-1][1]) * self.sign, 0.0) if self.sent else 0.0
-
-    def add(self, price: float, now_ns: int) -> None:
-        """One more price."""
-        step = self.step(price)
-        self.total += step
-        self.sent.append((now_ns, price, step))
-        if len(self.sent) > _WALK:
-            self.forget(self.sent[0][0])
-
-    def take_back(self) -> None:
-        """The newest was not sent after all."""
-        self.total -= self.sent.pop()[2]
-        if len(self.sent) < 2:
-            self.total = 0.0
-
-
-@define(eq=False)
-class Latest:
-    """The newest figures of a kind, and the least and the largest of them; NaN of none."""
-
-    figures: deque[float] = field(factory=deque)
-    least: float = nan
-    largest: float = nan
-
-    def add(self, figure: float) -> None:
-        """One more; the oldest goes."""
-        figures = self.figures
-        figures.append(figure)
-        if len(figures) > _RECENT:
-            gone = figures.popleft()
-            if gone == self.least or gone == self.largest:
-                self.least, self.largest = min(figures), max(figures)
-                return
-        if not figure >= self.least:
-            self.least = figure
-        if not figure <= self.largest:
-            self.largest = figure
-
-    def take_back(self) -> None:
-        """The newest was not sent after all."""
-        self.figures.pop()
-        self.least, self.largest = min(self.figures, default=nan), max(self.figures, default=nan)
-
-
-@define(eq=False)
-class Recent:
-    """What one strategy has sent lately in one instrument: how its prices walk, and sizes and prices of late."""
-
-    walks: dict[Side, Walk] = field(factory=lambda: {side: Walk(side.sign) for side in Side})
-    quantities: Latest = field(factory=lambda: Latest())
-    levels: Latest = field(factory=lambda: Latest())
-
-    def drift(self, side: Side, price: float, floor_ns: int) -> float:
-        """By how much own prices of a side have gone the worse way since a time, this one included."""
-        walk = self.walks[side]
-        walk.forget(floor_ns)
-        return walk.total + walk.step(price)
-
-
-class Room(Struct, frozen=True):
-    """An account summary in floats, NaN where the venue did not say: for looking at, never for the last word."""
-
-    summary: Summary
-    excess: float
-    worth: float
-    buying_power: float
-    settled: float
 
 
 @define(eq=False)
@@ -217,9 +136,8 @@ class Account:
     resting: dict[int, Resting] = field(factory=dict, init=False)  # where a limit forbids to meet own orders
     tops: dict[int, float] = field(factory=dict, init=False)  # the dearest price reserved while orders were open
     counting: bool = field(default=False, init=False)  # a limit counts messages, days or what was sent lately
-    _spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
-    _room: Room | None = field(default=None, init=False)
-    _spent_in_all: float = field(default=0.0, init=False)
+    spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
+    spent_in_all: float = field(default=0.0, init=False)
 
     # --- sums ---------------------------------------------------------------------------------------------------
 
@@ -233,51 +151,38 @@ class Account:
         if found is None:
             found = self.purses[owner] = Purse()
         if not found.from_ns <= now_ns < found.until_ns:
-            found.turn(self.days.of(now_ns))
-            found.from_ns, found.until_ns = self.days.span_ns(now_ns)
+            found.turn(self.days, now_ns)
         return found
 
     def sent(self, strategy: str, notional: float, now_ns: int, *, new: bool) -> None:
         """An order or a modification leaves; both count as a message. `notional`: of a modification what it adds."""
         for owner in (ACCOUNT, strategy):
             purse = self.purse(owner, now_ns)
-            purse.message(now_ns)
             purse.notional += notional
             if new:
-                purse.orders += 1
-                times, floor_ns = purse.hour_ns, now_ns - NS_PER_HOUR
-                while times and times[0] <= floor_ns:
-                    times.popleft()
-                times.append(now_ns)
+                purse.messages += 1
+                purse.minute_ns.append(now_ns)
+                purse.hour_ns.append(now_ns)
+            else:
+                purse.change(now_ns)
         if (new or notional) and self.outside is not None:
-            self._spent.append((now_ns, notional))
-            self._spent_in_all += notional
+            self.spent.append((now_ns, notional))
+            self.spent_in_all += notional
 
     def spent_since(self, ts_ns: int) -> float:
         """Money of new orders sent after a time, as far back as an account summary ever lies."""
-        spent = self._spent
+        spent = self.spent
         if spent and spent[0][0] <= ts_ns:
             while spent and spent[0][0] <= ts_ns:
                 spent.popleft()
-            self._spent_in_all = sum(money for _, money in spent)
-        return self._spent_in_all
-
-    def room(self, summary: Summary) -> Room:
-        """A summary in floats, worked out once."""
-        known = self._room
-        if known is None or known.summary is not summary:
-            said = (summary.excess_liquidity, summary.net_liquidation, summary.buying_power, summary.settled_cash)
-            known = self._room = Room(summary, *(nan if money is None else float(money) for money in said))
-        return known
+            self.spent_in_all = sum(money for _, money in spent)
+        return self.spent_in_all
 
     def note(self, ticket: OrderTicket, now_ns: int) -> None:
         """An order or a modification leaves: what the strategy's own range and the drift of its prices are told by."""
+        level = None if ticket.limit_price is None else number(ticket.limit_price)
         recent = self.recent_of(ticket.strategy, ticket.conid)
-        recent.quantities.add(number(ticket.quantity))
-        if ticket.limit_price is not None:
-            level = number(ticket.limit_price)
-            recent.levels.add(level)
-            recent.walks[ticket.side].add(level, now_ns)
+        recent.add(ticket.side, number(ticket.quantity), level, now_ns)
 
     def recent_of(self, strategy: str, conid: int) -> Recent:
         """What a strategy has sent lately in an instrument."""
@@ -291,23 +196,19 @@ class Account:
         for owner in (ACCOUNT, ticket.strategy):
             purse = self.purse(owner, now_ns)
             purse.messages -= 1
-            purse.orders -= 1
             purse.notional -= notional
             purse.minute_ns.pop()
             purse.hour_ns.pop()
         if self.outside is not None:
-            self._spent.pop()
-            self._spent_in_all = sum(money for _, money in self._spent)
+            self.spent.pop()
+            self.spent_in_all = sum(money for _, money in self.spent)
         recent = self.recent[ticket.strategy, ticket.conid]
-        recent.quantities.take_back()
-        if ticket.limit_price is not None:
-            recent.levels.take_back()
-            recent.walks[ticket.side].take_back()
+        recent.take_back(ticket.side, limited=ticket.limit_price is not None)
 
     def cancelled(self, strategy: str, now_ns: int) -> None:
         """A cancel leaves; it is never refused, and it is a message."""
         for owner in (ACCOUNT, strategy):
-            self.purse(owner, now_ns).message(now_ns)
+            self.purse(owner, now_ns).change(now_ns)
 
     def executed(self, strategy: str, now_ns: int) -> None:
         """An execution has been booked."""

@@ -13,8 +13,8 @@ from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk.exposure import Exposure
 
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
-_TYPES: Final = frozenset({OrderType.LIMIT, OrderType.MARKET})
-_TIFS: Final = frozenset({Tif.DAY, Tif.GTC})
+PLAIN_TYPES: Final = frozenset({OrderType.LIMIT, OrderType.MARKET})
+PLAIN_TIFS: Final = frozenset({Tif.DAY, Tif.GTC})
 _BUY: Final = Side.BUY
 
 
@@ -31,8 +31,8 @@ def clear(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, 
     units = exposure.sizes.get(quantity) or exposure.size(quantity)
     if (
         units is None
-        or ticket.order_type not in _TYPES
-        or ticket.tif not in _TIFS
+        or ticket.order_type not in PLAIN_TYPES
+        or ticket.tif not in PLAIN_TIFS
         or ticket.parent is not None
         or ticket.oca_group is not None
         or ticket.outside_rth
@@ -43,6 +43,7 @@ def clear(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, 
     buy = ticket.side is _BUY
     worst = size = abs(price)
     limit = ticket.limit_price
+    level: float | None = None
     if limit is not None:
         level = exposure.instrument.known_levels.get(limit)
         if level is None or not level > 0.0:
@@ -75,6 +76,11 @@ def clear(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, 
             return 0.0
     twins = exposure.twins
     if twins.lately or len(exposure.open) > 2:
+        counts = twins.counts
+        if counts is not None:
+            twins.last, twins.last_key = ticket, (buy, level, units, ticket.tag)
+            if twins.last_key not in counts:
+                return worst
         return worst if twins.alone(ticket, now_ns, exposure.window_ns) else 0.0
     for entry in exposure.open.values():
         if not entry.cancelling and (entry.wanted is not None or entry.ticket.limit_price == limit):

@@ -28,9 +28,10 @@ from engine.risk.twins import Key, Twins
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
+    from engine.risk.lines import Lines
     from engine.risk.plan import Plan
+    from engine.risk.register import Register
     from engine.risk.resting import Resting
-    from engine.risk.stakes import Lines
 
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
@@ -144,6 +145,7 @@ class Exposure:
     armed: tuple[Callable[..., Any], ...] = ()  # checks of the catalogue that a limit of this exposure has switched on
     armed_changes: tuple[Callable[..., Any], ...] = ()  # those of them that judge modifications
     plan: Plan | None = None  # the same, compiled for plain orders
+    register: Register | None = None  # what an order leaves in sums, where a limit counts them
     resting: Resting | None = None  # the instrument's open orders by price, where own orders must not meet
     lines: tuple[Lines, ...] = ()  # whose money at stake follows the units here
     unit_value: float = field(init=False)  # base currency per unit at price 1
@@ -201,8 +203,9 @@ class Exposure:
         volume, part = own.average_volume, own.average_volume_pct
         if volume is not None and part is not None and quantity * 100 > volume * part:
             return None
-        if len(self.sizes) < _MANY:
-            self.sizes[quantity] = units
+        if len(self.sizes) >= _MANY:
+            self.sizes.clear()
+        self.sizes[quantity] = units
         return units
 
     def may_send(self, now_ns: int) -> bool:
@@ -228,7 +231,7 @@ class Exposure:
             account.sells += more
             strategy.sells += more
         for lines in self.lines:
-            lines.touched.add(self.instrument.conid)
+            lines.touch(self.instrument.conid)
         for ratio, leg in self.legs:
             leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
 

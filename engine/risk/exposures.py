@@ -17,6 +17,7 @@ from engine.risk.exposure import Exposure, Level, Reserved, Tally, Units
 from engine.risk.limits import LEVELS, Bounds, counts, resolve
 from engine.risk.outside import Outside
 from engine.risk.plan import plan_of
+from engine.risk.register import Register
 from engine.risk.resting import Resting
 from engine.settings import RiskSettings
 
@@ -93,6 +94,7 @@ class Exposures:
     def reload(self, settings: RiskSettings) -> None:
         """Take over other limits; what is reserved stays reserved."""
         self.settings = settings
+        self.account.counting = self.account.counting or counts(settings)
         for (strategy, _), exposure in self.known.items():
             bounds = self._bounds(strategy, exposure.instrument, exposure.legs)
             tallies = exposure.tallies
@@ -103,7 +105,6 @@ class Exposures:
         self.account.sectors = settings.sectors
         for lines in self.account.lines.values():
             lines.forget()
-        self.account.counting = self.account.counting or counts(settings)
 
     def _make(self, strategy: str, conid: int) -> Exposure:
         instrument = self.instruments[conid]
@@ -154,6 +155,8 @@ class Exposures:
                     resting.add(entry)
         exposure.resting = account.resting.get(conid)
         followed = len(account.lines)
+        if account.counting and exposure.register is None:
+            exposure.register = Register(account, exposure.strategy, conid, exposure.units[0])
         exposure.plan = plan_of(exposure) if exposure.armed else None
         # A limit on one strategy or instrument may be the first that wants the money of all of them followed.
         for other in self.known.values() if len(account.lines) > followed else (exposure,):

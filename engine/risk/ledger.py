@@ -73,16 +73,20 @@ class Ledger:
         coid, quantity = ticket.coid, ticket.quantity
         entry = self.open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
         of_account, of_strategy = exposure.units
-        if ticket.side is _BUY:
+        buy = ticket.side is _BUY
+        if buy:
             of_account.buys += quantity
             of_strategy.buys += quantity
         else:
             of_account.sells += quantity
             of_strategy.sells += quantity
         for lines in exposure.lines:
-            lines.touched.add(ticket.conid)
-        if exposure.resting is not None:
-            exposure.resting.add(entry)
+            if lines.hot != ticket.conid:
+                lines.touched.add(ticket.conid)
+        resting = exposure.resting
+        if resting is not None:
+            limit = ticket.limit_price
+            resting.put(entry, None if limit is None else exposure.instrument.known_levels[limit], buy=buy)
         window_ns, twins = exposure.window_ns, exposure.twins
         if window_ns or twins.counts is not None:
             twins.taken(entry, now_ns, window_ns)
@@ -206,7 +210,7 @@ class Ledger:
             account.position = now.account_quantity
             strategy.position = now.quantity
             for lines in exposure.lines:
-                lines.touched.add(now.conid)
+                lines.touch(now.conid)
 
     def _found_alive(self, order: Order) -> Reserved:
         """An order that nothing was reserved for; those of one OCA group were made at one moment."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from math import inf
+from math import inf, nan
 from typing import Final
 
 from attrs import define
@@ -18,12 +18,16 @@ from engine.domain.instrument import SecType
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
 from engine.domain.ticket import OrderType, Tif
 from engine.risk import conduct, pricing, sums, venueside
-from engine.risk.account import Recent
+from engine.risk.account import Purse
 from engine.risk.checks import Check
+from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
 from engine.risk.exposure import Exposure
 from engine.risk.limits import DRIFT_WINDOW_S
+from engine.risk.lines import Lines
+from engine.risk.outside import Summary
+from engine.risk.recent import Recent
+from engine.risk.register import Register
 from engine.risk.resting import Resting
-from engine.risk.stakes import Lines
 from engine.risk.venueside import MARGIN_PART
 from engine.settings import Limits
 
@@ -33,26 +37,14 @@ _MANY: Final = 2**63
 
 @define
 class Sums:
-    """Limits on what one owner has sent."""
+    """Limits on what one owner has sent, and what it has sent."""
 
-    owner: str
+    purse: Purse
     minute: int = _MANY
     hour: int = _MANY
     orders: int = _MANY
     messages: int = _MANY
     notional: float = inf
-
-
-@define
-class Stakes:
-    """Limits on money at stake of the account or of one strategy, in base currency; `leverage` times its worth."""
-
-    lines: Lines
-    gross: float = inf
-    net: float = inf
-    sector: float = inf
-    currency: float = inf
-    leverage: float = inf
 
 
 @define(eq=False)
@@ -63,43 +55,74 @@ class Plan:
     types: frozenset[OrderType] | None = None
     tifs: frozenset[Tif] | None = None
     asks_contract: bool = False  # a venue may say which terms a contract takes
-    quiet_from_ns: int = 0  # within these two no blackout holds
-    quiet_until_ns: int = END_OF_TIME_NS
+    register: Register | None = None
+    from_ns: int = 0  # within these two no blackout holds, and the register is in order
+    until_ns: int = 0
     blackouts: tuple[tuple[int, int], ...] = ()
-    in_doubt: int | None = None
+    in_doubt: int = _MANY
     resting: Resting | None = None  # own orders that an order must not meet
     # The market, and what was sent lately.
     asks_quote: bool = False
     displayed: float | None = None  # part of the size shown
     two_sided: bool = False
-    spread: float | None = None  # part of the middle
-    volume: float | None = None  # units
+    spread: float | None = None  # part of bid and ask taken together
     recent: Recent | None = None
     walk: float | None = None  # part of the price
     walk_ns: int = 0
     factor: float | None = None
     # Sums and money.
     sums: tuple[Sums, ...] = ()
-    stakes: tuple[Stakes, ...] = ()
+    stakes: tuple[Lines, ...] = ()
     # What a venue says; None of it in a backtest.
     venue: bool = False
-    ready: bool = False
-    account: bool = False
-    strategy: bool = False
     live_data: bool = False
     shorts: bool = False  # a sale has to be asked about
+    asks_summary: bool = False
     day_trades: int | None = None
     settled: bool = False
     buying_power: bool = False
     cushion: float | None = None  # part of the worth
     margin: float = 1.0  # part of an order's money
     what_if: float = inf
-    summary_age_ns: float = inf  # an account summary may be so old
+    summary_age_ns: int = END_OF_TIME_NS  # an account summary may be so old
+    summary: Summary | None = None  # the one that these are worked out of; money that buys and sales have room for
+    summary_until_ns: int = 0
+    room_to_buy: float = 0.0
+    room_to_sell: float = 0.0
+
+    def turn(self, now_ns: int) -> bool:
+        """Whether no blackout holds now; for how long none will is remembered."""
+        span = conduct.latest_quiet(self.blackouts, now_ns)
+        if span is None:
+            return False
+        self.from_ns, self.until_ns = span
+        register = self.register
+        if register is not None:
+            register.turn(now_ns)
+            self.from_ns, self.until_ns = max(self.from_ns, register.from_ns), min(self.until_ns, register.until_ns)
+        return True
+
+    def look_at(self, summary: Summary) -> None:
+        """Work out what money orders sent since an account summary may come to; below zero where it can't be told."""
+        self.summary = summary
+        self.summary_until_ns = summary.ts_ns + self.summary_age_ns
+        room = inf
+        if self.day_trades is not None:
+            left = summary.day_trades_left
+            if left is None or 0 <= left <= self.day_trades:
+                room = -1.0
+        if self.buying_power:
+            room = _least(room, -1.0 if summary.cash_account else _float(summary.buying_power) * HAIR)
+        if self.cushion is not None:
+            free = _float(summary.excess_liquidity) - _float(summary.net_liquidation) * self.cushion
+            room = _least(room, free / self.margin * HAIR)
+        self.room_to_sell = room
+        self.room_to_buy = _least(room, _float(summary.settled_cash) * HAIR) if self.settled else room
 
 
 def plan_of(exposure: Exposure) -> Plan:
     """Compile the limits of an exposure, for the checks that they have switched on."""
-    plan = Plan()
+    plan = Plan(register=exposure.register)
     others = []
     for check in exposure.armed:
         screen = _SCREENS.get(check)
@@ -107,10 +130,8 @@ def plan_of(exposure: Exposure) -> Plan:
             others.append(check)
     plan.others = tuple(others)
     oldest = exposure.bounds.tightest.summary_age_max_s
-    plan.summary_age_ns = inf if oldest is None else float(oldest * NS_PER_S)
-    plan.venue = any(
-        (plan.ready, plan.account, plan.strategy, plan.live_data, plan.shorts, plan.settled, plan.buying_power)
-    ) or (plan.day_trades is not None or plan.cushion is not None)
+    plan.summary_age_ns = END_OF_TIME_NS if oldest is None else int(oldest * NS_PER_S)
+    plan.asks_summary = plan.settled or plan.buying_power or plan.day_trades is not None or plan.cushion is not None
     return plan
 
 
@@ -120,8 +141,11 @@ def plan_of(exposure: Exposure) -> Plan:
 def _terms(plan: Plan, exposure: Exposure) -> bool:
     own, account = exposure.bounds.tightest, exposure.account
     plan.asks_contract = account is not None and account.outside is not None
-    plan.types = None if own.order_types is None else frozenset(one for one in OrderType if one in own.order_types)
-    plan.tifs = None if own.tifs is None else frozenset(one for one in Tif if one in own.tifs)
+    # A list that has all that a plain order may be needs no look.
+    if own.order_types is not None and not set(own.order_types) >= PLAIN_TYPES:
+        plan.types = frozenset(one for one in OrderType if one in own.order_types)
+    if own.tifs is not None and not set(own.tifs) >= PLAIN_TIFS:
+        plan.tifs = frozenset(one for one in Tif if one in own.tifs)
     return True
 
 
@@ -137,13 +161,13 @@ def _no_short(plan: Plan, exposure: Exposure) -> bool:
 
 def _blackout(plan: Plan, exposure: Exposure) -> bool:
     plan.blackouts = tuple(conduct.window_ns(said) for said in exposure.bounds.tightest.blackouts)
-    plan.quiet_from_ns = plan.quiet_until_ns = 0  # not known yet
     return True
 
 
 def _in_doubt(plan: Plan, exposure: Exposure) -> bool:
-    plan.in_doubt = exposure.bounds.tightest.in_doubt_max
-    return plan.in_doubt is not None
+    most = exposure.bounds.tightest.in_doubt_max
+    plan.in_doubt = _or_many(most)
+    return most is not None
 
 
 def _self_trade(plan: Plan, exposure: Exposure) -> bool:
@@ -159,16 +183,14 @@ def _displayed(plan: Plan, exposure: Exposure) -> bool:
 
 
 def _volume(plan: Plan, exposure: Exposure) -> bool:
-    own = exposure.bounds.tightest
-    if own.average_volume is None or own.average_volume_pct is None:
-        return False
-    plan.volume = float(own.average_volume * own.average_volume_pct / 100) * HAIR
-    return True
+    del plan  # `Exposure.size` asks
+    return exposure.bounds.tightest.average_volume is not None
 
 
 def _quote(plan: Plan, exposure: Exposure) -> bool:
     own = exposure.bounds.tightest
-    plan.asks_quote, plan.two_sided, plan.spread = True, bool(own.two_sided), _part(own.spread_max_pct)
+    spread = _part(own.spread_max_pct)
+    plan.asks_quote, plan.two_sided, plan.spread = True, bool(own.two_sided), None if spread is None else spread / 2.0
     return True
 
 
@@ -198,10 +220,12 @@ def _part(percent: Decimal | None) -> float | None:
 
 def _counted(plan: Plan, exposure: Exposure) -> bool:
     """All limits on what was sent, of the account and of the strategy; the three checks on them share these."""
-    levels = exposure.bounds.levels
+    levels, account = exposure.bounds.levels, exposure.account
+    if account is None:
+        return False
     plan.sums = tuple(
         Sums(
-            owner,
+            account.purses.setdefault(owner, Purse()),
             minute=_or_many(own.messages_per_minute_max),
             hour=_or_many(own.orders_per_hour_max),
             orders=_or_many(own.orders_per_day_max),
@@ -226,16 +250,8 @@ def _staked(plan: Plan, exposure: Exposure) -> bool:
             if lines is None:
                 lines = account.lines[owner] = Lines(account, owner)
                 lines.forget()
-            found.append(
-                Stakes(
-                    lines,
-                    gross=_or_inf(own.gross_max),
-                    net=_or_inf(own.net_max),
-                    sector=_or_inf(own.sector_max),
-                    currency=_or_inf(own.currency_max),
-                    leverage=_or_inf(own.leverage_max),
-                )
-            )
+            lines.limit(own)
+            found.append(lines)
     plan.stakes = tuple(found)
     return True
 
@@ -250,6 +266,15 @@ def _or_many(most: int | None) -> int:
 
 def _or_inf(most: Decimal | None) -> float:
     return inf if most is None else float(most) * HAIR
+
+
+def _float(money: Decimal | None) -> float:
+    return nan if money is None else float(money)
+
+
+def _least(room: float, other: float) -> float:
+    """The smaller of two; below zero where one is unknown."""
+    return min(room, other) if other == other else -1.0
 
 
 def _day_trades(plan: Plan, exposure: Exposure) -> bool:
@@ -294,9 +319,9 @@ _SCREENS: Final[dict[Check, Callable[[Plan, Exposure], bool]]] = {
     sums.throttle: _counted,
     sums.day_sums: _counted,
     sums.money_at_stake: _staked,
-    venueside.session_up: _asked("ready"),
-    venueside.account_guard: _asked("account"),
-    venueside.known_strategy: _asked("strategy"),
+    venueside.session_up: _asked("venue"),
+    venueside.account_guard: _asked("venue"),
+    venueside.known_strategy: _asked("venue"),
     venueside.live_data: _asked("live_data"),
     venueside.short_availability: _asked("shorts"),
     venueside.day_trades: _day_trades,

@@ -39,7 +39,15 @@ class Resting:
     _buys: list[tuple[float, int, Reserved]] = field(factory=list)
     _sells: list[tuple[float, int, Reserved]] = field(factory=list)
     _serial: int = 0
-    _stood: int = _FEW  # when a heap was last thinned
+    _thin_at: int = 2 * _FEW
+
+    def put(self, entry: Reserved, level: float | None, *, buy: bool) -> None:
+        """A new limit or market order is open: what `add` does, where the price is known as a float."""
+        heap = self._buys if buy else self._sells
+        serial = self._serial = self._serial + 1
+        heappush(heap, (-inf if level is None else -level if buy else level, serial, entry))
+        if len(heap) > self._thin_at:
+            self._thin(heap)
 
     def add(self, entry: Reserved) -> None:
         """An order is open, or a modification of it is on its way: it may rest at either price."""
@@ -51,23 +59,21 @@ class Resting:
             if one is not None:
                 self._serial += 1
                 heappush(heap, (rank(one), self._serial, entry))
-        if len(heap) > _FEW:
+        if len(heap) > self._thin_at:
             self._thin(heap)
 
-    def best(self, side: Side) -> float:
-        """The best rank on a side; infinity where nothing rests."""
+    def meets(self, side: Side, level: float | None) -> bool:
+        """Whether an order at a price (None: at any) would meet one that rests on a side."""
         heap = self._buys if side is _BUY else self._sells
         while heap and not _stands(heap[0]):
             heappop(heap)
-        return heap[0][0] if heap else inf
+        return bool(heap) and (level is None or heap[0][0] <= (-level if side is _BUY else level))
 
     def _thin(self, heap: list[tuple[float, int, Reserved]]) -> None:
-        """Drop what is dead, once it is likely to be half of all."""
-        if len(heap) < 2 * self._stood:
-            return
+        """Drop what is dead, when it is likely to be half of all."""
         heap[:] = [one for one in heap if _stands(one)]
         heapify(heap)
-        self._stood = max(len(heap), _FEW)
+        self._thin_at = 2 * max(len(heap), _FEW)
 
 
 def _stands(one: tuple[float, int, Reserved]) -> bool:

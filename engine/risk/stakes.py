@@ -1,8 +1,7 @@
 """Money at stake over instruments, at the worst case: of the account and of each strategy.
 
 An instrument counts its position and every open order of one side, at the dearer of the market's price and what was
-reserved. `stakes` works it out from nothing and has the last word. `Lines` keeps the units up to date, so that an order
-costs one look at each instrument that something is at stake in, however many orders are open.
+reserved. This works it out from nothing and has the last word; `lines` keeps the same sums at hand.
 """
 
 from __future__ import annotations
@@ -12,16 +11,13 @@ from decimal import Decimal
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
 from msgspec import Struct
 
 from engine.domain.ticket import Side
 from engine.domain.view import MarketView
-from engine.risk.numbers import number
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
-    from engine.risk.exposure import Units
     from engine.risk.together import Group
 
 _ZERO: Final = Decimal(0)
@@ -150,121 +146,11 @@ def _least(stake: Stake, conid: int, group: Group, others: Iterable[Group], adde
     return float(max(up, down, _ZERO)) * stake.dear * stake.value
 
 
-@define(eq=False)
-class Line:
-    """One instrument that something is at stake in, in floats: for looking at, never for the last word."""
-
-    units: Units
-    conid: int
-    sector: str | None
-    currency: str
-    value: float
-    up: float = 0.0
-    down: float = 0.0
-    is_open: bool = False
-
-
-@define(eq=False)
-class Lines:
-    """What is at stake for the account (`strategy` None) or for one strategy, instrument by instrument."""
-
-    account: Account
-    strategy: str | None
-    touched: set[int] = field(factory=set)  # whose units have changed since they were looked at
-    _lines: dict[int, Line] = field(factory=dict)
-    _known: dict[int, Line] = field(factory=dict)
-
-    def most(
-        self, view: MarketView, conid: int, more: float, price: float, *, buy: bool
-    ) -> tuple[float, float, float, float] | None:
-        """Gross, net on the order's side, its sector's and its currency's sum, each never below the worst case.
-
-        To a relative 1e-12; None where a price or a rate is not known.
-
-        Args:
-            more: Units that the order adds to its side.
-            price: Its dearest.
-        """
-        if self.touched:
-            self._refresh()
-        tops = self.account.tops
-        own = self._known.get(conid)
-        if own is None:
-            own = self._line(conid)
-            if own is None:
-                return None
-        sector, currency = own.sector, own.currency
-        gross = net = in_sector = in_currency = 0.0
-        lines = self._lines.values() if conid in self._lines else (own, *self._lines.values())
-        for line in lines:
-            of = line.conid
-            known = view.price(of)
-            if known is None:
-                return None
-            up, down, market = line.up, line.down, abs(known[0])
-            dear = market
-            if line.is_open:
-                top = tops.get(of, 0.0)
-                if top > dear:
-                    dear = top
-            if line is own:
-                if buy:
-                    up += more
-                else:
-                    down += more
-                if price > dear:
-                    dear = price
-            value = line.value
-            money = (up if up > down else down) * dear * value
-            gross += money
-            side = up if buy else down
-            net += side * (dear if side > 0.0 else market) * value
-            if line.sector == sector:
-                in_sector += money
-            if line.currency == currency:
-                in_currency += money
-        return gross, net, in_sector, in_currency
-
-    def forget(self) -> None:
-        """Everything is looked at anew: sectors may have changed."""
-        self._known.clear()
-        self._lines.clear()
-        self.touched.update(self.account.units)
-
-    def _line(self, conid: int) -> Line | None:
-        account = self.account
-        instrument = account.instruments[conid]
-        if instrument.legs:
-            return None  # its legs are counted
-        if self.strategy is None:
-            units = account.units.get(conid)
-        else:
-            exposure = account.exposures.get((self.strategy, conid))
-            units = None if exposure is None else exposure.units[1]
-        if units is None:
-            return None
-        sector, value = account.sectors.get(instrument.symbol), account.values.get(conid, nan)
-        found = self._known[conid] = Line(units, conid, sector, instrument.currency, value)
-        return found
-
-    def _refresh(self) -> None:
-        for conid in self.touched:
-            line = self._known.get(conid) or self._line(conid)
-            if line is None:
-                continue
-            units = line.units
-            line.up = number(units.position + units.buys)
-            line.down = number(units.sells - units.position)
-            line.is_open = bool(units.buys or units.sells)
-            if line.up or line.down:
-                self._lines[conid] = line
-            else:
-                self._lines.pop(conid, None)
-        self.touched.clear()
-
-
 def reserve(account: Account, conid: int, price: float) -> None:
     """An order of this price is open from now on; what was reserved before counts until nothing is open."""
     units = account.units[conid]
-    known = account.tops.get(conid, 0.0) if units.buys or units.sells else 0.0
-    account.tops[conid] = max(known, price)
+    known = account.tops.get(conid, 0.0)
+    if price > known or not (units.buys or units.sells):
+        account.tops[conid] = price
+        for lines in account.lines.values():
+            lines.touch(conid)

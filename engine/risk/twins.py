@@ -32,8 +32,8 @@ class Twins:
     open: dict[str, Reserved]
     lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
     counts: dict[Key, int] | None = None
-    _last: OrderTicket | None = None
-    _last_key: Key = (True, None, 0.0, "")
+    last: OrderTicket | None = None  # the one asked about last, and its key
+    last_key: Key = (True, None, 0.0, "")
 
     def earlier(self, ticket: OrderTicket, now_ns: int, window_ns: int) -> str | None:
         """The coid of an identical order that is open or was sent within the window."""
@@ -78,7 +78,7 @@ class Twins:
                 self._prune(floor_ns)
             lately.append((now_ns, ticket))
         if counts is not None:
-            key = self._key(ticket)
+            key = self.last_key if self.last is ticket else key_of(ticket)
             entry.keys = (key,)
             counts[key] = counts.get(key, 0) + (2 if window_ns else 1)
 
@@ -124,9 +124,9 @@ class Twins:
 
     def _key(self, ticket: OrderTicket) -> Key:
         """A ticket's key; that of the last one asked about is known still."""
-        if self._last is not ticket:
-            self._last, self._last_key = ticket, key_of(ticket)
-        return self._last_key
+        if self.last is not ticket:
+            self.last, self.last_key = ticket, key_of(ticket)
+        return self.last_key
 
     def _add(self, key: Key) -> None:
         assert self.counts is not None

@@ -292,3 +292,20 @@ def test_a_plain_order_under_the_full_catalogue_asks_no_check(side: Side, monkey
             coid=f"a-{number:06d}", strategy="a", account="DU1", conid=1, side=side, quantity=Decimal(10), **terms
         )
         assert isinstance(gate.judge(Place((ticket,)), Market, T0), Approved)
+
+
+def test_a_dearer_order_lifts_what_the_other_side_counts_too() -> None:
+    """Open orders count at the dearest price: a buy at 101 makes ten units on sale at 100 worth 1,010."""
+    gate = gate_with([{"net_max": D(1005)}, {}, {}], None)
+    terms: dict[str, Any] = {"strategy": "a", "account": "DU1", "conid": 1, "order_type": OrderType.LIMIT}
+    one, other = (
+        OrderTicket(coid=f"a-{number}", side=side, quantity=D(quantity), limit_price=D(price), **terms)
+        for number, side, quantity, price in ((1, Side.SELL, 10, 100), (2, Side.BUY, 1, 101))
+    )
+    for ticket in (one, other):
+        gate.exposure("a", 1).instrument.level(ticket.limit_price or D(0))
+        gate.exposure("a", 1).instrument.units(ticket.quantity)
+    assert isinstance(gate.judge(Place((one,)), Market, T0), Approved)
+    verdict = gate.judge(Place((other,)), Market, T0)
+    assert isinstance(verdict, Denied)
+    assert (verdict.refusal.code, verdict.refusal.value) == ("NET", "1010.00")

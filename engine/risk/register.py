@@ -1,0 +1,85 @@
+"""What an approved order leaves in the account's sums, the short way: all of it in one step.
+
+`Account.sent`, `Account.note` and `stakes.reserve` say the same at length; a law under test has both count the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from engine.risk.account import ACCOUNT, Account, Purse
+from engine.risk.recent import WALK_MAX, Recent
+
+if TYPE_CHECKING:
+    from engine.risk.exposure import Units
+
+
+@define(eq=False)
+class Register:
+    """What is counted of one strategy in one instrument; `units` are the account's.
+
+    Within `from_ns` and `until_ns` both purses are in order as they are: `turn` has to be called at any other time.
+    """
+
+    account: Account
+    strategy: str
+    conid: int
+    units: Units
+    purses: tuple[Purse, Purse] = field(init=False)  # the account's and the strategy's
+    recent: Recent = field(init=False)
+    sizes: deque[float] = field(init=False)  # of `recent`
+    levels: deque[float] = field(init=False)
+    from_ns: int = 0
+    until_ns: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        found = self.account.purses
+        self.purses = found.setdefault(ACCOUNT, Purse()), found.setdefault(self.strategy, Purse())
+        self.recent = self.account.recent_of(self.strategy, self.conid)
+        self.sizes, self.levels = self.recent.quantities.figures, self.recent.levels.figures
+
+    def turn(self, now_ns: int) -> None:
+        """Put both purses in order for now, and for a while."""
+        own, whole = (self.account.purse(owner, now_ns) for owner in (self.strategy, ACCOUNT))
+        self.from_ns = max(own.from_ns, whole.from_ns)
+        self.until_ns = min(own.until_ns, whole.until_ns)
+
+    def add(self, units: float, level: float | None, worst: float, money: float, now_ns: int, *, buy: bool) -> None:
+        """Count a new order that is not open yet.
+
+        Args:
+            level: Its limit price.
+            worst: The dearest of its prices and the market's, `money` what it is worth there in base currency.
+        """
+        for purse in self.purses:
+            purse.messages += 1
+            purse.notional += money
+            purse.hour_ns.append(now_ns)
+            purse.minute_ns.append(now_ns)
+        recent = self.recent
+        recent.size = units
+        self.sizes.append(units)
+        if level is not None:
+            recent.level = level
+            self.levels.append(level)
+            walk = recent.buys if buy else recent.sells
+            step = level - walk.last if buy else walk.last - level
+            if step > 0.0:
+                walk.total += step
+            else:  # nor from no price
+                step = 0.0
+            walk.last = level
+            walk.sent.append((now_ns, level, step))
+            if len(walk.sent) > WALK_MAX:
+                walk.forget(walk.sent[0][0])
+        account, conid, of = self.account, self.conid, self.units
+        if worst > account.tops.get(conid, 0.0) or not (of.buys or of.sells):
+            account.tops[conid] = worst
+            for lines in account.lines.values():
+                lines.touch(conid)
+        if account.outside is not None:
+            account.spent.append((now_ns, money))
+            account.spent_in_all += money
