@@ -133,6 +133,7 @@ class Account:
     joining: dict[str, Group] = field(factory=dict, init=False)  # those of the intent that is being judged, by name
     lines: dict[str | None, Lines] = field(factory=dict, init=False)  # of whom a limit on money at stake is set
     beside: dict[int, list[Exposure]] = field(factory=dict, init=False)  # the exposures of all strategies, by conid
+    options: dict[int, tuple[Units, float]] = field(factory=dict, init=False)  # all that have units, and multipliers
     resting: dict[int, Resting] = field(factory=dict, init=False)  # where a limit forbids to meet own orders
     tops: dict[int, float] = field(factory=dict, init=False)  # the dearest price reserved while orders were open
     counting: bool = field(default=False, init=False)  # a limit counts messages, days or what was sent lately

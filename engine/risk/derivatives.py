@@ -16,7 +16,7 @@ from engine.risk.limits import Bounds
 from engine.risk.outside import Contract
 
 _ZERO: Final = Decimal(0)
-_OPTIONS: Final = frozenset({SecType.OPTION, SecType.FUTURE_OPTION})
+OPTIONS: Final = frozenset({SecType.OPTION, SecType.FUTURE_OPTION})
 _BUY: Final = Side.BUY
 
 
@@ -29,7 +29,7 @@ def _contract(exposure: Exposure) -> Contract | None:
 
 def naked_short(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """NAKED: a short call needs its underlying or long calls, a short put long puts, of no earlier expiry."""
-    if bounds.tightest.naked_short is not False or exposure.instrument.sec_type not in _OPTIONS:
+    if bounds.tightest.naked_short is not False or exposure.instrument.sec_type not in OPTIONS:
         return None
     short = exposure.shorts(ticket)
     if short <= _ZERO:
@@ -69,7 +69,7 @@ def _cover(account: Account, contract: Contract, conid: int, multiplier: Decimal
 def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """DELTA, VEGA: of all options held, at the worst case of this order's side, in units of the underlying."""
     own, account = bounds.tightest, exposure.account
-    if exposure.instrument.sec_type not in _OPTIONS or (own.option_delta_max is None and own.option_vega_max is None):
+    if exposure.instrument.sec_type not in OPTIONS or (own.option_delta_max is None and own.option_vega_max is None):
         return None
     if account is None or account.outside is None:
         return None
@@ -80,7 +80,7 @@ def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
         total = _ZERO
         for conid, units in account.units.items():
             instrument = account.instruments[conid]
-            if instrument.sec_type not in _OPTIONS:
+            if instrument.sec_type not in OPTIONS:
                 continue
             amount = units.position + (more + units.buys - units.sells if conid == ticket.conid else _ZERO)
             if not amount:
@@ -97,7 +97,7 @@ def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
 
 def expiry(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """EXPIRY, EX_DATE: no option is opened in its last days; no call is sold short on the eve of its ex-date."""
-    if exposure.instrument.sec_type not in _OPTIONS or exposure.account is None or exposure.account.outside is None:
+    if exposure.instrument.sec_type not in OPTIONS or exposure.account is None or exposure.account.outside is None:
         return None
     days, contract, symbol = bounds.tightest.expiry_days_min, _contract(exposure), exposure.instrument.symbol
     if exposure.reduces(ticket):

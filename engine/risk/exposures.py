@@ -13,6 +13,7 @@ from engine.domain.sessions import Sessions
 from engine.risk.account import Account
 from engine.risk.catalogue import Row, arm
 from engine.risk.days import Days
+from engine.risk.derivatives import OPTIONS
 from engine.risk.exposure import Exposure, Level, Reserved, Tally, Units
 from engine.risk.limits import LEVELS, Bounds, counts, resolve
 from engine.risk.outside import Outside
@@ -133,6 +134,8 @@ class Exposures:
         for tally in tallies[1:]:
             tally.books.append(made.open)
         self.account.beside.setdefault(conid, []).append(made)
+        if instrument.sec_type in OPTIONS:
+            self.account.options[conid] = made.units[0], float(instrument.multiplier)
         self._arm(made)
         return made
 

@@ -69,7 +69,10 @@ class Ledger:
         return entry
 
     def take(self, ticket: OrderTicket, exposure: Exposure, now_ns: int) -> None:
-        """Count a new order that belongs to nothing else and is no combo, the short way."""
+        """Count a new order that belongs to nothing else and is no combo, the short way.
+
+        `Lines` need not hear of it: those that have a limit were asked about this instrument just now, and look anew.
+        """
         coid, quantity = ticket.coid, ticket.quantity
         entry = self.open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
         of_account, of_strategy = exposure.units
@@ -80,9 +83,6 @@ class Ledger:
         else:
             of_account.sells += quantity
             of_strategy.sells += quantity
-        for lines in exposure.lines:
-            if lines.hot != ticket.conid:
-                lines.touched.add(ticket.conid)
         resting = exposure.resting
         if resting is not None:
             limit = ticket.limit_price

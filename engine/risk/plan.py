@@ -17,10 +17,11 @@ from attrs import define
 from engine.domain.instrument import SecType
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
 from engine.domain.ticket import OrderType, Tif
-from engine.risk import conduct, pricing, sums, venueside
+from engine.risk import conduct, derivatives, pricing, sums, venueside
 from engine.risk.account import Purse
 from engine.risk.checks import Check
 from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
+from engine.risk.dated import Dated
 from engine.risk.exposure import Exposure
 from engine.risk.limits import DRIFT_WINDOW_S
 from engine.risk.lines import Lines
@@ -84,6 +85,7 @@ class Plan:
     cushion: float | None = None  # part of the worth
     margin: float = 1.0  # part of an order's money
     what_if: float = inf
+    dated: Dated | None = None  # of options and futures
     summary_age_ns: int = END_OF_TIME_NS  # an account summary may be so old
     summary: Summary | None = None  # the one that these are worked out of; money that buys and sales have room for
     summary_until_ns: int = 0
@@ -292,6 +294,29 @@ def _margin(plan: Plan, exposure: Exposure) -> bool:
     return True
 
 
+def _option(plan: Plan, exposure: Exposure) -> bool:
+    """All limits on one option; the three checks on it share these."""
+    own, account = exposure.bounds.tightest, exposure.account
+    if account is None or account.outside is None:
+        return False
+    delta, vega = own.option_delta_max, own.option_vega_max
+    plan.dated = Dated(
+        days=own.expiry_days_min,
+        greeks=delta is not None or vega is not None,
+        delta=_or_inf(delta),
+        vega=_or_inf(vega),
+        held=account.options,
+    )
+    return True
+
+
+def _future(plan: Plan, exposure: Exposure) -> bool:
+    if exposure.account is None or exposure.account.outside is None:
+        return False
+    plan.dated = Dated(days=exposure.bounds.tightest.delivery_days_min)
+    return True
+
+
 def _asked(name: str) -> Callable[[Plan, Exposure], bool]:
     """For a check that compares with nothing of the limits: it is on."""
 
@@ -319,6 +344,10 @@ _SCREENS: Final[dict[Check, Callable[[Plan, Exposure], bool]]] = {
     sums.throttle: _counted,
     sums.day_sums: _counted,
     sums.money_at_stake: _staked,
+    derivatives.naked_short: _option,
+    derivatives.option_risk: _option,
+    derivatives.expiry: _option,
+    derivatives.delivery: _future,
     venueside.session_up: _asked("venue"),
     venueside.account_guard: _asked("venue"),
     venueside.known_strategy: _asked("venue"),

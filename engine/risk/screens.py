@@ -10,7 +10,6 @@ from math import inf
 
 from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
-from engine.risk.account import Account
 from engine.risk.exposure import Exposure
 from engine.risk.lines import BLUR
 from engine.risk.outside import REAL_TIME
@@ -95,7 +94,7 @@ def passes(
             or (len(purse.hour_ns) >= most.hour and purse.in_hour(now_ns) >= most.hour)
         ):
             return False
-    if plan.venue and not _vouched(ticket, exposure, plan, account, money, now_ns, buy=buy):
+    if plan.venue and not _vouched(ticket, exposure, plan, units, money, now_ns, buy=buy):
         return False
     for lines in plan.stakes:
         found = lines.most(view, ticket.conid, units, worst, buy=buy)
@@ -131,9 +130,11 @@ def _usual(recent: Recent, factor: float, units: float, level: float | None) -> 
 
 
 def _vouched(
-    ticket: OrderTicket, exposure: Exposure, plan: Plan, account: Account, money: float, now_ns: int, *, buy: bool
+    ticket: OrderTicket, exposure: Exposure, plan: Plan, units: float, money: float, now_ns: int, *, buy: bool
 ) -> bool:
     """What the venue says of account and instrument."""
+    account = exposure.account
+    assert account is not None
     outside = account.outside
     assert outside is not None
     if (
@@ -142,13 +143,16 @@ def _vouched(
         or ticket.account != outside.account
         or (outside.strategies is not None and ticket.strategy not in outside.strategies)
         or (plan.live_data and not outside.availability.get(ticket.conid, "").startswith(REAL_TIME))
-        or (plan.shorts and not buy and exposure.shorts(ticket) > 0)
+        or (not buy and plan.shorts and exposure.shorts(ticket) > 0)
     ):
         return False
     if plan.asks_contract:
         contract = outside.contracts.get(ticket.conid)
         if contract is not None and (contract.order_types is not None or contract.tifs is not None):
             return False
+    dated = plan.dated
+    if dated is not None and not dated.allows(ticket, exposure, outside.contracts, units, now_ns, buy=buy):
+        return False
     if not plan.asks_summary:
         return True
     summary = outside.summary
