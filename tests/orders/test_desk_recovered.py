@@ -84,3 +84,15 @@ def test_what_was_in_flight_is_told_first() -> None:
     assert here.book.book["s-000001"].state is State.IN_DOUBT
     assert list(here.doubts.cases) == ["s-000001"]
     assert [update.order.state for update in here.take()[1]] == [State.IN_DOUBT]
+
+
+def test_lists_are_read_when_a_session_begins_if_something_is_in_doubt() -> None:
+    reads = [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
+    for doubtful in (False, True):
+        here = desk(known(1, State.IN_DOUBT if doubtful else State.WORKING, venue_id="101"))
+        here.recovered([], [], NOW)
+        here.take()
+        for up in (False, True, False):
+            here.session(up, NOW)
+            actions = [one for one in here.take()[0] if isinstance(one, ReadOrders | ReadExecutions)]
+            assert [one for one in actions if one in reads] == (reads if up and doubtful else [])

@@ -11,7 +11,7 @@ from engine.domain.order import State
 from engine.orders.actions import AskRisk, SendCancel, SendPlace, SendPreview
 from engine.orders.desk import DeskSettings
 from engine.orders.writer import PreviewSettings
-from tests.orders.bench import COID, Bench, ticket
+from tests.orders.bench import COID, Bench, S, ticket
 
 TAKEN = Answered(taken=(LegTaken(order_id="101", status="Submitted", coid=COID),))
 CAREFUL = DeskSettings(previews=PreviewSettings(above=Decimal(100)))
@@ -122,3 +122,37 @@ def test_without_a_session_a_previewed_order_is_refused() -> None:
     bench.desk.session(False, bench.now)
     bench.desk.previewed(number, Preview(), bench.now)
     assert bench.order().code == "DISCONNECTED"
+
+
+def test_our_own_word_and_the_venue_s_are_waited_for_to_their_last_moment() -> None:
+    bench = Bench(CAREFUL)
+    bench.place(ticket())
+    number = bench.only(AskRisk).number
+    assert bench.desk.next_ns() == bench.now + S
+    bench.wait(0.999999999)
+    assert bench.take() == []
+    bench.wait(0.000000001)
+    assert bench.take() == [SendPreview(number, (ticket(),))]
+    assert bench.desk.next_ns() == bench.now + 10 * S
+    bench.wait(9.999999999)
+    assert bench.order().state is State.CREATED
+    bench.wait(0.000000001)
+    assert bench.order().state is State.REFUSED
+
+
+def test_only_the_preview_of_the_round_counts_and_it_is_in_the_journal() -> None:
+    bench = Bench(CAREFUL)
+    bench.place(ticket())
+    number = bench.only(AskRisk).number
+    bench.desk.previewed(number, Preview(), bench.now)  # nothing was asked of the venue yet
+    assert bench.take() == []
+    bench.desk.judged(number, {}, bench.now)
+    bench.take()
+    bench.desk.previewed(number + 1, Preview(), bench.now)
+    assert bench.take() == []
+    told = Preview(warnings=("it is large",))
+    bench.desk.previewed(number, told, bench.now)
+    assert bench.only(SendPlace).tickets == (ticket(),)
+    assert [(kind, name, what) for _, kind, name, what in bench.book.facts if kind == "preview"] == [
+        ("preview", COID, told)
+    ]

@@ -276,6 +276,8 @@ def test_statuses_become_states() -> None:
         assert bench.order().state is state, status
         if state is State.CANCELLED:
             assert bench.order().reason == "why"
+        else:
+            assert bench.order().venue_id == "101"
 
 
 # --- before it leaves ------------------------------------------------------------------------------------------------
@@ -402,3 +404,48 @@ def test_the_kind_of_order_is_written_as_it_is() -> None:
     bench.live(stop)
     bench.modify(stop_price=Decimal(7))
     assert bench.only(SendModify).ticket.stop_price == 7
+
+
+def test_an_order_that_is_dead_in_its_answer_says_so() -> None:
+    bench = Bench()
+    bench.place(ticket())
+    taken = LegTaken(order_id="101", status="Cancelled", coid=COID)
+    bench.answer(bench.only(SendPlace).number, Answered(taken=(taken,)))
+    assert (bench.order().state, bench.order().reason) == (State.CANCELLED, "cancelled")
+
+
+def test_an_answer_of_nothing_but_the_end_of_a_round_names_no_order() -> None:
+    bench = Bench(rules=RULES)
+    bench.place(ticket())
+    number = bench.only(SendPlace).number
+    bench.answer(number, Answered(taken=TAKEN.taken, questions=(question("o901"),)))  # taken, and asked about
+    assert bench.take() == [AskRisk(number, (ticket(),))]
+    assert notes(bench, "question") == [("question", COID, question("o901"))]
+    bench.desk.judged(number, {}, bench.now)
+    bench.take()
+    bench.answer(number, Unclear(reason="502"))
+    assert notes(bench, "doubt", "answer_to_write")[1:] == [
+        ("answer_to_write", "", Unclear(reason="502")),
+        ("doubt", "", "502"),
+    ]
+    assert bench.order().state is State.WORKING
+    prompt = Prompted(order_id="101", request_id="q", text="on other terms?", options=())
+    bench.place(ticket("s-000002", limit_price=Decimal(9)))
+    number = bench.only(SendPlace).number
+    second = LegTaken(order_id="102", status="Submitted", coid="s-000002")
+    bench.answer(number, Answered(taken=(second,), questions=(question("o901"),)))
+    bench.desk.judged(number, {}, bench.now)
+    bench.take()
+    bench.answer(number, prompt)
+    assert Alert("PROMPT", "on other terms?", "") in bench.take()
+
+
+def test_what_is_given_up_is_told_and_watched() -> None:
+    bench = Bench()
+    bench.place(ticket())
+    bench.answer(bench.only(SendPlace).number, Unclear(reason="502"))
+    bench.take()
+    bench.now += 60 * S
+    bench.read()
+    assert Alert("LOST", "an order whose answer was lost never reached the venue", COID) in bench.take()
+    assert (bench.order().state, bench.desk.doubts.watched) == (State.LOST, {COID: bench.now})
