@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 
 import trio
 from attrs import define, field
@@ -22,15 +25,55 @@ class _Waiting:
     error: Exception | None = None
 
 
+Work = Callable[[], object]
+
+
+class _Thread:
+    """The journal's own thread, while it is entered: it does what it is handed, in order.
+
+    Borrowing one of trio's for each commit costs an order a limiter, a wake-up token and two more turns of the loop.
+    """
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Work, Callable[[BaseException | None], None]] | None] = SimpleQueue()
+        self._token = trio.lowlevel.current_trio_token()
+        self._thread = Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def put(self, work: Work, told: Callable[[BaseException | None], None]) -> None:
+        """Have something done; `told` is called on the loop with what it has raised."""
+        self._work.put((work, told))
+
+    def stop(self) -> None:
+        """Return when what it was handed is done."""
+        self._work.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (found := self._work.get()) is not None:
+            work, told = found
+            error: BaseException | None = None
+            try:
+                work()
+            except BaseException as exc:  # noqa: BLE001 - carried to the task that waits for it
+                error = exc
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(told, error)
+
+
 class Committer:
-    """Stores rows off the loop's thread. `commits` and `stored` count what it did."""
+    """Stores rows in a thread of its own. `commits` and `stored` count what it did."""
 
     def __init__(self, journal: DurableJournal, *, waiting_max: int = 10_000) -> None:
         self._journal = journal
         self._waiting: list[_Waiting] = []
         self._waiting_max = waiting_max
-        self._wake = trio.Event()
-        self._limiter = trio.CapacityLimiter(1)
+        self._thread: _Thread | None = None
+        self._away: list[_Waiting] = []  # under way to the disk
+        self._home = trio.Event()  # nothing is
+        self._home.set()
+        self._broken = trio.Event()
+        self._error: BaseException | None = None
         self.commits = 0
         self.stored = 0
 
@@ -47,35 +90,70 @@ class Committer:
             raise JournalFull("more waits to be stored than the journal can hold back")
         mine = _Waiting(rows, coids, essential)
         self._waiting.append(mine)
-        self._wake.set()
+        self._hand_over()
         await mine.done.wait()
         if mine.error is not None:
             raise mine.error
 
     async def put_away(self, fresh: Path, archive: Path, *, after: int) -> None:
         """Go on in another file, between two commits (`DurableJournal.put_away`); what waits is stored there."""
-        work = partial(self._journal.put_away, fresh, archive, after=after)
+        assert self._thread is not None, "the committer does not run"
+        done = trio.Event()
+        raised: list[BaseException] = []
+
+        def told(error: BaseException | None) -> None:
+            if error is not None:
+                raised.append(error)
+            done.set()
+
+        self._thread.put(partial(self._journal.put_away, fresh, archive, after=after), told)
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(work, limiter=self._limiter)
+            await done.wait()
+        if raised:
+            raise raised[0]
 
     async def run(self) -> None:
-        """Commit until cancelled; what waits at the end is stored first."""
+        """Commit until cancelled; what waits at the end is stored first.
+
+        Raises: what the journal raises that is no word on a row: a file that is damaged, say.
+        """
+        thread = self._thread = _Thread()
         try:
-            while True:
-                await self._wake.wait()
-                self._wake = trio.Event()
-                while self._waiting:
-                    batch, self._waiting = self._waiting, []
-                    with trio.CancelScope(shield=True):
-                        await trio.to_thread.run_sync(self._commit, batch, limiter=self._limiter)
-                    for one in batch:
-                        one.done.set()
+            self._hand_over()
+            await self._broken.wait()
+            assert self._error is not None
+            raise self._error
         finally:
+            with trio.CancelScope(shield=True):
+                while self._away and self._error is None:
+                    await self._home.wait()
+            self._thread = None
+            thread.stop()
             batch, self._waiting = self._waiting, []
-            if batch:
+            if batch and self._error is None:
                 self._commit(batch)
             for one in batch:
                 one.done.set()
+
+    def _hand_over(self) -> None:
+        """Have what waits committed together, unless the thread is at it: then it goes with the next commit."""
+        if self._thread is None or self._away or not self._waiting or self._error is not None:
+            return
+        self._away, self._waiting = self._waiting, []
+        self._home = trio.Event()
+        self._thread.put(partial(self._commit, self._away), self._stored)
+
+    def _stored(self, error: BaseException | None) -> None:
+        batch, self._away = self._away, []
+        if error is not None:
+            self._error = error
+            self._broken.set()
+        else:
+            for one in batch:
+                one.done.set()
+        self._hand_over()
+        if not self._away:
+            self._home.set()
 
     def _commit(self, batch: list[_Waiting]) -> None:
         """Store a batch in one commit; if that fails, each alone, so that one's fault is not another's."""
