@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -122,6 +122,9 @@ class MarketData(Protocol):
         Where the taker is slow, quotes and books keep the latest and trades add up (`sampled`); `conflated` counts
         them.
         """
+
+    def relay(self, take: Callable[[Sequence[MarketEvent | Availability | Depth]], bool]) -> None:
+        """Offer news to `take` as it comes; what it does not take (False) waits for `news`."""
 
     @property
     def conflated(self) -> int:

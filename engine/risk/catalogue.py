@@ -245,6 +245,9 @@ _BY_KIND: Final[dict[Check, frozenset[str]]] = {
 }
 
 
+_BY_CHECK: Final[dict[Check, Row]] = {check: row for row in reversed(TABLE) for check in row.checks}
+
+
 def _concerns(check: Check, instrument: Instrument, bounds: Bounds) -> bool:
     """Whether a check can ever refuse an order in this instrument under these limits."""
     kinds = _BY_KIND.get(check)
@@ -256,7 +259,8 @@ def _concerns(check: Check, instrument: Instrument, bounds: Bounds) -> bool:
 
 def row_of(check: Check, plugins: Iterable[Row] = ()) -> Row:
     """The row that a check stands behind."""
-    return next(row for row in (*TABLE, *plugins) if check in row.checks)
+    found = _BY_CHECK.get(check)
+    return found or next(row for row in plugins if check in row.checks)
 
 
 def row(code: str) -> Row:

@@ -37,6 +37,10 @@ class Finding(Struct, frozen=True):
     sentence: str
 
 
+# What a check without figures says when it allows is the same each time, and there are a score of them an order.
+_PLAIN: Final[dict[Check, Finding]] = {}
+
+
 def explain(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> list[Finding]:
     """Ask every check that this ticket meets; the ticket's own reservation, if it has one, is not taken off.
 
@@ -50,8 +54,15 @@ def explain(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> l
         found.append(_finding("R19", "latched", latched(ticket, exposure, market, bounds), ("none", "none")))
     for check in (*NEW_ORDER, *exposure.armed):
         figures = _FIGURES.get(check)
-        shown = ("", "") if figures is None else figures(ticket, exposure, market, bounds)
         refusal = check(ticket, exposure, market, bounds)
+        if refusal is None and figures is None:
+            plain = _PLAIN.get(check)
+            if plain is None:
+                code = row_of(check, gate.plugins).code
+                plain = _PLAIN[check] = _finding(code, check.__name__, None, ("", ""))
+            found.append(plain)
+            continue
+        shown = ("", "") if figures is None else figures(ticket, exposure, market, bounds)
         found.append(_finding(row_of(check, gate.plugins).code, check.__name__, refusal, shown))
     return found
 

@@ -203,7 +203,10 @@ class LossWatch:
             for conid, money in owner.held:
                 known = price(conid)
                 worth += money * (float("nan") if known is None else known[0])
-            self._follow(owner, np.array([worth]), np.array([now_ns], np.int64))
+            if owner.limits.pnl_jump_pct is not None and owner.held:
+                self._follow(owner, np.array([worth]), np.array([now_ns], np.int64))
+            elif worth == worth:
+                self._reached(owner, worth, worth, now_ns, whole=True)
 
     def cut(self, chunk: Chunk, start: int, stop: int) -> int:
         """Where a window has to end so that a latch falls after its last row: `stop`, or less. Changes nothing."""
@@ -321,13 +324,18 @@ class LossWatch:
         known = line[~np.isnan(line)]
         if not len(known):
             return
-        owner.peak = max(owner.peak, float(known.max()))
-        owner.worth = worth = float(known[-1])
+        self._reached(owner, float(known.max()), float(known[-1]), now_ns, whole=not np.isnan(line[-1]))
+
+    def _reached(self, owner: Owner, peak: float, worth: float, now_ns: int, *, whole: bool) -> None:
+        """What an owner is worth now, and was at most on the way; `whole`: every price of the last moment is known."""
+        limits = owner.limits
+        owner.peak = max(owner.peak, peak)
+        owner.worth = worth
         if owner.unmarked:
             owner.unmarked, owner.day_worth, owner.peak = False, worth, worth
         if owner.name == ACCOUNT:
             self._account.equity = worth
-        owner.waits = bool(now_ns < owner.pause_ns or np.isnan(line[-1]))
+        owner.waits = now_ns < owner.pause_ns or not whole
         if owner.waits:
             return
         who = "the account" if owner.name == ACCOUNT else owner.name

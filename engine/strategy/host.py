@@ -17,14 +17,16 @@ import numpy as np
 from engine.domain.columns import Chunk
 from engine.domain.depth import Depth
 from engine.domain.facts import Filled
-from engine.domain.market import Kind, MarketEvent
+from engine.domain.market import ROW, Bar, Kind, MarketEvent
 from engine.domain.messages import BarWish, Cancel, Intent, Place, PositionNow, TimerDue, TimerWish, Update
 from engine.domain.order import CLOSED
 from engine.domain.view import ChunkView
 from engine.errors import StrategyError
 from engine.strategy.columnar import NotCopied, owner
-from engine.strategy.plan import Plan, Route, Seat, plan_of
+from engine.strategy.plan import Plan, Route, Seat, plan_of, takes_bar
 from engine.strategy.window import RAISED
+
+_KIND_OF = {row: kind for kind, row in ROW.items()}
 
 
 class StrategyHost:
@@ -178,6 +180,28 @@ class StrategyHost:
             for seat in self.seats.values():
                 if seat.on_depth is not None and seat.off is None and book.conid in seat.conids:
                     self._guarded(seat, seat.on_depth, book)
+
+    @property
+    def by_window(self) -> bool:
+        """Whether anybody has a whole-window handler."""
+        return bool(self._columnar)
+
+    def hand(self, event: MarketEvent, chunk: Chunk) -> None:
+        """Give one event to all who handle it, whatever they want; `run` on a chunk of one row, without its plan.
+
+        Args:
+            chunk: Without rows; it knows what is newest, the event included.
+        """
+        self._chunk, self._planned, self._row = chunk, False, 0
+        self.reached_ns = event.ts_ns
+        kind = _KIND_OF[type(event)]
+        for seat in self.seats.values():
+            handle = seat.handlers.get(kind)
+            if handle is None or seat.off is not None or event.conid not in seat.conids:
+                continue
+            if isinstance(event, Bar) and not takes_bar(seat, (event.conid, event.span_ns), built=False):
+                continue
+            self._guarded(seat, handle, event)
 
     # --- windows ------------------------------------------------------------------------------------------------
 

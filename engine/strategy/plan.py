@@ -145,7 +145,7 @@ def _routes(columns: Columns, built: bool, seats: Sequence[Seat]) -> dict[tuple[
             if seat.off is None
             and key[0] in seat.conids
             and columns.kind in seat.handlers
-            and (columns.kind is not Kind.BARS or _takes_bar(seat, key, built))
+            and (columns.kind is not Kind.BARS or takes_bar(seat, key, built=built))
         )
         if route:
             table[key] = route
@@ -162,7 +162,7 @@ def _keys(columns: Columns) -> list[tuple[int, int]]:
     return [(int(conid), int(span)) for conid, span in pairs]
 
 
-def _takes_bar(seat: Seat, key: tuple[int, int], built: bool) -> bool:
+def takes_bar(seat: Seat, key: tuple[int, int], *, built: bool) -> bool:
     """Subscribed bars of an instrument replace its recorded ones, unless those have the very length."""
     if built:
         return key in seat.spans

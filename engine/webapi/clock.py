@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -11,7 +11,7 @@ import trio
 from engine.ports import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 SECOND = 1_000_000_000
 LOOK_AGAIN_S = 30.0  # a wall that was set anew is noticed this soon by those who wait for a moment of it
@@ -43,6 +43,7 @@ class RatedClock:
 
     def __init__(self, origin_ns: int, rate: float = 1.0) -> None:
         self._moved = trio.Event()
+        self._limits: dict[trio.CancelScope, tuple[int, float]] = {}
         self._set(origin_ns, rate)
 
     def _set(self, origin_ns: int, rate: float) -> None:
@@ -53,12 +54,32 @@ class RatedClock:
     def set(self, origin_ns: int, rate: float) -> None:
         """Follow a jump or a change of speed of the gateway's clock; those who wait are told."""
         self._set(origin_ns, rate)
+        for scope, (moment_ns, floor) in self._limits.items():
+            scope.deadline = max(self._at_s(moment_ns), floor)
         moved, self._moved = self._moved, trio.Event()
         moved.set()
 
     def now_ns(self) -> int:
         """Nanoseconds UTC of the gateway."""
         return self._origin_ns + round((trio.current_time() - self._started_s) * self._rate * SECOND)
+
+    @contextmanager
+    def limit(self, seconds: float, floor: float) -> Iterator[trio.CancelScope]:
+        """Cancel what stands inside after so many of the gateway's seconds, not before `floor` of trio's clock.
+
+        No task has to look: a clock that is set moves the deadlines of those who stand inside.
+        """
+        moment_ns = self.now_ns() + round(max(0.0, seconds) * SECOND)
+        with trio.CancelScope(deadline=max(self._at_s(moment_ns), floor)) as scope:
+            self._limits[scope] = moment_ns, floor
+            try:
+                yield scope
+            finally:
+                del self._limits[scope]
+
+    def _at_s(self, moment_ns: int) -> float:
+        """When a moment comes, on trio's clock."""
+        return self._started_s + (moment_ns - self._origin_ns) / SECOND / self._rate
 
     async def sleep(self, seconds: float) -> None:
         """Wait for so many of the gateway's seconds; at once if not above zero. A jump forward shortens the wait."""
@@ -81,6 +102,14 @@ async def move_on_after(clock: Clock, seconds: float, *, floor_s: float = 0.0) -
     wall makes nobody's sockets faster.
     """
     floor = trio.current_time() + floor_s
+    if isinstance(clock, WallClock):
+        with trio.CancelScope(deadline=max(trio.current_time() + seconds, floor)) as scope:
+            yield scope
+        return
+    if isinstance(clock, RatedClock):
+        with clock.limit(seconds, floor) as scope:
+            yield scope
+        return
 
     async def watch(scope: trio.CancelScope) -> None:
         await clock.sleep(seconds)

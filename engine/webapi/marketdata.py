@@ -74,6 +74,7 @@ class WebMarketData:
         self._books: dict[int, Depth] = {}
         self._folded_books = 0
         self._filled = trio.Event()
+        self._relay: Callable[[Sequence[MarketEvent | Availability | Depth]], bool] | None = None
         self._instruments: dict[int, Instrument] = {}
         self._conids: dict[str, int] = {}  # by line
         self._deep: set[int] = set()
@@ -114,6 +115,10 @@ class WebMarketData:
         available, self._available = self._available, []
         books, self._books = self._books, {}
         return (*available, *self._waiting.take(), *books.values())
+
+    def relay(self, take: Callable[[Sequence[MarketEvent | Availability | Depth]], bool]) -> None:
+        """Offer rows to `take` as they come, while nothing waits; what it does not take waits for `news`."""
+        self._relay = take
 
     @property
     def conflated(self) -> int:
@@ -264,7 +269,9 @@ class WebMarketData:
         self._push(events)
 
     def _push(self, events: Sequence[MarketEvent]) -> None:
-        if events:
+        if not events:
+            return
+        if self._relay is None or len(self._waiting) or self._available or self._books or not self._relay(events):
             self._waiting.add(events)
             self._filled.set()
 

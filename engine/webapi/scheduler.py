@@ -84,6 +84,8 @@ class Scheduler:
         self._sends: dict[int, Send] = {}
         self._begun: dict[int, trio.Event] = {}
         self._changed = trio.Event()
+        self._alarm = trio.CancelScope()
+        self._alarm_ns: int | None = None
         self._closed = False
         self._nursery: trio.Nursery | None = None
         self._long = LongWaits()
@@ -100,7 +102,8 @@ class Scheduler:
                     now_ns = self._clock.now_ns()
                     self._turn_away(now_ns)
                     self._release(now_ns)
-                    await self._wait(self._queue.next_ns(now_ns))
+                    self._set_alarm(now_ns)
+                    await self._changed.wait()
         finally:
             self._nursery = None
             self._close()
@@ -123,7 +126,8 @@ class Scheduler:
             self._sends[waiter.number] = send
         if owner is not None:
             self._release(self._clock.now_ns())  # a round's own: nobody else's turn could come before it
-        self._changed.set()
+        if deadline_ns is not None or not self._queue.is_away(waiter.number):
+            self._changed.set()
         try:
             await seat.ready.wait()
         finally:
@@ -182,10 +186,12 @@ class Scheduler:
     async def _section(self, urgency: Urgency, limit_s: float, *, whole: bool) -> AsyncIterator[Turn]:
         number = self._queue.claim(urgency, round(limit_s * SECOND), whole=whole)
         begun = self._begun[number] = trio.Event()
-        self._release(self._clock.now_ns())
-        self._changed.set()
+        now_ns = self._clock.now_ns()
+        self._release(now_ns)
+        self._set_alarm(now_ns)
         try:
-            await begun.wait()
+            if not begun.is_set():
+                await begun.wait()
             if self._closed:
                 raise VenueUnreachable("order round", "the session has ended")
             yield Turn(self, number)
@@ -240,18 +246,24 @@ class Scheduler:
         if seat is not None:
             seat.tell(outcome)
 
-    async def _wait(self, until_ns: int | None) -> None:
-        changed = self._changed
+    def _set_alarm(self, now_ns: int) -> None:
+        """See to it that the task wakes when time alone lets something go, or ends it.
 
-        async def alarm(scope: trio.CancelScope) -> None:
-            if until_ns is not None:
-                await self._clock.sleep_until(until_ns)
-                scope.cancel()
+        An alarm that is set for earlier is left alone, though nothing may be due when it rings: an order's round would
+        else set one and take it back.
+        """
+        until_ns = self._queue.next_ns(now_ns)
+        if self._nursery is None or until_ns is None or (self._alarm_ns is not None and self._alarm_ns <= until_ns):
+            return
+        self._alarm.cancel()
+        self._alarm, self._alarm_ns = trio.CancelScope(), until_ns
+        self._nursery.start_soon(self._ring, self._alarm, until_ns)
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(alarm, nursery.cancel_scope)
-            await changed.wait()
-            nursery.cancel_scope.cancel()
+    async def _ring(self, scope: trio.CancelScope, until_ns: int) -> None:
+        with scope:
+            await self._clock.sleep_until(until_ns)
+            self._alarm_ns = None
+            self._changed.set()
 
     def _close(self) -> None:
         self._closed = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from engine.domain.brokerage import Availability, BrokerNews, SessionNow
+from engine.domain.depth import Depth
 from engine.domain.instrument import Instrument
 from engine.domain.market import Bar, MarketEvent, Quote
 from engine.domain.sessions import Sessions
@@ -90,6 +91,9 @@ class Market:
     async def news(self) -> Sequence[MarketEvent | Availability]:
         await trio.sleep(0.5)
         return [Quote(self.clock.now_ns(), 1, 9.99, 10.01, 100.0, 100.0)]
+
+    def relay(self, take: Callable[[Sequence[MarketEvent | Availability | Depth]], bool]) -> None:
+        pass
 
     def silent_s(self, conid: int) -> float | None:
         return None

@@ -11,6 +11,7 @@ import trio
 from engine.portfolio import commissions, money
 from engine.portfolio.books import Portfolio
 from engine.ports import Clock
+from engine.runtime.live.lanes import Outbox
 from engine.runtime.live.letters import (
     Became,
     Booked,
@@ -34,8 +35,8 @@ class Booking:
         portfolio: Portfolio,
         clock: Clock,
         *,
-        to_strategies: trio.MemorySendChannel[StrategiesLetter],
-        to_risk: trio.MemorySendChannel[RiskLetter],
+        to_strategies: Outbox[StrategiesLetter],
+        to_risk: Outbox[RiskLetter],
         note: Callable[[str, int, PortfolioLetter], None],
     ) -> None:
         self.portfolio = portfolio
@@ -46,16 +47,16 @@ class Booking:
 
     async def run(self, inbox: trio.MemoryReceiveChannel[PortfolioLetter]) -> None:
         """Book as updates come, until the channel is closed."""
-        async with self._to_strategies, self._to_risk:
-            async for letter in inbox:
-                self._note("portfolio", self._clock.now_ns(), letter)
-                booked = self.decide(letter)
-                if isinstance(booked, Paid):
-                    self._to_risk.send_nowait(booked)
-                elif booked is not None:
-                    # Risk first: no strategy acts on a position that risk does not know of.
-                    self._to_risk.send_nowait(booked)
-                    self._to_strategies.send_nowait(booked)
+        async for letter in inbox:
+            self._note("portfolio", self._clock.now_ns(), letter)
+            booked = self.decide(letter)
+            if isinstance(booked, Paid):
+                self._to_risk.send_nowait(booked)
+            elif booked is not None:
+                # Risk first: no strategy acts on a position that risk does not know of. Through their channels, because
+                # an order may be on its way to the wire in the same turn.
+                self._to_risk.send_nowait(booked)
+                self._to_strategies.send_nowait(booked)
 
     def decide(self, letter: PortfolioLetter) -> Booked | Paid | None:
         """Book one letter; what risk and strategies hear of it."""

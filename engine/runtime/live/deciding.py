@@ -7,10 +7,12 @@ from time import perf_counter
 from typing import Final
 
 import trio
+from attrs import frozen
 
 from engine.domain.messages import DropTimer, Intent, SetTimer
 from engine.feed.live import LiveFeed
 from engine.ports import Clock
+from engine.runtime.live.lanes import Handed, Lane
 from engine.runtime.live.letters import (
     Arrived,
     Begin,
@@ -27,6 +29,14 @@ from engine.strategy.host import StrategyHost
 
 # A lot that took longer than this gets the loop as much time for everything else before the next one.
 SLOW_S: Final = 0.02
+FEW: Final = 8  # rows that are handed out one by one, without columns
+
+
+@frozen
+class Resting:
+    """The strategies to themselves: the last lot took so many seconds, and nothing is taken for as long."""
+
+    seconds: float
 
 
 class DecidingCore:
@@ -69,8 +79,14 @@ class DecidingCore:
 
     def rows(self, letter: Arrived, now_ns: int) -> tuple[Intent, ...]:
         """Market data: all of it, whatever is wanted in between."""
-        chunk = self._rows.take(letter.events, now_ns, letter.built)
         intents: list[Intent] = []
+        few = len(letter.events) <= FEW and not letter.built and not self.host.by_window
+        if few:
+            for event, present in self._rows.few(letter.events, now_ns):
+                self._calls += 1
+                self.host.hand(event, present)
+                intents += self._wants()
+        chunk = None if few else self._rows.take(letter.events, now_ns, letter.built)
         if chunk is not None:
             row = 0
             while row < chunk.size:
@@ -105,12 +121,14 @@ class Deciding:
         core: DecidingCore,
         clock: Clock,
         *,
-        to_risk: trio.MemorySendChannel[RiskLetter],
-        to_feed: trio.MemorySendChannel[FeedLetter],
+        lane: Lane[StrategiesLetter | Resting],
+        to_risk: Handed[RiskLetter],
+        to_feed: Handed[FeedLetter],
         note: Callable[[str, int, StrategiesLetter | Begin], None],
     ) -> None:
         self.core = core
         self._clock = clock
+        self._lane = lane
         self._to_risk = to_risk
         self._to_feed = to_feed
         self._note = note
@@ -121,37 +139,55 @@ class Deciding:
         """The venue's books have been read: strategies may act."""
         self._begun.set()
 
-    async def run(self, inbox: trio.MemoryReceiveChannel[StrategiesLetter]) -> None:
-        """Call strategies as letters come, until the channel is closed."""
-        async with self._to_risk, self._to_feed:
-            await self._begun.wait()
-            now_ns = self._clock.now_ns()
-            self._note("strategies", now_ns, Begin())
-            self._want(self.core.start(now_ns), now_ns)
-            await self._to_feed.send(Ready())
-            async for letter in inbox:
-                now_ns = self._clock.now_ns()
-                began = perf_counter()
-                if isinstance(letter, Tick):
-                    if now_ns < self.core.next_ns():
-                        continue
-                    self._note("strategies", now_ns, letter)
-                    self._want(self.core.wake(now_ns), now_ns)
-                elif isinstance(letter, Booked):
-                    self._note("strategies", now_ns, letter)
-                    self._want(self.core.hear(letter, now_ns), now_ns)
-                else:
-                    self._note("strategies", now_ns, letter)
-                    self._want(self.core.rows(letter, now_ns), now_ns)
-                    await self._rest(perf_counter() - began)
-                    await self._to_feed.send(Ready())
+    async def run(self) -> None:
+        """Call strategies as letters come, until cancelled."""
+        await self._begun.wait()
+        now_ns = self._clock.now_ns()
+        self._note("strategies", now_ns, Begin())
+        self._want(self.core.start(now_ns), now_ns)
+        lane = self._lane
+        lane.open(self.take)
+        try:
+            self._to_feed.hand(Ready())
+            async for letter in lane:
+                used_s = letter.seconds if isinstance(letter, Resting) else self._take(letter)
+                if used_s:
+                    await trio.sleep(used_s)
+                    self._to_feed.hand(Ready())
+        finally:
+            lane.close()
+
+    def take(self, letter: StrategiesLetter | Resting) -> None:
+        """Take one letter at once; the rest that a slow one asks for is the task's."""
+        assert not isinstance(letter, Resting), "it waits in the channel"
+        used_s = self._take(letter)
+        if used_s:
+            self._lane.send_nowait(Resting(used_s))
+
+    def _take(self, letter: StrategiesLetter) -> float:
+        """Take one letter; seconds of the wall that everybody else is to have before the next rows.
+
+        Who took the loop for long leaves it for as long; rows conflate meanwhile, news of orders waits its turn.
+        """
+        now_ns = self._clock.now_ns()
+        if isinstance(letter, Tick):
+            if now_ns >= self.core.next_ns():
+                self._note("strategies", now_ns, letter)
+                self._want(self.core.wake(now_ns), now_ns)
+        elif isinstance(letter, Booked):
+            self._note("strategies", now_ns, letter)
+            self._want(self.core.hear(letter, now_ns), now_ns)
+        else:
+            began = perf_counter()
+            self._note("strategies", now_ns, letter)
+            self._want(self.core.rows(letter, now_ns), now_ns)
+            used_s = perf_counter() - began
+            if used_s > SLOW_S:
+                self.slow_lots += 1
+                return used_s
+            self._to_feed.hand(Ready())
+        return 0.0
 
     def _want(self, intents: tuple[Intent, ...], now_ns: int) -> None:
         if intents:
-            self._to_risk.send_nowait(Wanted(intents, now_ns))
-
-    async def _rest(self, used_s: float) -> None:
-        """Who took the loop for long leaves it for as long; rows conflate meanwhile, news of orders waits its turn."""
-        if used_s > SLOW_S:
-            self.slow_lots += 1
-            await trio.sleep(used_s)
+            self._to_risk.hand(Wanted(intents, now_ns))

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import trio
-
 from engine.domain.brokerage import Availability
 from engine.domain.conflating import Conflator
 from engine.domain.depth import Depth
@@ -20,6 +18,7 @@ from engine.domain.sessions import Sessions
 from engine.errors import InvariantBroken
 from engine.feed.live import LiveFeed
 from engine.ports import Clock, MarketData
+from engine.runtime.live.lanes import Handed, Lane
 from engine.runtime.live.letters import Arrived, FeedLetter, Fresh, Ready, RiskLetter, StrategiesLetter, Tick
 
 _BARS_WAITING_MAX: Final = 10_000
@@ -30,7 +29,7 @@ class FeedCore:
     """Decides what goes to whom. Pure."""
 
     def __init__(self, wishes: Sequence[BarWish], sessions: Mapping[int, Sessions]) -> None:
-        self._bars = LiveFeed(wishes, sessions)
+        self._bars = LiveFeed(wishes, sessions) if wishes else None
         self._waiting = Conflator()
         self._built: list[Bar] = []
         self._books: dict[int, Depth] = {}
@@ -45,7 +44,7 @@ class FeedCore:
 
     def arrived(self, events: Sequence[MarketEvent], now_ns: int) -> tuple[Bar, ...]:
         """Take in rows; return the bars that have ended by now."""
-        chunk = self._bars.take(events, now_ns)
+        chunk = None if self._bars is None else self._bars.take(events, now_ns)
         built: list[Bar] = []
         if chunk is not None and chunk.built is not None:
             built = [chunk.built.event(index) for index in range(len(chunk.built))]  # type: ignore[misc]  # bars
@@ -90,46 +89,60 @@ class Feeding:
         core: FeedCore,
         clock: Clock,
         *,
-        to_strategies: trio.MemorySendChannel[StrategiesLetter],
-        to_risk: trio.MemorySendChannel[RiskLetter],
+        lane: Lane[FeedLetter],
+        to_strategies: Handed[StrategiesLetter],
+        to_risk: Handed[RiskLetter],
         record: Callable[[Sequence[MarketEvent]], None],
         available: Callable[[Availability], None],
         note: Callable[[str, int, FeedLetter], None],
     ) -> None:
         self.core = core
         self._clock = clock
+        self._lane = lane
         self._to_strategies = to_strategies
         self._to_risk = to_risk
         self._record = record
         self._available = available
         self._note = note
 
-    async def run(self, inbox: trio.MemoryReceiveChannel[FeedLetter]) -> None:
-        """Pass on what comes, until the channel is closed."""
-        async with self._to_strategies, self._to_risk:
-            async for letter in inbox:
-                now_ns = self._clock.now_ns()
-                events: tuple[MarketEvent, ...] = ()
-                if isinstance(letter, Ready):
-                    self._note("feed", now_ns, letter)
-                    self.core.done()
-                elif isinstance(letter, Fresh):
-                    events = self._rows(letter)
-                if not isinstance(letter, Ready):
-                    noted = bool(events) or (isinstance(letter, Fresh) and _has_books(letter))
-                    if noted:
-                        self._note("feed", now_ns, letter)
-                    if events:
-                        self._record(events)
-                    built = self.core.arrived(events, now_ns)
-                    if built and not noted:
-                        self._note("feed", now_ns, Tick())
-                    if events or built:
-                        # What has no room here would never be taken: risk looks at each row for a microsecond.
-                        self._to_risk.send_nowait(Arrived(events, built))
-                lot = self.core.lot()
-                if lot is not None:
-                    self._to_strategies.send_nowait(lot)
+    async def run(self) -> None:
+        """Pass on what comes, until cancelled."""
+        lane = self._lane
+        lane.open(self.take)
+        try:
+            async for letter in lane:
+                self.take(letter)
+        finally:
+            lane.close()
+
+    def news(self, events: Sequence[MarketEvent | Availability | Depth]) -> bool:
+        """Take market data as it comes from the socket; False if letters wait, and then nothing has happened."""
+        return self._lane.try_hand(Fresh(tuple(events)))
+
+    def take(self, letter: FeedLetter) -> None:
+        """Take one letter: risk hears of the market before the strategies do."""
+        now_ns = self._clock.now_ns()
+        events: tuple[MarketEvent, ...] = ()
+        if isinstance(letter, Ready):
+            self._note("feed", now_ns, letter)
+            self.core.done()
+        elif isinstance(letter, Fresh):
+            events = self._rows(letter)
+        if not isinstance(letter, Ready):
+            noted = bool(events) or (isinstance(letter, Fresh) and _has_books(letter))
+            if noted:
+                self._note("feed", now_ns, letter)
+            if events:
+                self._record(events)
+            built = self.core.arrived(events, now_ns)
+            if built and not noted:
+                self._note("feed", now_ns, Tick())
+            if events or built:
+                # What has no room here would never be taken: risk looks at each row for a microsecond.
+                self._to_risk.hand(Arrived(events, built))
+        lot = self.core.lot()
+        if lot is not None:
+            self._to_strategies.hand(lot)
 
     def _rows(self, letter: Fresh) -> tuple[MarketEvent, ...]:
         rows = []
@@ -147,8 +160,7 @@ def _has_books(letter: Fresh) -> bool:
     return any(isinstance(event, Depth) for event in letter.events)
 
 
-async def listen(data: MarketData, to_feed: trio.MemorySendChannel[FeedLetter]) -> None:
-    """Take market data as it comes and hand it to the feed."""
-    async with to_feed:
-        while True:
-            await to_feed.send(Fresh(tuple(await data.news())))
+async def listen(data: MarketData, lane: Lane[FeedLetter]) -> None:
+    """Hand the feed what it had no time for when it came."""
+    while True:
+        lane.hand(Fresh(tuple(await data.news())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -32,6 +32,7 @@ from engine.risk.closing import judge_closing
 from engine.risk.explaining import Finding, explain
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
+from engine.runtime.live.lanes import Lane
 from engine.runtime.live.letters import (
     Arrived,
     Asked,
@@ -119,6 +120,7 @@ class Judging:
     """The risk task.
 
     Args:
+        lane: Where letters come from; None where nobody runs it.
         note: Told of each letter before it is decided on.
         watch: Latches on losses; None where no limit asks for them.
         on_latch: Told of every latch that risk sets: whose it is (empty: the account's), and why.
@@ -135,6 +137,7 @@ class Judging:
         *,
         conditions: Conditions,
         to_orders: trio.MemorySendChannel[OrdersLetter],
+        lane: Lane[RiskLetter] | None = None,
         note: Callable[[str, int, RiskLetter], None],
         watch: LossWatch | None = None,
         on_latch: Callable[[str, Held], None] | None = None,
@@ -153,25 +156,50 @@ class Judging:
         self._clock = clock
         self._conditions = conditions
         self._to_orders = to_orders
+        self._lane = lane
+        self._unsent: deque[OrdersLetter] = deque()  # what orders had no room for
         self._note = note
         self.monitors = Monitors(gate, wall=wall, told=on_finding)
         self._halted: dict[int, str] = {}
         self._trading = TradingNow("starting", "the venue's books are being read")
 
-    async def run(self, inbox: trio.MemoryReceiveChannel[RiskLetter]) -> None:
-        """Judge as letters come, until the channel is closed; what is urgent goes before all that wait."""
-        async with self._to_orders:
-            async for letter in inbox:
-                while self.urgent:
-                    await self._take(self.urgent.popleft())
-                if not isinstance(letter, Wake):
-                    await self._take(letter)
+    async def run(self) -> None:
+        """Judge as letters come, until cancelled; what is urgent goes before all that wait."""
+        lane = self._lane
+        assert lane is not None
+        lane.open(self.take)
+        try:
+            async for letter in lane:
+                self._unsent += self._answers(letter)
+                while self._unsent:
+                    await self._to_orders.send(self._unsent.popleft())
+        finally:
+            lane.close()
 
-    async def _take(self, letter: RiskLetter) -> None:
+    def take(self, letter: RiskLetter) -> None:
+        """Judge one letter at once; where orders have no room for what comes of it, the task waits for that."""
+        waits = bool(self._unsent)
+        self._unsent += self._answers(letter)
+        if waits:
+            return
+        try:
+            while self._unsent:
+                self._to_orders.send_nowait(self._unsent[0])
+                self._unsent.popleft()
+        except trio.WouldBlock:
+            assert self._lane is not None
+            self._lane.send_nowait(Wake())
+
+    def _answers(self, letter: RiskLetter) -> Iterator[OrdersLetter]:
+        while self.urgent:
+            yield from self._take(self.urgent.popleft())
+        if not isinstance(letter, Wake):
+            yield from self._take(letter)
+
+    def _take(self, letter: RiskLetter) -> list[OrdersLetter]:
         now_ns = self._clock.now_ns()
         self._note("risk", now_ns, letter)
-        for answer in self.decide(letter, now_ns):
-            await self._to_orders.send(answer)
+        return self.decide(letter, now_ns)
 
     def decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
         """One letter, and what orders hear of it; what is open of whoever has been halted by it is cancelled."""

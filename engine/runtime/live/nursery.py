@@ -28,9 +28,10 @@ from engine.risk.losses import LossWatch
 from engine.risk.monitors import Finding
 from engine.runtime.live.booking import Booking
 from engine.runtime.live.carrying import Carrier
-from engine.runtime.live.deciding import Deciding, DecidingCore
+from engine.runtime.live.deciding import Deciding, DecidingCore, Resting
 from engine.runtime.live.feeding import FeedCore, Feeding, listen
 from engine.runtime.live.judging import Conditions, Judging
+from engine.runtime.live.lanes import Lane
 from engine.runtime.live.letters import (
     Booked,
     CancelNow,
@@ -114,8 +115,8 @@ class Nursery:
     booking: Booking = field(init=False)
     ordering: Ordering = field(init=False)
     _to_orders: trio.MemorySendChannel[OrdersLetter] = field(init=False)
-    _to_risk: trio.MemorySendChannel[RiskLetter] = field(init=False)
-    _to_strategies: trio.MemorySendChannel[StrategiesLetter] = field(init=False)
+    _to_risk: Lane[RiskLetter] = field(init=False)
+    _to_strategies: Lane[StrategiesLetter | Resting] = field(init=False)
     _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
     _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
@@ -142,8 +143,8 @@ class Nursery:
 
     def waiting(self) -> int:
         """Letters that wait, in the fullest channel."""
-        channels = (self._to_orders, self._to_risk, self._to_strategies, self._to_portfolio)
-        return max(one.statistics().current_buffer_used for one in channels)
+        buffered = (one.statistics().current_buffer_used for one in (self._to_orders, self._to_portfolio))
+        return max(self._to_risk.waiting, self._to_strategies.waiting, *buffered)
 
     async def digested(self) -> None:
         """Return when orders and portfolio are done with all that they have been told; no later than after some time.
@@ -191,28 +192,30 @@ class Nursery:
         clock, note = edges.clock, edges.note
         to_orders, at_orders = trio.open_memory_channel[OrdersLetter](ROOM)
         to_portfolio, at_portfolio = trio.open_memory_channel[PortfolioLetter](ROOM)
-        to_strategies, at_strategies = trio.open_memory_channel[StrategiesLetter](ROOM)
-        to_risk, at_risk = trio.open_memory_channel[RiskLetter](ROOM)
-        to_feed, at_feed = trio.open_memory_channel[FeedLetter](ROOM)
+        to_strategies = Lane[StrategiesLetter | Resting](ROOM)
+        to_risk = Lane[RiskLetter](ROOM)
+        to_feed = Lane[FeedLetter](ROOM)
         self._to_orders, self._to_risk = to_orders, to_risk
         self._to_strategies, self._to_portfolio = to_strategies, to_portfolio
         self.feeding = Feeding(
             FeedCore(cores.wishes, cores.sessions),
             clock,
-            to_strategies=to_strategies.clone(),
-            to_risk=to_risk.clone(),
+            lane=to_feed,
+            to_strategies=to_strategies,
+            to_risk=to_risk,
             record=edges.record,
             available=edges.available,
             note=note,
         )
         self.deciding = Deciding(
-            DecidingCore(cores.host), clock, to_risk=to_risk.clone(), to_feed=to_feed.clone(), note=note
+            DecidingCore(cores.host), clock, lane=to_strategies, to_risk=to_risk, to_feed=to_feed, note=note
         )
         self.judging = Judging(
             cores.gate,
             clock,
             conditions=cores.conditions,
             to_orders=to_orders.clone(),
+            lane=to_risk,
             note=note,
             watch=cores.watch,
             on_latch=cores.on_latch,
@@ -220,16 +223,14 @@ class Nursery:
             wall=cores.wall,
             on_finding=cores.on_finding,
         )
-        self.booking = Booking(
-            cores.portfolio, clock, to_strategies=to_strategies.clone(), to_risk=to_risk.clone(), note=note
-        )
+        self.booking = Booking(cores.portfolio, clock, to_strategies=to_strategies, to_risk=to_risk, note=note)
         self.ordering = Ordering(
             cores.desk,
             edges.ledger,
             clock,
             edges.people,
             to_portfolio=to_portfolio.clone(),
-            to_risk=to_risk.clone(),
+            to_risk=to_risk,
             flatten=cores.flatten,
             note=note,
         )
@@ -239,16 +240,17 @@ class Nursery:
                 await nursery.start(carrier.run)
                 nursery.start_soon(self.ordering.run, at_orders, carrier)
                 nursery.start_soon(self.booking.run, at_portfolio)
-                nursery.start_soon(self.judging.run, at_risk)
-                nursery.start_soon(self.deciding.run, at_strategies)
-                nursery.start_soon(self.feeding.run, at_feed)
+                nursery.start_soon(self.judging.run)
+                nursery.start_soon(self.deciding.run)
+                nursery.start_soon(self.feeding.run)
                 nursery.start_soon(self._hear, to_orders.clone())
-                nursery.start_soon(self._tick, to_orders.clone(), to_strategies.clone(), to_feed.clone())
+                nursery.start_soon(self._tick, to_orders.clone(), to_strategies, to_feed)
                 await edges.data.subscribe(self.instruments)
                 deep = cores.host.deep
                 if deep:
                     await edges.data.subscribe_depth([one for one in self.instruments if one.conid in deep])
-                nursery.start_soon(listen, edges.data, to_feed.clone())
+                edges.data.relay(self.feeding.news)
+                nursery.start_soon(listen, edges.data, to_feed)
                 task_status.started()
 
     async def _hear(self, to_orders: trio.MemorySendChannel[OrdersLetter]) -> None:
@@ -270,13 +272,16 @@ class Nursery:
     async def _tick(
         self,
         to_orders: trio.MemorySendChannel[OrdersLetter],
-        to_strategies: trio.MemorySendChannel[StrategiesLetter],
-        to_feed: trio.MemorySendChannel[FeedLetter],
+        to_strategies: Lane[StrategiesLetter | Resting],
+        to_feed: Lane[FeedLetter],
     ) -> None:
-        """Time for those who wait for it; one who has a tick waiting needs no second one."""
-        async with to_orders, to_strategies, to_feed:
+        """Time for those who wait for it; one who has a letter waiting needs no second one."""
+        async with to_orders:
             while True:
                 await self.edges.clock.sleep(TICK_S)
-                for channel in (to_orders, to_strategies, to_feed):
-                    if channel.statistics().current_buffer_used == 0:
-                        channel.send_nowait(Tick())
+                if to_orders.statistics().current_buffer_used == 0:
+                    to_orders.send_nowait(Tick())
+                if to_strategies.waiting == 0:
+                    to_strategies.hand(Tick())
+                if to_feed.waiting == 0:
+                    to_feed.hand(Tick())

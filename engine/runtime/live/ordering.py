@@ -33,6 +33,7 @@ from engine.orders.writer import UNSENT
 from engine.ports import Clock
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.inputs import Did, did
+from engine.runtime.live.lanes import Outbox
 from engine.runtime.live.letters import (
     Asked,
     Became,
@@ -64,6 +65,8 @@ from engine.runtime.live.letters import (
 )
 
 _TOGETHER = 256  # letters decided on before one commit
+_Inward = AskRisk | JudgeAgain | FeeKnown | Flatten  # what other actors hear of; all else is for the venue and people
+_HEAD_START = 2  # turns of the loop: a write is on the wire before anybody has to look at its news
 
 
 class Ledger(Protocol):
@@ -101,8 +104,8 @@ class Ordering:
         clock: Clock,
         people: People,
         *,
-        to_portfolio: trio.MemorySendChannel[PortfolioLetter],
-        to_risk: trio.MemorySendChannel[Wanted | Asked],
+        to_portfolio: Outbox[PortfolioLetter],
+        to_risk: Outbox[Wanted | Asked],
         flatten: Callable[[Flatten, int], Wanted],
         note: Callable[[str, int, OrdersLetter | Did], None],
     ) -> None:
@@ -121,20 +124,19 @@ class Ordering:
 
     async def run(self, inbox: trio.MemoryReceiveChannel[OrdersLetter], carrier: Carrier) -> None:
         """Decide on letters as they come, until the channel is closed."""
-        async with self._to_portfolio, self._to_risk:
-            async for letter in inbox:
-                self.at_work = True
-                now_ns = self._clock.now_ns()
-                self._urgently(now_ns)
-                self.decide(letter, now_ns)
-                for _ in range(_TOGETHER):
-                    try:
-                        more = inbox.receive_nowait()
-                    except (trio.WouldBlock, trio.EndOfChannel):
-                        break
-                    self.decide(more, now_ns)
-                await self._carry_out(carrier, now_ns)
-                self.at_work = False
+        async for letter in inbox:
+            self.at_work = True
+            now_ns = self._clock.now_ns()
+            self._urgently(now_ns)
+            self.decide(letter, now_ns)
+            for _ in range(_TOGETHER):
+                try:
+                    more = inbox.receive_nowait()
+                except (trio.WouldBlock, trio.EndOfChannel):
+                    break
+                self.decide(more, now_ns)
+            await self._carry_out(carrier, now_ns)
+            self.at_work = False
 
     def _urgently(self, now_ns: int) -> None:
         while self.urgent:
@@ -217,9 +219,13 @@ class Ordering:
             actions, updates = [*kept, *fresh], [*updates, *told]
             if not unsent:
                 break
+        self._act([action for action in actions if not isinstance(action, _Inward)], carrier, now_ns)
+        if any(isinstance(action, SendPlace | SendModify | SendReply) for action in actions):
+            for _ in range(_HEAD_START):
+                await trio.lowlevel.cancel_shielded_checkpoint()
         if updates:
             self._to_portfolio.send_nowait(Became(tuple(updates)))
-        self._act(actions, carrier, now_ns)
+        self._act([action for action in actions if isinstance(action, _Inward)], carrier, now_ns)
         if self._in_section and not self._desk.busy:
             self._in_section = False
             carrier.end_round()
