@@ -138,6 +138,24 @@ class Gate:
 
     # --- judging ------------------------------------------------------------------------------------------------
 
+    def clears(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:
+        """Whether the short way would take an order, so that no check can refuse it; counts nothing."""
+        exposure = self._known.get((ticket.strategy, ticket.conid))
+        if exposure is None or ticket.coid in self.references or ticket.coid in self._refused or self._held:
+            return False
+        known, status = view.price(ticket.conid), view.status(ticket.conid)
+        if known is None or (status is not None and status.trading != Trading.OPEN):
+            return False
+        price, since_ns = known
+        worst, plan = clear(ticket, exposure, price, since_ns, now_ns), exposure.plan
+        if not worst or plan is None:
+            return bool(worst)
+        market = MarketNow(now_ns, price, since_ns, False, view)
+        return (
+            passes(ticket, exposure, plan, view, price, worst, now_ns)
+            and _first(plan.others, ticket, exposure, market) is None
+        )
+
     def _takes(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:
         """Take a plain order that is far from every limit; False, with nothing counted, if the checks must be asked."""
         coid = ticket.coid

@@ -185,7 +185,8 @@ class Network(httpx.AsyncBaseTransport):
             self._room.release()
             raise
         try:
-            answer = await connection.ask(head, request.content if sized else None, progress)
+            body = b"".join(request.stream) if isinstance(request.stream, httpx.ByteStream) else request.content
+            answer = await connection.ask(head, body if sized else None, progress)
         except BaseException:
             await self.give_back(connection)
             raise

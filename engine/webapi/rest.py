@@ -65,7 +65,7 @@ _HEADERS = (
     ("Accept-Encoding", "gzip, deflate"),
     ("Connection", "keep-alive"),
 )
-_URLS_MAX = 1_000  # whose cookies are kept: paths hold ids, and those don't end
+_ALIKE_MAX = 500  # kinds of requests that are kept: paths hold ids, signed headers never come twice
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -143,7 +143,7 @@ class Rest:
         self._body_limit = body_limit
         self._transport = transport or Network(verify)
         self._cookies = httpx.Cookies()
-        self._said: dict[str, str | None] = {}  # the cookies that go with a URL, until they change
+        self._alike: dict[tuple[object, ...], httpx.Headers] = {}  # by method, URL and headers
 
     async def __aenter__(self) -> Rest:
         return self
@@ -155,7 +155,7 @@ class Rest:
     def forget(self) -> None:
         """Drop the cookies, after a logout or before another login."""
         self._cookies.clear()
-        self._said.clear()
+        self._alike.clear()
 
     async def call(self, call: Call, *, deadline_ns: int | None = None) -> Reply:
         """Send once; see `calls.Caller`. The deadline is looked at before sending, not after."""
@@ -189,16 +189,7 @@ class Rest:
         sent_ns = self._clock.now_ns()
         try:
             async with move_on_after(self._clock, self._limits_s[kind], floor_s=FLOOR_S):
-                request = httpx.Request(
-                    method,
-                    _url(url),
-                    headers=[*_HEADERS, *headers.items()],
-                    content=content,
-                    extensions={PROGRESS: progress},
-                )
-                said = self._cookie(request, url)
-                if said is not None:
-                    request.headers["Cookie"] = said
+                request = self._request(method, url, headers, content, progress)
                 response = await self._transport.handle_async_request(request)
                 async with aclosing(response), aclosing(_parts(response)) as chunks:
                     self._heed_cookies(request, response)
@@ -219,21 +210,35 @@ class Rest:
             raise lost(name, kind, sentence(exc), exc, unsent=progress.unsent) from None
         raise lost(name, kind, f"no whole answer within {self._limits_s[kind]:g} s", None, unsent=progress.unsent)
 
-    def _cookie(self, request: httpx.Request, url: str) -> str | None:
-        """The cookies that belong to a request; looking them up is dear, so it is done when they have changed."""
-        if url in self._said:
-            return self._said[url]
-        self._cookies.set_cookie_header(request)
-        said: str | None = request.headers.get("Cookie")
-        if len(self._said) < _URLS_MAX and all(one.expires is None for one in self._cookies.jar):
-            self._said[url] = said
-        return said
+    def _request(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, progress: Progress
+    ) -> httpx.Request:
+        """A request; what is alike in all of one kind, cookies with it, is put together once, until a cookie changes.
+
+        Raises: httpx.InvalidURL.
+        """
+        place, extensions = _url(url), {PROGRESS: progress}
+        key = method, url, *headers.items()
+        alike = self._alike.get(key)
+        if alike is None:
+            request = httpx.Request(
+                method, place, headers=[*_HEADERS, *headers.items()], content=content, extensions=extensions
+            )
+            self._cookies.set_cookie_header(request)
+            if len(self._alike) < _ALIKE_MAX and all(one.expires is None for one in self._cookies.jar):
+                self._alike[key] = request.headers
+            return request
+        if content is None:
+            return httpx.Request(method, place, headers=alike, extensions=extensions)
+        told = alike.copy()
+        told["Content-Length"] = str(len(content))
+        return httpx.Request(method, place, headers=told, stream=httpx.ByteStream(content), extensions=extensions)
 
     def _heed_cookies(self, request: httpx.Request, response: httpx.Response) -> None:
         response.request = request
         if "set-cookie" in response.headers:
             self._cookies.extract_cookies(response)
-            self._said.clear()
+            self._alike.clear()
 
 
 @lru_cache(maxsize=256)
