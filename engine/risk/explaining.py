@@ -37,8 +37,8 @@ class Finding(Struct, frozen=True):
     sentence: str
 
 
-# What a check without figures says when it allows is the same each time, and there are a score of them an order.
-_PLAIN: Final[dict[Check, Finding]] = {}
+_Cleared = tuple[tuple[Finding, ...], tuple[tuple[int, str, Check, Figures], ...]]
+_CLEARED: Final[dict[tuple[Check, ...], _Cleared]] = {}  # one for each set of limits
 
 
 def explain(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> list[Finding]:
@@ -56,20 +56,31 @@ def explain(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> l
     instrument.units(ticket.quantity)
     if ticket.limit_price is not None:
         instrument.level(ticket.limit_price)
-    cleared = gate.clears(ticket, view, now_ns)  # what is cleared passes every check: they need not be asked
-    for check in (*NEW_ORDER, *exposure.armed):
-        figures = _FIGURES.get(check)
-        refusal = None if cleared else check(ticket, exposure, market, bounds)
-        if refusal is None and figures is None:
-            plain = _PLAIN.get(check)
-            if plain is None:
-                code = row_of(check, gate.plugins).code
-                plain = _PLAIN[check] = _finding(code, check.__name__, None, ("", ""))
-            found.append(plain)
-            continue
-        shown = ("", "") if figures is None else figures(ticket, exposure, market, bounds)
+    asked = (*NEW_ORDER, *exposure.armed)
+    if gate.clears(ticket, view, now_ns):  # then every check allows: only figures are asked for
+        plain, figured = _cleared(asked, gate)
+        found += plain
+        for place, code, check, figures in figured:
+            found[place - len(plain)] = _finding(code, check.__name__, None, figures(ticket, exposure, market, bounds))
+        return found
+    for check in asked:
+        figures_of = _FIGURES.get(check)
+        shown = ("", "") if figures_of is None else figures_of(ticket, exposure, market, bounds)
+        refusal = check(ticket, exposure, market, bounds)
         found.append(_finding(row_of(check, gate.plugins).code, check.__name__, refusal, shown))
     return found
+
+
+def _cleared(asked: tuple[Check, ...], gate: Gate) -> _Cleared:
+    """What checks say when all allow: findings without figures, and at which places figures are to be put in."""
+    known = _CLEARED.get(asked)
+    if known is None:
+        codes = [row_of(check, gate.plugins).code for check in asked]
+        pairs = list(zip(codes, asked, strict=True))
+        plain = tuple(_finding(code, check.__name__, None, ("", "")) for code, check in pairs)
+        figured = tuple((n, c, check, _FIGURES[check]) for n, (c, check) in enumerate(pairs) if check in _FIGURES)
+        known = _CLEARED[asked] = plain, figured
+    return known
 
 
 def _finding(code: str, check: str, refusal: Refusal | None, figures: tuple[str, str]) -> Finding:

@@ -305,10 +305,59 @@ async def test_a_buffer_that_overflows_is_a_dead_link(clock: MockClock, monkeypa
     server = Server(heavy)
     async with rig(server) as it:
         await it.socket.connect(HANDSHAKE)
+        it.socket._busy = True  # whoever listens takes long
         await it.until(it.lost)
         assert it.lost() == ["1 frames wait to be read, more than may"]
         assert not it.socket.is_open()
         await it.until(lambda: server.ended == 1)
+
+
+async def test_an_error_of_who_listens_is_no_break_of_the_link(clock: MockClock) -> None:
+    async def talking(link: WebSocketConnection) -> None:
+        await welcome(link)
+        await trio.sleep(1)
+        await say(link, {"topic": "sor", "args": [{"orderId": 1}]})
+
+    def full(frame: frames.Said, at_ns: int) -> None:
+        if isinstance(frame, frames.Orders):
+            raise OSError(28, "a disk that is full")  # of a kind that a broken connection raises, too
+
+    server = Server(talking, reads=True)
+    lost: list[str] = []
+    try:
+        async with rig(server) as it:
+            it.socket._on_frame = full
+            await it.socket.connect(HANDSHAKE)
+            await trio.sleep(60)
+            lost += it.lost()
+    except* OSError as raised:
+        lost.append(str(raised.exceptions))
+    assert len(lost) == 1
+    assert "a disk that is full" in lost[0]
+
+
+async def test_frames_come_in_their_order_while_who_listens_takes_long(
+    clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONG_S", -1.0)
+
+    async def talking(link: WebSocketConnection) -> None:
+        await welcome(link)
+        for number in range(50):
+            await say(link, {"topic": "sor", "args": [{"orderId": number}]})
+
+    heard: list[int] = []
+
+    def hear(frame: frames.Said, at_ns: int) -> None:
+        if isinstance(frame, frames.Orders):
+            heard.extend(row.order_id for row in frame.rows)
+
+    server = Server(talking, reads=True)
+    async with rig(server) as it:
+        it.socket._on_frame = hear
+        await it.socket.connect(HANDSHAKE)
+        await it.until(lambda: len(heard) == 50)
+    assert heard == list(range(50))
 
 
 # --- losing it ---------------------------------------------------------------------------------------------------

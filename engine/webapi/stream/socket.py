@@ -1,8 +1,8 @@
 """The websocket itself: opened with the newest session id, drained at once, kept alive, and never trusted when silent.
 
-Fulfils `supervisor.Stream`. A reader does nothing but read, into our own bounded buffer (trio-websocket's own queue of
-one frame would hold up its pongs); another task decodes and passes on. A buffer that overflows is a dead link: order
-news must not be dropped.
+Fulfils `supervisor.Stream`. The reader passes a frame on in the same turn of the loop while that takes no time; as soon
+as it does, frames go into our own bounded buffer (trio-websocket's own queue would hold up its pongs), and another task
+decodes and passes on. A buffer that overflows is a dead link: order news must not be dropped.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -49,6 +50,7 @@ FLOOR_S: Final = 5.0  # of the wall, however fast the session's clock runs
 SEND_LIMIT_S: Final = 10.0  # of the wall: a peer that takes no more than this is gone
 CLOSE_LIMIT_S: Final = 1.0
 LOOK_S: Final = 1.0
+LONG_S: Final = 0.005  # of the wall; an order decided on a quote and handed to the journal takes a tenth of it
 SAY_AGAIN_S: Final = 0.5  # of the wall, between two tellings of the session id
 _NAME: Final = "GET /ws"
 _NEWS: Final = frozenset({"sor", "str"})  # without these two we don't know what becomes of orders
@@ -102,6 +104,8 @@ class Socket:
         self._filled = trio.Event()
         self._authorised = trio.Event()
         self._unauthorised = False
+        self._busy = False  # who listens takes long: the reader only reads
+        self._error: Exception | None = None
         self._heard_s = 0.0  # trio's clock
         self._flows: bool | None = None  # as the session machine was last told
         self.frames = 0
@@ -268,15 +272,18 @@ class Socket:
         )
 
     async def _read(self, link: WebSocketConnection) -> str:
-        """Nothing but reading; return why it has ended."""
+        """Read, and pass on what nothing comes before and takes no time; return why it has ended."""
         try:
             while True:
                 raw = await link.get_message()
-                self._buffer.append((self._clock.now_ns(), raw))
+                at_ns, self._heard_s = self._clock.now_ns(), trio.current_time()
                 if self._tap is not None:
                     self._tap.frame(False, raw)
+                if not self._buffer and not self._busy:
+                    self._take_at_once(at_ns, raw)
+                    continue
+                self._buffer.append((at_ns, raw))
                 self._bytes += len(raw)
-                self._heard_s = trio.current_time()
                 self._filled.set()
                 if len(self._buffer) > BUFFER_FRAMES or self._bytes > BUFFER_BYTES:
                     return f"{len(self._buffer)} frames wait to be read, more than may"
@@ -287,15 +294,34 @@ class Socket:
         while True:
             await self._filled.wait()
             self._filled = trio.Event()
+            if self._error is not None:
+                raise self._error
             while self._buffer:
                 at_ns, raw = self._buffer.popleft()
                 self._bytes -= len(raw)
-                self._registry.heard(at_ns)
-                for frame in frames.read(raw):
-                    self._one(frame, at_ns)
-                self.frames += 1
+                self._take(at_ns, raw)
                 if self.frames % 64 == 0:
                     await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint()  # more may be on its way through the library
+            self._busy = bool(self._buffer)
+
+    def _take_at_once(self, at_ns: int, raw: str | bytes) -> None:
+        """Pass a frame on in the reader's own turn. If it took long, the next ones are for the other task, so that the
+        reader reads; an error is of whoever listens, no break of the link: that task raises it."""
+        began_s = perf_counter()
+        try:
+            self._take(at_ns, raw)
+        except Exception as error:  # noqa: BLE001
+            self._error = error
+        if self._error is not None or perf_counter() - began_s > LONG_S:
+            self._busy = True
+            self._filled.set()
+
+    def _take(self, at_ns: int, raw: str | bytes) -> None:
+        self._registry.heard(at_ns)
+        for frame in frames.read(raw):
+            self._one(frame, at_ns)
+        self.frames += 1
 
     def _one(self, frame: frames.Said, at_ns: int) -> None:
         match frame:
