@@ -247,9 +247,15 @@ def test_both_ways_say_the_same_and_count_the_same(
             purse.in_hour(pair.now_ns),
         )
     assert short.tops == slow.tops
+    assert (short.spent, short.spent_in_all) == (slow.spent, slow.spent_in_all)
     for key, recent in slow.recent.items():
         mine_ = short.recent_of(*key)
         assert (mine_.quantities.figures, mine_.levels.figures) == (recent.quantities.figures, recent.levels.figures)
+        assert [mine_.size, mine_.level] == pytest.approx([recent.size, recent.level], nan_ok=True)
+        for side in Side:
+            walk, other_walk = mine_.walk(side), recent.walk(side)
+            assert (walk.sent, walk.total) == (other_walk.sent, other_walk.total)
+            assert walk.last == pytest.approx(other_walk.last, nan_ok=True)
     for (strategy, conid), exposure in pair.gates[1].account.exposures.items():
         other = pair.gates[0].exposure(strategy, conid)
         assert [(u.position, u.buys, u.sells) for u in other.units] == [
@@ -309,3 +315,40 @@ def test_a_dearer_order_lifts_what_the_other_side_counts_too() -> None:
     verdict = gate.judge(Place((other,)), Market, T0)
     assert isinstance(verdict, Denied)
     assert (verdict.refusal.code, verdict.refusal.value) == ("NET", "1010.00")
+
+
+@pytest.mark.parametrize(
+    ("limit", "said", "code"),
+    [
+        ({"buying_power": True}, {"buying_power": D(1400)}, "BUYING_POWER"),
+        ({"settled_cash": True}, {"settled_cash": D(1400)}, "SETTLED"),
+        ({"margin_cushion_pct": D(0)}, {"excess_liquidity": D(700)}, "MARGIN"),  # half of a stock's money
+        ({"day_trades_max": 1}, {"day_trades_left": 1}, "DAY_TRADES"),
+        ({"summary_age_max_s": D(1), "buying_power": True}, {"ts_ns": T0 - NS_PER_S - 1}, "MARGIN"),  # asked first
+    ],
+)
+def test_a_new_account_summary_counts_at_once(limit: dict[str, Any], said: dict[str, Any], code: str) -> None:
+    """Each order is worth 500; those sent since a summary count against it, those before it don't."""
+    rich: dict[str, Any] = dict.fromkeys(
+        ("net_liquidation", "excess_liquidity", "buying_power", "settled_cash"), D(10**9)
+    )
+    rich |= {"ts_ns": T0 - 1, "day_trades_left": 3}
+    outside = Outside(account="DU1", down="", summary=Summary(**rich))
+    gate = gate_with([{**QUIET, **limit}, {}, {}], outside)
+    exposure = gate.exposure("a", 1)
+    exposure.instrument.level(D(100))
+    exposure.instrument.units(D(5))
+
+    def ask(number: int) -> str:
+        ticket = OrderTicket(
+            coid=f"a-{number:06d}", strategy="a", account="DU1", conid=1, side=Side.BUY, quantity=D(5), tag=str(number),
+            limit_price=D(100), order_type=OrderType.LIMIT,
+        )  # fmt: skip
+        verdict = gate.judge(Place((ticket,)), Market, T0)
+        return verdict.refusal.code if isinstance(verdict, Denied) else "ok"
+
+    assert [ask(1), ask(2)] == ["ok", "ok"]
+    outside.summary = Summary(**{**rich, **said})
+    assert ask(3) == code
+    outside.summary = Summary(**{**rich, "settled_cash": D(1400), "ts_ns": T0})
+    assert [ask(4), ask(5)] == ["ok", "ok"]
