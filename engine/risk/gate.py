@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
 
 from engine.domain.instrument import Instrument
 from engine.domain.market import Trading
@@ -40,8 +39,6 @@ from engine.risk.shrinking import smaller
 from engine.risk.sums import added_money, worst_money, worst_price
 from engine.risk.together import Bracket, misfit
 from engine.settings import RiskSettings
-
-_BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
 
 
 class Gate:
@@ -179,26 +176,15 @@ class Gate:
         if status is not None and status.trading != Trading.OPEN:
             return False
         plan, register = exposure.plan, exposure.register
-        if plan is not None or register is not None:
-            buy, limit = ticket.side is _BUY, ticket.limit_price
-            # `clear` has found these where they are looked for.
-            level = None if limit is None else exposure.instrument.known_levels[limit]
-            units = exposure.sizes[ticket.quantity]
-            money = units * worst * exposure.unit_value
-            if plan is None:
-                if register is not None and not register.from_ns <= now_ns < register.until_ns:
-                    register.turn(now_ns)
-            else:
-                if not plan.from_ns <= now_ns < plan.until_ns and not plan.turn(now_ns):
+        if plan is not None:
+            if not passes(ticket, exposure, plan, view, price, worst, now_ns):
+                return False
+            if plan.others:
+                market = MarketNow(now_ns, price, since_ns, False, view)
+                if _first(plan.others, ticket, exposure, market) is not None:
                     return False
-                if not passes(ticket, exposure, plan, view, price, units, level, worst, money, now_ns, buy=buy):
-                    return False
-                if plan.others:
-                    market = MarketNow(now_ns, price, since_ns, False, view)
-                    if _first(plan.others, ticket, exposure, market) is not None:
-                        return False
-            if register is not None:
-                register.add(units, level, worst, money, now_ns, buy=buy)
+        if register is not None:
+            register.add(ticket, exposure, worst, now_ns)
         references[coid] = price
         self._take(ticket, exposure, now_ns)
         for sent_ns, _ in exposure.rates:

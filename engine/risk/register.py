@@ -6,22 +6,25 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
+from engine.domain.ticket import OrderTicket, Side
 from engine.risk.account import ACCOUNT, Account, Purse
 from engine.risk.recent import WALK_MAX, Recent
 
 if TYPE_CHECKING:
-    from engine.risk.exposure import Units
+    from engine.risk.exposure import Exposure, Units
+
+_BUY: Final = Side.BUY
 
 
 @define(eq=False)
 class Register:
     """What is counted of one strategy in one instrument; `units` are the account's.
 
-    Within `from_ns` and `until_ns` both purses are in order as they are: `turn` has to be called at any other time.
+    Within `from_ns` and `until_ns` both purses are in order as they are.
     """
 
     account: Account
@@ -47,13 +50,18 @@ class Register:
         self.from_ns = max(own.from_ns, whole.from_ns)
         self.until_ns = min(own.until_ns, whole.until_ns)
 
-    def add(self, units: float, level: float | None, worst: float, money: float, now_ns: int, *, buy: bool) -> None:
-        """Count a new order that is not open yet.
+    def add(self, ticket: OrderTicket, exposure: Exposure, worst: float, now_ns: int) -> None:
+        """Count a new order that `clear` has cleared and that is not open yet.
 
         Args:
-            level: Its limit price.
-            worst: The dearest of its prices and the market's, `money` what it is worth there in base currency.
+            worst: The dearest of its price and the market's.
         """
+        if not self.from_ns <= now_ns < self.until_ns:
+            self.turn(now_ns)
+        buy, limit = ticket.side is _BUY, ticket.limit_price
+        level = None if limit is None else exposure.instrument.known_levels[limit]
+        units = exposure.sizes[ticket.quantity]
+        money = units * worst * exposure.unit_value
         for purse in self.purses:
             purse.messages += 1
             purse.notional += money

@@ -26,27 +26,27 @@ def passes(
     plan: Plan,
     view: MarketView,
     price: float,
-    units: float,
-    level: float | None,
     worst: float,
-    money: float,
     now_ns: int,
-    *,
-    buy: bool,
 ) -> bool:
     """Say whether every check that is switched on surely allows a new order that `clear` has cleared.
 
     Args:
         price: The market's price in force, a finite number.
-        units: The order's quantity, `level` its limit price.
-        worst: The dearest of the market's price and the order's, `money` what it is worth there in base currency.
+        worst: The dearest of the market's price and the order's.
     """
     account = exposure.account
     assert account is not None
+    # `clear` has found the order's price and quantity where they are looked for.
+    buy, limit = ticket.side is _BUY, ticket.limit_price
+    level = None if limit is None else exposure.instrument.known_levels[limit]
+    units = exposure.sizes[ticket.quantity]
+    money = units * worst * exposure.unit_value
     if (
         (plan.types is not None and ticket.order_type not in plan.types)
         or (plan.tifs is not None and ticket.tif not in plan.tifs)
         or (account.in_doubt and len(account.in_doubt) > plan.in_doubt)
+        or not (plan.from_ns <= now_ns < plan.until_ns or plan.turn(now_ns))
     ):
         return False
     resting = plan.resting
