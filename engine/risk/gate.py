@@ -147,14 +147,9 @@ class Gate:
         worst, plan = clear(ticket, exposure, price, since_ns, now_ns), exposure.plan
         if not worst or plan is None:
             return bool(worst)
-        if not plan.from_ns <= now_ns < plan.until_ns:
-            return False
-        level = None if ticket.limit_price is None else exposure.instrument.known_levels[ticket.limit_price]
-        units, buy = exposure.sizes[ticket.quantity], ticket.side is _BUY
-        money = units * worst * exposure.unit_value
         market = MarketNow(now_ns, price, since_ns, False, view)
         return (
-            passes(ticket, exposure, plan, view, price, units, level, worst, money, now_ns, buy=buy)
+            passes(ticket, exposure, plan, view, price, worst, now_ns)
             and _first(plan.others, ticket, exposure, market) is None
         )
 
