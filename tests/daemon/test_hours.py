@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return sessions(name, start_ns, end_ns)
 
     monkeypatch.setattr(hours, "sessions", counted)
+    monkeypatch.setattr(hours, "_shipped", dict)  # nothing comes with the package
     return asked
 
 
@@ -55,3 +57,45 @@ def test_a_file_that_cant_be_used_is_made_anew(tmp_path: Path, worked_out: list[
     calendars_for(["XNYS"], MARCH, tmp_path)
     calendars_for(["XNYS"], MARCH, tmp_path)
     assert worked_out == ["XNYS"]
+
+
+def test_what_comes_with_the_package_is_what_the_library_works_out() -> None:
+    assert hours._made_with() in hours.SHIPPED.read_text(), "made with another version: `python -m engine.daemon.hours`"
+    assert hours.ship() == hours.SHIPPED.read_bytes()
+
+
+def test_what_comes_with_the_package_is_neither_worked_out_nor_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = sessions("XNYS", MARCH - NS_PER_DAY, MARCH + 200 * NS_PER_DAY)
+    monkeypatch.setattr(hours, "sessions", lambda *told: pytest.fail("worked out"))
+    found = calendars_for(["XNYS"], MARCH, tmp_path)["XNYS"]
+    assert set(zip(wanted.opens_ns, wanted.closes_ns, strict=True)) <= set(
+        zip(found.opens_ns, found.closes_ns, strict=True)
+    )
+    assert not (tmp_path / hours.NAME).exists()
+
+
+@pytest.mark.parametrize("day", ["2024-12-30", "2028-10-01"])
+def test_beyond_what_comes_with_the_package_it_is_worked_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: str
+) -> None:
+    asked: list[str] = []
+
+    def counted(name: str, start_ns: int, end_ns: int) -> object:
+        asked.append(name)
+        return sessions(name, start_ns, end_ns)
+
+    monkeypatch.setattr(hours, "sessions", counted)
+    now_ns = round(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()) * 1_000_000_000
+    calendars_for(["XNYS"], now_ns, tmp_path)
+    assert asked == ["XNYS"]
+
+
+def test_another_versions_calendars_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hours, "_made_with", lambda: "exchange_calendars 99")
+    hours._shipped.cache_clear()
+    try:
+        assert hours._shipped() == {}
+    finally:
+        hours._shipped.cache_clear()
