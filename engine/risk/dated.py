@@ -66,21 +66,29 @@ class Dated:
         return ends_ns - self.days * NS_PER_DAY
 
     def _within(self, conid: int, contracts: Mapping[int, Contract], more: float) -> bool:
-        delta = vega = size = 0.0
+        """Whether the sums stay within their limits with all that is open and pushes the way of this order."""
+        mine = contracts.get(conid)
+        if mine is None or mine.delta is None or mine.vega is None:
+            return False
+        multiplier = self.held[conid][1]
+        adds_delta = delta = more * multiplier * number(mine.delta)
+        adds_vega = vega = more * multiplier * number(mine.vega)
+        size = abs(delta) + abs(vega)
         for of, (units, multiplier) in self.held.items():
-            if of == conid:
-                amount = number(units.position + units.buys - units.sells) + more
-            elif units.position:
-                amount = number(units.position)
-            else:
+            if not (units.position or units.buys or units.sells):
                 continue
             contract = contracts.get(of)
             if contract is None or contract.delta is None or contract.vega is None:
                 return False
-            amount *= multiplier
-            one, other = amount * number(contract.delta), amount * number(contract.vega)
+            up, down = (
+                number(units.position + units.buys) * multiplier,
+                number(units.position - units.sells) * multiplier,
+            )
+            each, other = number(contract.delta), number(contract.vega)
+            one = (up if each * adds_delta > 0.0 else down) * each
+            two = (up if other * adds_vega > 0.0 else down) * other
             delta += one
-            vega += other
-            size += abs(one) + abs(other)
+            vega += two
+            size += abs(one) + abs(two)
         blur = size * _BLUR
         return abs(delta) + blur <= self.delta and abs(vega) + blur <= self.vega

@@ -67,32 +67,49 @@ def _cover(account: Account, contract: Contract, conid: int, multiplier: Decimal
 
 
 def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """DELTA, VEGA: of all options held, at the worst case of this order's side, in units of the underlying."""
+    """DELTA, VEGA: of all options, at the worst case of this order's direction, in units of the underlying.
+
+    Every open order that pushes the same way counts, and none that pushes back: it may never fill.
+    """
     own, account = bounds.tightest, exposure.account
     if exposure.instrument.sec_type not in OPTIONS or (own.option_delta_max is None and own.option_vega_max is None):
         return None
     if account is None or account.outside is None:
         return None
-    more = exposure.more(ticket) * ticket.side.sign
+    more = max(exposure.more(ticket), _ZERO)
     for code, most in (("DELTA", own.option_delta_max), ("VEGA", own.option_vega_max)):
         if most is None:
             continue
-        total = _ZERO
+        mine = _each(account, ticket.conid, code)
+        if mine is None:
+            return _unknown(code, most, exposure.instrument.symbol)
+        adds = more * ticket.side.sign * mine
+        total = adds
         for conid, units in account.units.items():
             instrument = account.instruments[conid]
-            if instrument.sec_type not in OPTIONS:
+            if instrument.sec_type not in OPTIONS or not (units.position or units.buys or units.sells):
                 continue
-            amount = units.position + (more + units.buys - units.sells if conid == ticket.conid else _ZERO)
-            if not amount:
-                continue
-            contract = account.outside.contracts.get(conid)
-            each = None if contract is None else contract.delta if code == "DELTA" else contract.vega
+            each = _each(account, conid, code)
             if each is None:
-                return Refusal(code, str(most), "unknown", f"the {code.lower()} of {instrument.symbol} is not known")
-            total += amount * each * instrument.multiplier
-        if abs(total) > most and not exposure.reduces(ticket):
-            return Refusal(code, str(most), str(total), f"the {code.lower()} of all options would be {total}")
+                return _unknown(code, most, instrument.symbol)
+            pushing = units.buys if each * adds > _ZERO else -units.sells
+            total += (units.position + pushing) * each
+        if adds and total * adds > _ZERO and abs(total) > most and not exposure.reduces(ticket):
+            sentence = f"the {code.lower()} of all options could be {total}"
+            return Refusal(code, str(most), str(total), sentence)
     return None
+
+
+def _each(account: Account, conid: int, code: str) -> Decimal | None:
+    """Delta or vega of one contract, in units of the underlying; None where it is not known."""
+    assert account.outside is not None
+    contract = account.outside.contracts.get(conid)
+    each = None if contract is None else contract.delta if code == "DELTA" else contract.vega
+    return None if each is None else each * account.instruments[conid].multiplier
+
+
+def _unknown(code: str, most: Decimal, symbol: str) -> Refusal:
+    return Refusal(code, str(most), "unknown", f"the {code.lower()} of {symbol} is not known")
 
 
 def expiry(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:

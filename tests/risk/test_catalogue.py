@@ -658,6 +658,34 @@ def test_delta_and_vega_of_all_options(limit: str, most: int, code: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("open_order", "code"),
+    [
+        ({"conid": 12}, "DELTA"),  # 100 by it, and 50 by the next
+        ({"conid": 12, "side": SELL}, "ok"),  # it pushes back, but what it holds back may never trade
+        ({"conid": 11, "side": SELL}, "ok"),
+        ({"conid": 13, "side": SELL}, "DELTA"),  # a put that is sold pushes as a call that is bought
+        ({"conid": 13}, "ok"),
+        ({"conid": 1}, "ok"),  # no option
+    ],
+)
+def test_what_is_open_in_other_options_counts_where_it_pushes_the_same_way(
+    open_order: dict[str, Any], code: str
+) -> None:
+    gate = make(venue(contracts=OPTIONS), **QUIET, option_delta_max=D(149))
+    assert ask(gate, new(2, **open_order)) == "ok"
+    assert ask(gate, new(1, conid=11)) == code
+    assert ask(gate, new(3, conid=11)) == "DELTA"  # 150 by itself: nothing that is open makes room
+
+
+def test_the_way_out_of_a_delta_above_its_limit_is_free() -> None:
+    gate = make(venue(contracts=OPTIONS), **QUIET, option_delta_max=D(100))
+    hold(gate, 5, 11)
+    assert ask(gate, new(1, conid=11, side=SELL)) == "ok"
+    assert ask(gate, new(1, conid=13)) == "ok"  # a put: the sum gets smaller
+    assert ask(gate, new(1, conid=12)) == "DELTA"
+
+
+@pytest.mark.parametrize(
     ("limit", "conid", "code"), [("expiry_days_min", 11, "EXPIRY"), ("delivery_days_min", 14, "DELIVERY")]
 )
 def test_last_days(limit: str, conid: int, code: str) -> None:
