@@ -76,28 +76,44 @@ def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
         return None
     if account is None or account.outside is None:
         return None
-    more = max(exposure.more(ticket), _ZERO)
-    for code, most in (("DELTA", own.option_delta_max), ("VEGA", own.option_vega_max)):
-        if most is None:
-            continue
-        mine = _each(account, ticket.conid, code)
-        if mine is None:
-            return _unknown(code, most, exposure.instrument.symbol)
-        adds = more * ticket.side.sign * mine
-        total = adds
-        for conid, units in account.units.items():
-            instrument = account.instruments[conid]
-            if instrument.sec_type not in OPTIONS or not (units.position or units.buys or units.sells):
-                continue
-            each = _each(account, conid, code)
-            if each is None:
-                return _unknown(code, most, instrument.symbol)
-            pushing = units.buys if each * adds > _ZERO else -units.sells
-            total += (units.position + pushing) * each
-        if adds and total * adds > _ZERO and abs(total) > most and not exposure.reduces(ticket):
+    for code, most, total in option_sums(ticket, exposure, bounds):
+        if isinstance(total, str):
+            return Refusal(code, str(most), "unknown", f"the {code.lower()} of {total} is not known")
+        adds = max(exposure.more(ticket), _ZERO) * ticket.side.sign * (_each(account, ticket.conid, code) or _ZERO)
+        if total * adds > _ZERO and abs(total) > most and not exposure.reduces(ticket):
             sentence = f"the {code.lower()} of all options could be {total}"
             return Refusal(code, str(most), str(total), sentence)
     return None
+
+
+def option_sums(ticket: OrderTicket, exposure: Exposure, bounds: Bounds) -> list[tuple[str, Decimal, Decimal | str]]:
+    """DELTA and VEGA where limited: the limit, and the sum with this order at the worst case of its direction.
+
+    The symbol of an option whose figure is not known stands instead of the sum.
+    """
+    own, account = bounds.tightest, exposure.account
+    assert account is not None
+    limits = (("DELTA", own.option_delta_max), ("VEGA", own.option_vega_max))
+    more = max(exposure.more(ticket), _ZERO) * ticket.side.sign
+    return [(code, most, _total(account, ticket.conid, code, more)) for code, most in limits if most is not None]
+
+
+def _total(account: Account, own: int, code: str, more: Decimal) -> Decimal | str:
+    mine = _each(account, own, code)
+    if mine is None:
+        return account.instruments[own].symbol
+    adds = more * mine
+    total = adds
+    for conid, units in account.units.items():
+        instrument = account.instruments[conid]
+        if instrument.sec_type not in OPTIONS or not (units.position or units.buys or units.sells):
+            continue
+        each = _each(account, conid, code)
+        if each is None:
+            return instrument.symbol
+        pushing = units.buys if each * adds > _ZERO else -units.sells
+        total += (units.position + pushing) * each
+    return total
 
 
 def _each(account: Account, conid: int, code: str) -> Decimal | None:
@@ -106,10 +122,6 @@ def _each(account: Account, conid: int, code: str) -> Decimal | None:
     contract = account.outside.contracts.get(conid)
     each = None if contract is None else contract.delta if code == "DELTA" else contract.vega
     return None if each is None else each * account.instruments[conid].multiplier
-
-
-def _unknown(code: str, most: Decimal, symbol: str) -> Refusal:
-    return Refusal(code, str(most), "unknown", f"the {code.lower()} of {symbol} is not known")
 
 
 def expiry(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:

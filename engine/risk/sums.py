@@ -155,13 +155,7 @@ def _over(
 ) -> list[tuple[str, Decimal, float]]:
     """The sums above their limit: name, limit and value."""
     found = []
-    most = {
-        "GROSS": limits.gross_max,
-        "NET LONG": limits.net_max,
-        "NET SHORT": limits.net_max,
-        "SECTOR": limits.sector_max,
-        "CURRENCY": limits.currency_max,
-    }
+    most = _limits(limits)
     sums = _sums(account, ticket, exposure, limits, after, mine, owner)
     for name, value in sums.items():
         limit = most.get(name)
@@ -172,6 +166,39 @@ def _over(
         room = -1.0 if equity is None else max(equity, 0.0) * float(limits.leverage_max) * (1.0 + BLUR)
         if sums["LEVERAGE"] > room:
             found.append(("LEVERAGE", limits.leverage_max, sums["LEVERAGE"]))
+    return found
+
+
+def _limits(limits: Limits) -> dict[str, Decimal | None]:
+    return {
+        "GROSS": limits.gross_max,
+        "NET LONG": limits.net_max,
+        "NET SHORT": limits.net_max,
+        "SECTOR": limits.sector_max,
+        "CURRENCY": limits.currency_max,
+    }
+
+
+def told_sums(
+    ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds
+) -> list[tuple[str, Decimal, float]]:
+    """Each sum that has a limit, of the account and the strategy: its name, the limit, and the value with this order.
+
+    Leverage is told as a ratio. What can't be worked out, because a price or a rate is not known, is left out.
+    """
+    account, view = exposure.account, market.view
+    assert account is not None
+    mine = adds(ticket, exposure, market, max(exposure.more(ticket), _ZERO))
+    found: list[tuple[str, Decimal, float]] = []
+    for at, owner in ((0, None), (1, ticket.strategy)):
+        limits = bounds.levels[at]
+        after = None if view is None else stakes(account, view, mine, owner)
+        if after is None or isinstance(after, int):
+            continue
+        values, most = _sums(account, ticket, exposure, limits, after, mine, owner), _limits(limits)
+        found += [(name, limit, values[name]) for name, limit in most.items() if limit is not None and name in values]
+        if limits.leverage_max is not None and account.equity:
+            found.append(("LEVERAGE", limits.leverage_max, values["LEVERAGE"] / account.equity))
     return found
 
 

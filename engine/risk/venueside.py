@@ -190,18 +190,30 @@ def margin(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
         sentence = "the account's excess liquidity is not known"
         return Refusal("MARGIN", f"{own.margin_cushion_pct} %", why or "unknown", sentence)
     money = added_money(ticket, exposure, market)
-    told = outside.what_if.get(ticket.coid)
-    if told is None:
-        if own.what_if_above is not None and not money <= float(own.what_if_above):
-            sentence = f"above {own.what_if_above} the venue's preview of the margin is wanted first"
-            return Refusal("WHAT_IF", str(own.what_if_above), f"{money:.2f}", sentence)
-        part = MARGIN_PART.get(exposure.instrument.sec_type, 1.0)
-        need = (money + exposure.account.spent_since(summary.ts_ns)) * part
-    else:
-        need = float(told)
-    left = float(summary.excess_liquidity) - need
-    cushion = float(summary.net_liquidation) * float(own.margin_cushion_pct) / 100.0
+    if ticket.coid not in outside.what_if and own.what_if_above is not None and not money <= float(own.what_if_above):
+        sentence = f"above {own.what_if_above} the venue's preview of the margin is wanted first"
+        return Refusal("WHAT_IF", str(own.what_if_above), f"{money:.2f}", sentence)
+    found = margin_left(ticket, exposure, market, bounds, outside)
+    assert found is not None, "excess liquidity and worth are known"
+    cushion, left = found
     if left >= cushion - abs(cushion) * BLUR:
         return None
     sentence = f"excess liquidity could fall to {left:.2f}, below the cushion of {cushion:.2f}"
     return Refusal("MARGIN", f"{cushion:.2f}", f"{left:.2f}", sentence)
+
+
+def margin_left(
+    ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds, outside: Outside
+) -> tuple[float, float] | None:
+    """The cushion, and the excess liquidity that this order leaves; None where the account summary does not tell."""
+    summary, percent = outside.summary, bounds.tightest.margin_cushion_pct
+    if summary is None or summary.excess_liquidity is None or summary.net_liquidation is None or percent is None:
+        return None
+    assert exposure.account is not None
+    told = outside.what_if.get(ticket.coid)
+    if told is None:
+        money = added_money(ticket, exposure, market) + exposure.account.spent_since(summary.ts_ns)
+        need = money * MARGIN_PART.get(exposure.instrument.sec_type, 1.0)
+    else:
+        need = float(told)
+    return float(summary.net_liquidation) * float(percent) / 100.0, float(summary.excess_liquidity) - need

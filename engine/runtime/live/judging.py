@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final, Protocol
 
@@ -23,13 +24,13 @@ from engine.domain.messages import (
     Resend,
     Verdict,
 )
-from engine.domain.ticket import OrderTicket, Side, amend
+from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
 from engine.domain.view import MarketView
 from engine.ports import Clock
 from engine.risk.account import Held, Level
 from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
-from engine.risk.explaining import Finding, explain
+from engine.risk.explaining import Finding, barred, explain
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
 from engine.runtime.live.lanes import Lane
@@ -239,9 +240,9 @@ class Judging:
                 verdicts: list[Verdict] = []
                 findings: list[tuple[str, tuple[Finding, ...]]] = []
                 for intent in intents:
-                    if self._explains and isinstance(intent, Place | Release):
-                        findings += self._explain(intent, now_ns)  # before it is counted itself
                     before = self._open_ticket(intent) if isinstance(intent, Modify) else None
+                    if self._explains:
+                        findings += self._explain(intent, before, now_ns)  # before it is counted itself
                     verdict = self._judge(intent, now_ns, holds=holds)
                     if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
                         self.monitors.modified(before, amend(before, intent.changes))
@@ -298,14 +299,25 @@ class Judging:
                 return exposure.open[intent.coid].ticket
         return None
 
-    def _explain(self, intent: Place | Release, now_ns: int) -> list[tuple[str, tuple[Finding, ...]]]:
-        """What every check says of the tickets, each alone."""
+    def _explain(
+        self, intent: Intent, before: OrderTicket | None, now_ns: int
+    ) -> list[tuple[str, tuple[Finding, ...]]]:
+        """What every check says of the tickets, each alone; of a modification, as the full ticket it becomes."""
+        tickets: Sequence[OrderTicket] = ()
+        if isinstance(intent, Place | Release):
+            tickets = intent.tickets
+        elif isinstance(intent, Modify) and before is not None:
+            with suppress(BadTicket):  # the gate says so
+                tickets = (amend(before, intent.changes),)
+        stands = self._barred(Place(tuple(tickets)) if isinstance(intent, Release) else intent) if tickets else None
+        first = [] if stands is None else [barred(stands.refusal)]
         found = []
-        for ticket in intent.tickets:
+        for ticket in tickets:
             try:
-                found.append((ticket.coid, tuple(explain(self.gate, ticket, self.view, now_ns))))
+                said = explain(self.gate, ticket, self.view, now_ns, changes=before is not None)
             except KeyError:  # of an instrument that is not known only the gate has something to say
                 continue
+            found.append((ticket.coid, (*first, *said)))
         return found
 
     def _judge(self, intent: Intent, now_ns: int, *, holds: bool) -> Verdict:

@@ -1,0 +1,304 @@
+"""What each check compares, its limit and its value, also where it allows: for `engine risk explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from math import isnan, nan
+from typing import Any, Final
+
+from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, iso
+from engine.domain.ticket import OrderTicket, Side
+from engine.risk import checks, conduct, derivatives, pricing, sums, venueside
+from engine.risk.account import ACCOUNT, Purse
+from engine.risk.checks import Check
+from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.limits import DRIFT_WINDOW_S, Bounds
+from engine.risk.numbers import number
+from engine.risk.outside import REAL_TIME, Outside, Summary
+from engine.settings import Limits
+
+Pair = tuple[str, str]
+Figures = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Pair]
+_ZERO: Final = Decimal(0)
+_NONE: Final = "none"
+_UNKNOWN: Final = "unknown"
+
+
+def _listed(names: Iterable[object] | None) -> str:
+    return _NONE if names is None else ", ".join(str(name) for name in names) or _NONE
+
+
+def _percent(value: float) -> str:
+    return _UNKNOWN if isnan(value) else f"{value:.2f} %"
+
+
+def _part(some: float, of: float) -> str:
+    return _percent(some / of * 100.0 if of else nan)
+
+
+# --- what always holds -------------------------------------------------------------------------------------------
+
+
+def _age(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    age_s = (market.now_ns - market.since_ns) / NS_PER_S
+    return f"{bounds.quote_age_max_ns / NS_PER_S:g} s", f"{age_s:.3f} s"
+
+
+def _collar(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    limit = f"{bounds.collar * 100:g} %"
+    if ticket.limit_price is None or not market.price:
+        return limit, "no limit price"
+    worse = (float(ticket.limit_price) - market.price) * ticket.side.sign
+    return limit, _part(worse, abs(market.price))
+
+
+def _position(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    limit = min((most for most in bounds.position_max if most is not None), default=None)
+    more = max(exposure.more(ticket), _ZERO)
+    return str(limit), str(exposure.units[0].reach(ticket.side, more))
+
+
+def _levels(count: Callable[[Exposure, MarketNow], tuple[tuple[int, int], ...]]) -> Figures:
+    def figures(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+        pairs = count(exposure, market)
+        if not pairs:
+            return _NONE, ""
+        used, most = min(pairs, key=lambda pair: pair[1] - pair[0])
+        return str(most), str(used + 1)
+
+    return figures
+
+
+def _hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    if not bounds.session_hours:
+        return _NONE, iso(market.now_ns)
+    return "open" + (", outside regular hours too" if ticket.outside_rth else ""), iso(market.now_ns)
+
+
+def _warm(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    until_ns = exposure.warm_up_until_ns
+    return iso(until_ns) if until_ns else _NONE, iso(market.now_ns)
+
+
+# --- prices and sizes ----------------------------------------------------------------------------------------------
+
+
+def _drift(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    own, account = bounds.tightest, exposure.account
+    recent = None if account is None else account.recent.get((ticket.strategy, ticket.conid))
+    limit = f"{own.price_drift_pct} %"
+    if recent is None or ticket.limit_price is None or not market.price:
+        return limit, _percent(0.0)
+    window_ns = int((own.price_drift_window_s or DRIFT_WINDOW_S) * NS_PER_S)
+    walked = recent.drift(ticket.side, number(ticket.limit_price), market.now_ns - window_ns)
+    return limit, _part(walked, abs(market.price))
+
+
+def _displayed(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    quote = None if market.view is None else market.view.quote(ticket.conid)
+    shown = nan if quote is None else quote.ask_size if ticket.side is Side.BUY else quote.bid_size
+    return f"{bounds.tightest.displayed_size_pct} %", _part(number(ticket.quantity), shown)
+
+
+def _volume(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    own = bounds.tightest
+    return f"{own.average_volume_pct} %", _part(number(ticket.quantity), float(own.average_volume or 0))
+
+
+def _quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    most = bounds.tightest.spread_max_pct
+    limit = "bid <= ask" if most is None else f"bid <= ask, {most} % apart"
+    quote = None if market.view is None else market.view.quote(ticket.conid)
+    return limit, _UNKNOWN if quote is None else f"{quote.bid:g} / {quote.ask:g}"
+
+
+def _range(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    factor, account = bounds.tightest.range_factor, exposure.account
+    recent = None if account is None else account.recent.get((ticket.strategy, ticket.conid))
+    if recent is None or len(recent.quantities.figures) < pricing.ENOUGH:
+        return f"{factor} times", "too few of late"
+    return f"{recent.quantities.largest * float(factor or 0):g} units", str(ticket.quantity)
+
+
+# --- sums -----------------------------------------------------------------------------------------------------------
+
+
+def _tightest(
+    exposure: Exposure, ticket: OrderTicket, market: MarketNow, bounds: Bounds, each: Callable[[Purse, Limits], Any]
+) -> Pair:
+    """Of several limits the one with the least room, as (limit, value after this order, unit)."""
+    account = exposure.account
+    assert account is not None
+    found = [
+        one
+        for owner, limits in ((ACCOUNT, bounds.levels[0]), (ticket.strategy, bounds.levels[1]))
+        for one in each(account.purse(owner, market.now_ns), limits)
+        if one[0] is not None
+    ]
+    if not found:
+        return _NONE, ""
+    most, value, unit = min(found, key=lambda one: (float(one[0]) - float(one[1])) / (float(one[0]) or 1.0))
+    return f"{most}{unit}", f"{value:.10g}{unit}"
+
+
+def _messages(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    def each(purse: Purse, limits: Limits) -> Any:
+        return [(limits.messages_per_minute_max, purse.in_minute(market.now_ns) + 1, "/min")]
+
+    return _tightest(exposure, ticket, market, bounds, each)
+
+
+def _throttle(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    def each(purse: Purse, limits: Limits) -> Any:
+        return [(limits.orders_per_hour_max, purse.in_hour(market.now_ns) + 1, "/h")]
+
+    return _tightest(exposure, ticket, market, bounds, each)
+
+
+def _day(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    new = ticket.coid not in exposure.open
+
+    def each(purse: Purse, limits: Limits) -> Any:
+        more = sums.added_money(ticket, exposure, market)
+        return [
+            (limits.orders_per_day_max if new else None, purse.orders + 1, " orders"),
+            (limits.messages_per_day_max, purse.messages + 1, " messages"),
+            (limits.notional_per_day_max, purse.notional + more, ""),
+        ]
+
+    return _tightest(exposure, ticket, market, bounds, each)
+
+
+def _staked(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    told = sums.told_sums(ticket, exposure, market, bounds)
+    limits = "; ".join(f"{name.lower()} {most}" for name, most, _ in told)
+    return limits or _NONE, "; ".join(f"{name.lower()} {value:.2f}" for name, _, value in told)
+
+
+# --- who, what and with whom ----------------------------------------------------------------------------------------
+
+
+def _allowed(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    own, instrument = bounds.tightest, exposure.instrument
+    lists = [one for one in (own.allowed, own.exchanges) if one is not None]
+    return "; ".join(_listed(one) for one in lists), f"{instrument.symbol} {instrument.exchange}".strip()
+
+
+def _terms(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    own = bounds.tightest
+    return f"{_listed(own.order_types)}; {_listed(own.tifs)}", f"{ticket.order_type}; {ticket.tif}"
+
+
+def _doubt(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+    assert exposure.account is not None
+    return str(bounds.tightest.in_doubt_max), str(len(exposure.account.in_doubt))
+
+
+# --- the venue's word -----------------------------------------------------------------------------------------------
+
+
+def _venue(figures: Callable[[OrderTicket, Exposure, MarketNow, Bounds, Outside], Pair]) -> Figures:
+    def told(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+        outside = None if exposure.account is None else exposure.account.outside
+        return (_NONE, "no venue") if outside is None else figures(ticket, exposure, market, bounds, outside)
+
+    return told
+
+
+def _short(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
+    borrow = outside.borrow.get(t.conid)
+    return _UNKNOWN if borrow is None else str(borrow.shares), str(max(e.shorts(t), _ZERO))
+
+
+def _live(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
+    conids = [leg.instrument.conid for _, leg in e.legs] or [t.conid]
+    return REAL_TIME, _listed(outside.availability.get(conid, _UNKNOWN) for conid in conids)
+
+
+def _spent(room: Callable[[Summary], Decimal | None]) -> Figures:
+    def figures(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
+        summary = outside.summary
+        if summary is None or e.account is None:
+            return _UNKNOWN, ""
+        total = sums.added_money(t, e, m) + e.account.spent_since(summary.ts_ns)
+        return str(room(summary)), f"{total:.2f}"
+
+    return _venue(figures)
+
+
+def _margin(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
+    told = venueside.margin_left(t, e, m, b, outside)
+    return (_UNKNOWN, "") if told is None else (f"{told[0]:.2f}", f"{told[1]:.2f}")
+
+
+def _days(name: str) -> Callable[[OrderTicket, Exposure, MarketNow, Bounds, Outside], Pair]:
+    def figures(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
+        contract, days = outside.contracts.get(t.conid), getattr(b.tightest, name)
+        times = [] if contract is None else [ns for ns in (contract.expires_ns, contract.notice_ns) if ns is not None]
+        left = f"{(min(times) - m.now_ns) / NS_PER_DAY:.2f} d" if times else _UNKNOWN
+        return _NONE if days is None else f"{days} d", left
+
+    return figures
+
+
+def _option_sums(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
+    told = derivatives.option_sums(t, e, b)
+    return "; ".join(f"{name.lower()} {most}" for name, most, _ in told), "; ".join(str(total) for *_, total in told)
+
+
+FIGURES: Final[dict[Check, Figures]] = {
+    checks.restricted: lambda t, e, m, b: ("not restricted", e.instrument.symbol),
+    checks.warm_up: _warm,
+    checks.order_quantity: lambda t, e, m, b: (str(b.quantity_max), str(t.quantity)),
+    checks.tick_and_lot: lambda t, e, m, b: (
+        f"{e.instrument.price_ticks[0].tick}, {e.instrument.size_increment}",
+        f"{'no price' if t.limit_price is None else t.limit_price}, {t.quantity}",
+    ),
+    checks.session_hours: _hours,
+    checks.stale_quote: _age,
+    checks.order_notional: lambda t, e, m, b: (str(b.notional_max), f"{sums.worst_money(t, e, m):.2f}"),
+    checks.price_collar: _collar,
+    checks.position: _position,
+    checks.open_orders: _levels(lambda e, m: tuple((tally.open, most) for tally, most, _ in e.open_levels)),
+    checks.order_rate: _levels(
+        lambda e, m: tuple((tally.in_last(NS_PER_MINUTE, m.now_ns), most) for tally, most, _ in e.rate_levels)
+    ),
+    checks.duplicate: lambda t, e, m, b: (f"{b.duplicate_window_ns / NS_PER_S:g} s", "none like it"),
+    pricing.price_drift: _drift,
+    pricing.displayed_size: _displayed,
+    pricing.average_volume: _volume,
+    pricing.sound_quote: _quote,
+    pricing.own_range: _range,
+    sums.message_rate: _messages,
+    sums.throttle: _throttle,
+    sums.day_sums: _day,
+    sums.money_at_stake: _staked,
+    conduct.allow_list: _allowed,
+    conduct.self_trade: lambda t, e, m, b: ("no own order across", _NONE),
+    conduct.no_short: lambda t, e, m, b: (_listed(b.tightest.no_short), str(max(e.shorts(t), _ZERO))),
+    conduct.blackout: lambda t, e, m, b: (_listed(b.tightest.blackouts), iso(m.now_ns)),
+    conduct.terms_allowed: _terms,
+    conduct.in_doubt: _doubt,
+    venueside.short_availability: _venue(_short),
+    venueside.day_trades: _venue(
+        lambda t, e, m, b, o: (
+            f"more than {b.tightest.day_trades_max}",
+            _UNKNOWN if o.summary is None else str(o.summary.day_trades_left),
+        )
+    ),
+    venueside.settled_cash: _spent(lambda summary: summary.settled_cash),
+    venueside.live_data: _venue(_live),
+    venueside.session_up: _venue(lambda t, e, m, b, o: ("a primed session", o.down or o.away or "up")),
+    venueside.margin: _venue(_margin),
+    venueside.buying_power: _spent(lambda summary: summary.buying_power),
+    venueside.account_guard: _venue(lambda t, e, m, b, o: (o.account or _UNKNOWN, t.account)),
+    venueside.known_strategy: _venue(
+        lambda t, e, m, b, o: (_NONE if o.strategies is None else _listed(sorted(o.strategies)), t.strategy)
+    ),
+    derivatives.naked_short: lambda t, e, m, b: ("covered", f"{max(e.shorts(t), _ZERO)} short"),
+    derivatives.option_risk: _venue(_option_sums),
+    derivatives.expiry: _venue(_days("expiry_days_min")),
+    derivatives.delivery: _venue(_days("delivery_days_min")),
+    derivatives.combo: lambda t, e, m, b: ("lowest terms", ":".join(str(ratio) for ratio, _ in e.legs)),
+}

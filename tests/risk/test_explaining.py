@@ -1,0 +1,93 @@
+"""`engine risk explain` shows every check with its figures, and what stands before all checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine.domain.messages import Refusal
+from engine.domain.ticket import Side
+from engine.risk.catalogue import TABLE
+from engine.risk.checks import NEW_ORDER
+from engine.risk.explaining import Finding, barred, explain
+from engine.risk.figures import FIGURES
+from engine.risk.outside import Borrow, Contract, Outside
+from tests.risk.made import T0, D, new
+from tests.risk.test_catalogue import LATE, QUIET, Market, ask, hold, make, venue
+
+SELL = Side.SELL
+EVERYTHING: dict[str, Any] = {
+    **QUIET, "self_trade": False, "two_sided": True, "live_data": True, "short_availability": True,
+    "buying_power": True, "in_doubt_max": 5, "price_drift_pct": D(50), "displayed_size_pct": D(10**6),
+    "average_volume": D(1000), "average_volume_pct": D(50), "spread_max_pct": D(10), "range_factor": D(100),
+    "messages_per_minute_max": 100, "orders_per_hour_max": 90, "orders_per_day_max": 80,
+    "messages_per_day_max": 70, "notional_per_day_max": D(60_000), "gross_max": D(50_000), "net_max": D(40_000),
+    "sector_max": D(45_000), "currency_max": D(46_000), "leverage_max": D(5), "allowed": ("AAA",),
+    "no_short": ("AAA",), "blackouts": ("2001-01-01/2001-01-02",), "order_types": ("LMT",), "tifs": ("DAY",),
+    "day_trades_max": 1, "settled_cash": True, "margin_cushion_pct": D(10),
+}  # fmt: skip
+
+
+def session(**facts: Any) -> Outside:
+    found = venue(availability={1: "RpB", 11: "RpB"}, borrow={1: Borrow(D(500))}, **facts)
+    assert found.summary is not None
+    found.summary = replace(found.summary, day_trades_left=3)
+    return found
+
+
+def told(findings: list[Finding]) -> dict[str, tuple[str, str]]:
+    return {one.check: (one.limit, one.value) for one in findings}
+
+
+def test_every_check_has_its_figures() -> None:
+    assert {check for row in TABLE for check in row.checks} | set(NEW_ORDER) == set(FIGURES)
+
+
+def test_each_check_that_allows_shows_what_it_compared() -> None:
+    gate = make(session(), equity=10_000.0, sectors={"AAA": "tech"}, **EVERYTHING)
+    assert ask(gate, new(10, limit_price=D(100))) == "ok"
+    findings = explain(gate, new(20, limit_price=D(100)), Market(), T0)
+    assert [one.check for one in findings if not one.allows] == []
+    empty = [one.check for one in findings if not (one.limit and one.value)]
+    assert empty == []
+    found = told(findings)
+    assert found["average_volume"] == ("50 %", "2.00 %")
+    assert found["message_rate"] == ("100/min", "2/min")
+    assert found["throttle"] == ("90/h", "2/h")
+    assert found["day_sums"] == ("60000", "3000")  # 1,000 sent, 2,000 by this one: the least room of three
+    assert found["money_at_stake"] == (
+        "gross 50000; net long 40000; net short 40000; sector 45000; currency 46000; leverage 5",
+        "gross 3000.00; net long 3000.00; net short 0.00; sector 3000.00; currency 3000.00; leverage 0.30",
+    )
+    assert found["buying_power"][1] == "3000.00"
+    assert found["margin"] == ("100000000000.00", "999999998500.00")  # half of 3,000
+    assert found["day_trades"] == ("more than 1", "3")
+    assert found["live_data"] == ("R", "RpB")
+    assert found["account_guard"] == ("DU1", "DU1")
+
+
+def test_an_option_shows_its_figures_too() -> None:
+    calls = {11: Contract(right="C", expires_ns=LATE, underlying=1, delta=D("0.5"), vega=D(2))}
+    limits = {**QUIET, "naked_short": False, "option_delta_max": D(100), "option_vega_max": D(900)}
+    gate = make(session(contracts=calls), expiry_days_min=2, **limits)
+    hold(gate, 200)
+    found = told(explain(gate, new(1, conid=11), Market(), T0))
+    assert found["naked_short"] == ("covered", "0 short")
+    assert found["option_risk"] == ("delta 100; vega 900", "50.0; 200")
+    assert found["expiry"] == ("2 d", "40.00 d")
+    assert told(explain(gate, new(1, conid=11, side=SELL), Market(), T0))["naked_short"] == ("covered", "1 short")
+
+
+def test_a_modification_is_explained_as_the_ticket_it_becomes() -> None:
+    gate = make(order_quantity_max=D(30), duplicate_window_s=D(2))
+    findings = explain(gate, new(20, limit_price=D(100)), Market(), T0, changes=True)
+    assert told(findings)["order_quantity"] == ("30", "20")
+    assert "duplicate" not in told(findings)
+
+
+@pytest.mark.parametrize(("code", "row"), [("TRADING", "R19"), ("HEALTH", "R41"), ("INSTRUMENT", "R40")])
+def test_what_stands_before_all_checks_is_shown_as_its_row(code: str, row: str) -> None:
+    found = barred(Refusal(code, "on", "halted", "a person has halted"))
+    assert (found.code, found.allows, found.limit, found.value) == (row, False, "on", "halted")
