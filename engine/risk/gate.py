@@ -147,15 +147,9 @@ class Gate:
         worst, plan = clear(ticket, exposure, price, since_ns, now_ns), exposure.plan
         if not worst or plan is None:
             return bool(worst)
-        if not plan.from_ns <= now_ns < plan.until_ns and not plan.turn(now_ns):
-            return False
-        limit = ticket.limit_price
-        level = None if limit is None else exposure.instrument.known_levels[limit]
-        units = exposure.sizes[ticket.quantity]
-        money, buy = units * worst * exposure.unit_value, ticket.side is _BUY
         market = MarketNow(now_ns, price, since_ns, False, view)
         return (
-            passes(ticket, exposure, plan, view, price, units, level, worst, money, now_ns, buy=buy)
+            passes(ticket, exposure, plan, view, price, worst, now_ns)
             and _first(plan.others, ticket, exposure, market) is None
         )
 
