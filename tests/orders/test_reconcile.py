@@ -256,3 +256,20 @@ def test_an_estimate_widens_what_a_paid_interest_may_be_off_by() -> None:
             estimated={"USD": Decimal(-3)},
         )
         assert [one.found for one in found] == kinds
+
+
+def test_one_currency_that_agrees_or_is_explained_does_not_hide_the_next() -> None:
+    ours = {"CHF": Decimal(1), "EUR": Decimal(100), "USD": Decimal(100)}
+    venue = {"CHF": balance(1), "EUR": balance(110, "2.34"), "USD": balance(150)}
+    before = {"EUR": balance(100, "12.34")}  # 10 of 12.34 were paid
+    found = compare_cash(ours, venue, policy=POLICY, before=before)
+    assert [(one.currency, one.found, one.venue) for one in found] == [
+        ("EUR", Class.INTEREST, Decimal(110)),
+        ("USD", Class.UNKNOWN, Decimal(150)),
+    ]
+
+
+def test_what_was_nothing_or_is_nothing_is_no_split() -> None:
+    for ours, venue in ((0, 100), (100, 0)):
+        [difference] = compare_positions(held(ours), there(venue, "0"), [], own={}, policy=POLICY)
+        assert difference.found is Class.UNKNOWN
