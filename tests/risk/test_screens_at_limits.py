@@ -8,7 +8,7 @@ import pytest
 from attrs import define, field
 
 from engine.domain.facts import AnswerMissing
-from engine.domain.messages import Place, PositionNow, Update
+from engine.domain.messages import Modify, Place, PositionNow, Update
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
@@ -323,3 +323,38 @@ def test_a_twin_is_no_plain_order(desk: Any) -> None:
     for price in (95, 96, 97, 98):
         assert here.ask(limit(price, tag="same"))[0] == "ok"
     assert here.ask(limit(96, tag="same")) == ("DUPLICATE", False)
+
+
+def test_a_walk_goes_on_from_what_is_within_its_window(desk: Any) -> None:
+    for price, told in (("102.99", ("ok", True)), ("103.01", ("DRIFT", False))):
+        here: Desk = desk({"price_drift_pct": D(2)})
+        assert [here.ask(limit(100))[0], here.ask(limit(101, at_s=30))[0]] == ["ok", "ok"]
+        assert here.ask(limit(price, at_s=60)) == told  # the first is a minute old, the second is not
+        back: Desk = desk({"price_drift_pct": D(2)})
+        assert [back.ask(limit(price))[0] for price in ("100", "101", "100.5", "101")] == ["ok"] * 4
+        assert back.ask(limit("101.51")) == ("DRIFT", False)  # 1, 0.5 and 0.51; the step back makes it no shorter
+
+
+def test_a_change_is_no_order_of_the_day(desk: Any) -> None:
+    here: Desk = desk({"orders_per_day_max": 2})
+    first = here.ticket(limit(100))
+    assert code_of(here.gate.judge(Place((first,)), Market, T0)) == "ok"
+    assert code_of(here.gate.judge(Modify(first.coid, "a", {"limit_price": D(99)}), Market, T0)) == "ok"
+    assert [here.ask({}), here.ask({})] == [("ok", True), ("DAY", False)]
+
+
+@pytest.mark.parametrize("fact", ["settled_cash", "buying_power"])
+def test_what_was_sent_before_a_summary_is_in_it(desk: Any, fact: str) -> None:
+    outside = session(**poor(**{fact: D(1500)}))
+    here: Desk = desk({fact: True}, outside=outside)
+    assert [here.ask({}), here.ask({})[1]] == [("ok", True), False]
+    outside.summary = poor(**{fact: D(1500), "ts_ns": T0})["summary"]  # of the moment of the first order, and with it
+    assert here.ask({"at_s": 1}) == ("ok", True)
+    assert here.ask({"at_s": 1})[1] is False
+
+
+def test_a_sale_needs_margin_and_no_settled_cash(desk: Any) -> None:
+    facts = poor(settled_cash=D(1))
+    here: Desk = desk({"settled_cash": True}, outside=session(**facts))
+    assert here.ask({"side": SELL}) == ("ok", True)
+    assert here.ask({}) == ("SETTLED", False)
