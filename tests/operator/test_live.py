@@ -101,7 +101,7 @@ async def test_what_risk_had_approved_before_the_halt_dies_too(
 async def test_halt_works_while_the_strategies_take_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async def hangs(self: Deciding, inbox: object) -> None:
+    async def hangs(self: Deciding) -> None:
         await trio.sleep_forever()
 
     monkeypatch.setattr(Deciding, "run", hangs)
