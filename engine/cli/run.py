@@ -31,7 +31,7 @@ def run(
     i_mean_live: bool,
 ) -> None:
     """Trade with the strategies of CONFIG until stopped."""
-    from engine.daemon.config import Mode, load
+    from engine.daemon.config import GUARDS_WAY, Mode, load
     from engine.errors import ConfigError
 
     flags = [f'mode="{mode}"'] if mode else []
@@ -42,20 +42,25 @@ def run(
     settings = load(config, (*overrides, *flags))
     if settings.mode is Mode.LIVE and not i_mean_live:
         raise ConfigError("mode live trades real money: say --i-mean-live as well", place=str(config))
-    # Heavy, and bad input needs none of it.
-    import trio
-
-    from engine import logs
-    from engine.daemon.running import run as trade
+    from engine.guard.launch import launch
     from engine.operator.folder import state_folder
 
     folder = state_folder(state_dir)
-    logs.configure()
-    # The loop shares the interpreter with threads that write logs and the journal; it is to have it back soon.
-    sys.setswitchinterval(SWITCH_S)
 
     def say(sentence: str) -> None:
         click.echo(sentence)
 
     with folder.held("daemon"):
-        trio.run(lambda: trade(settings, folder, say=say))
+        # Another process takes as long to come as what follows here takes to be imported: both at once.
+        wanted = settings.guard.on and folder.process("guard") is None
+        launched = launch(folder, GUARDS_WAY) if wanted else None
+        # Heavy, and bad input needs none of it.
+        import trio
+
+        from engine import logs
+        from engine.daemon.running import run as trade
+
+        logs.configure()
+        # The loop shares the interpreter with threads that write logs and the journal; it is to have it back soon.
+        sys.setswitchinterval(SWITCH_S)
+        trio.run(lambda: trade(settings, folder, say=say, launched=launched))

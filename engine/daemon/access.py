@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import trio
 
@@ -29,8 +29,6 @@ from engine.webapi.endpoints.session import Session
 from engine.webapi.orderview import OrderView
 from engine.webapi.rest import Rest
 from engine.webapi.scheduler import Scheduler
-
-NAME: Final = "engine.daemon.access:open_venue"
 
 
 def access_of(settings: RunSettings, place: Place, rate: float) -> dict[str, Any]:

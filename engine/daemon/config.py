@@ -37,6 +37,8 @@ from engine.settings import AccountSettings, RecordingSettings, ReportSettings, 
 from engine.tables import nearest, structure
 from engine.webapi.tls import checked_base, is_loopback
 
+GUARDS_WAY: Final = "engine.daemon.access:open_venue"  # how a guard reaches the gateway, by `guard.launch`
+
 # A simulated clock runs many times as fast as requests come through on a busy machine.
 SIM_SUMMARY_S: Final = Decimal(3_600)
 SUPPRESSED_MAX: Final = 51  # as many ids as the venue takes

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from engine.daemon.access import NAME as GUARDS_WAY
 from engine.daemon.access import access_of
 from engine.daemon.assembling import Daemon, Venue, calendar_of
-from engine.daemon.config import RunSettings
+from engine.daemon.config import GUARDS_WAY, RunSettings
 from engine.daemon.days import day_began_ns
 from engine.domain.moments import iso
 from engine.guard.link import GuardLink
@@ -106,10 +106,13 @@ def _layers(daemon: Daemon) -> list[dict[str, Any]]:
 class Guarded:
     """The line to the guard from the first moment of a start: operators are answered, and our signs of life are given.
 
-    `daemon` is set once it has been put together, `ready` once its operator's desk is there.
+    `daemon` is set once it has been put together, `ready` once its operator's desk is there. `launched` is a guard that
+    has been started for us already.
     """
 
-    def __init__(self, settings: RunSettings, folder: StateFolder, venue: Venue) -> None:
+    def __init__(
+        self, settings: RunSettings, folder: StateFolder, venue: Venue, launched: subprocess.Popen[bytes] | None = None
+    ) -> None:
         self.daemon: Daemon | None = None
         self.ready = False
         self._settings = settings
@@ -123,6 +126,7 @@ class Guarded:
             trading=self._trading,
             answer=self._answer,
             changed=self._changed,
+            launched=launched,
         )
 
     def _mandate(self) -> Mandate:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -71,22 +72,40 @@ async def find_venue(settings: RunSettings, folder: StateFolder) -> Venue:
     return Venue(place=place, clock=RatedClock(told.now_ns, told.rate), rate=told.rate)
 
 
-async def run(settings: RunSettings, folder: StateFolder, *, say: Callable[[str], None]) -> None:
+async def run(
+    settings: RunSettings,
+    folder: StateFolder,
+    *,
+    say: Callable[[str], None],
+    launched: subprocess.Popen[bytes] | None = None,
+) -> None:
     """Trade until told to stop.
 
     Args:
         say: Takes sentences for the terminal.
+        launched: A guard that has been started already.
 
     Raises: InputError, in one sentence, for what a person has to mend.
     """
     with EarlySignal().heard() as early:
-        await _run(settings, folder, early, say)
+        await _run(settings, folder, early, say, launched)
 
 
-async def _run(settings: RunSettings, folder: StateFolder, early: EarlySignal, say: Callable[[str], None]) -> None:
+async def _run(
+    settings: RunSettings,
+    folder: StateFolder,
+    early: EarlySignal,
+    say: Callable[[str], None],
+    launched: subprocess.Popen[bytes] | None,
+) -> None:
     for sentence in uncovered(settings.suppress.ids):
         say(f"warning: {sentence}")
-    venue = await find_venue(settings, folder)
+    try:
+        venue = await find_venue(settings, folder)
+    except BaseException:
+        if launched is not None:
+            launched.terminate()  # there is nothing to guard
+        raise
     calendars: dict[str, Sessions] = {}
 
     async def look_up_hours() -> None:
@@ -100,7 +119,7 @@ async def _run(settings: RunSettings, folder: StateFolder, early: EarlySignal, s
             preparing.start_soon(look_up_hours)
             if settings.guard.on:
                 # Before the books are read: what the guard is at for an earlier daemon, it has ended when it takes us.
-                guard = Guarded(settings, folder, venue)
+                guard = Guarded(settings, folder, venue, launched)
                 await guarding.start(guard.link.run)
         await _trade_until_stopped(settings, folder, venue, calendars, guard, early, say)
         guarding.cancel_scope.cancel()

@@ -58,6 +58,7 @@ class GuardLink:
         answer: Carries out an operator's request; returns data or raises NotDone.
         changed: Told whether we are guarded, and if not, why.
         sign_s: Seconds between signs; a quarter of the guard's limit, at most one, if not given.
+        launched: A guard that has been started already, and will soon be there.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class GuardLink:
         answer: Callable[[Request], Awaitable[Any]],
         changed: Callable[[bool, str], None],
         sign_s: float | None = None,
+        launched: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._folder = folder
         self._venue = venue
@@ -82,7 +84,7 @@ class GuardLink:
         self._guard: Process | None = None
         self._unheard = 0
         self._leaving = False
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child = launched
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Be guarded until cancelled. Started once a guard has taken us, and has ended whatever it was at.
