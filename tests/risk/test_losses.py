@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,14 @@ class House:
         return (self.prices[conid], self.now_ns) if conid in self.prices else None
 
     def hold(
-        self, quantity: int, cost: int | str, realised: int = 0, *, strategy: str = "a", conid: int = 1, fee: str = ""
+        self,
+        quantity: int,
+        cost: int | str,
+        realised: int | Decimal = 0,
+        *,
+        strategy: str = "a",
+        conid: int = 1,
+        fee: str = "",
     ) -> None:
         currency = "EUR" if conid == 2 else "USD"
         now = PositionNow(strategy, conid, D(quantity), D(cost), D(realised), D(quantity), D(0), currency)
@@ -532,3 +540,73 @@ def test_the_line_of_prices_is_that_of_the_chunk() -> None:
     np.testing.assert_array_equal(price_line(rows, 2), [5.5, 5.5, 5.5, 6.0, 7.5])
     np.testing.assert_array_equal(price_line(rows, 3), [4.5] * 5)
     np.testing.assert_array_equal(price_line(rows, 4), [1.5] * 5)
+
+
+def test_fees_of_several_executions_add_up() -> None:
+    house = House(a=FAR)
+    for _ in range(2):
+        house.hold(0, 0, 0, conid=2, fee="8")
+    assert [house.stands(owner).fees for owner in ("", "a")] == [20.0, 20.0]
+
+
+def test_any_gain_ends_a_streak() -> None:
+    house = House(Limits(loss_streak_max=9, loss_streak_halt=9))
+    for realised in ("0", "-3", "-2.5"):
+        house.hold(0, 0, D(realised))  # at last half a dollar is won
+    assert (house.stands().streak, house.stands().losses) == (0, 0)
+
+
+def test_a_streak_says_when_and_how_long_it_was() -> None:
+    house = House(Limits(loss_streak_max=1, loss_streak_halt=2))
+    for realised in (0, -1, -2, -3):
+        house.now_ns += NS_PER_S
+        house.hold(0, 0, realised)
+    (_, first), (_, second) = house.gate.latched
+    assert (first.ts_ns, second.ts_ns) == (NOON + 3 * NS_PER_S, NOON + 4 * NS_PER_S)
+    assert first.sentence == "the account has closed 2 trades at a loss in a row, above 1"
+    assert second.sentence == "the account has closed 3 trades at a loss in a row, above 2"
+
+
+def test_what_is_new_of_one_is_told_though_nothing_is_of_another() -> None:
+    house = House(FAR, a=FAR, b=FAR)
+    house.hold(1, 100)
+    assert [owner for owner, _ in house.watch.news(NOON)] == ["", "a", "b"]
+    house.watch.charge("b", 1.0)
+    assert [owner for owner, _ in house.watch.news(NOON)] == ["", "b"]
+
+
+def test_positions_in_several_instruments_are_one_worth_in_columns_too() -> None:
+    house = House(Limits(daily_loss_max=D(50)))
+    house.hold(10, 1_000)
+    house.hold(1, 5_000, conid=2)
+    times = NOON + NS_PER_S * np.arange(4)
+    columns = {
+        "ts_ns": times, "conid": np.array([1, 2, 1, 2]), "price": np.array([100.0, 100.0, 97.0, 99.6]),
+        "size": np.ones(4), "sampled": np.zeros(4, bool),
+    }  # fmt: skip
+    rows = merge({Kind.TRADES: columns})
+    rows.trades_before = {2: Trade(NOON, 2, 100.0, 1.0)}
+    assert house.watch.cut(rows, 0, 3) == 3  # 10 x 3
+    assert house.watch.cut(rows, 0, 4) == 4
+    house.watch.took(rows, 0, 4)  # and 0.4 x 62.5
+    assert "55.00" in house.gate.latched[0][1].sentence
+
+
+def test_a_strategy_without_a_position_hides_no_other() -> None:
+    house = House(Limits(), a=FAR, b=Limits(daily_loss_max=D(50)))
+    house.hold(10, 1_000, strategy="b")
+    assert house.watch.cut(chunk([100, 94, 93]), 0, 3) == 2
+
+
+def test_a_realised_loss_waits_for_a_jump_to_pass() -> None:
+    limits = Limits(daily_realised_loss_max=D(50), pnl_jump_pct=D(3), pnl_jump_pause_s=D(3))
+    house = House(limits)
+    house.hold(10, 1_000)
+    house.mark(90.0)  # a second after noon
+    house.hold(5, 500, -51)  # half is sold at 90, less a fee
+    assert (house.latched(), len(house.watch.jumped)) == ([], 1)
+    rows = chunk([90] * 6, from_ns=house.now_ns)
+    assert house.watch.cut(rows, 0, 6) == 4
+    house.watch.took(rows, 0, 4)
+    assert [(held_.code, held_.ts_ns) for _, held_ in house.gate.latched] == [("LOSS", NOON + 4 * NS_PER_S)]
+    assert house.watch.cut(rows, 4, 6) == 6
