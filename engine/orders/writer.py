@@ -45,7 +45,8 @@ from engine.orders.comparing import differences
 from engine.orders.doubt import Doubts
 from engine.orders.following import DEAD, Follower
 from engine.orders.identity import Identity
-from engine.orders.replies import ReplyPolicy, Stance
+from engine.orders.questions import BARRED
+from engine.orders.replies import ReplyPolicy, Ruling, Stance
 from engine.orders.rounds import Round, Stage
 from engine.orders.slate import Slate
 
@@ -457,6 +458,8 @@ class Writer:
         question = current.questions[0]
         coid = next(iter(current.open), current.tickets[0].coid)
         ruling = self._policy.rule_on(question, holds)
+        if holds.get(BARRED, False) and not current.closing:  # what closes a position for a halt passes none of them
+            ruling = Ruling(stance=Stance.DECLINE, rule="risk", reason="our own checks do not allow the order any more")
         self._slate.note(now_ns, "rule", coid, {"stance": ruling.stance, "rule": ruling.rule, "reason": ruling.reason})
         if ruling.unexpected:
             self._slate.alert("QUESTION", f"{ruling.reason}: {_text(question)}", coid)

@@ -8,7 +8,8 @@ from typing import Final
 
 from engine.domain.ticket import OrderTicket, OrderType
 from engine.domain.view import MarketView
-from engine.risk import checks
+from engine.risk import checks, sums
+from engine.risk.conduct import latched
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.gate import Gate
 from engine.risk.market import market_now
@@ -16,6 +17,8 @@ from engine.risk.market import market_now
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL, OrderType.TRAIL_LIMIT})
 # A condition holds where its check has been asked and refuses nothing. They are asked of the ticket alone: what counts
 # it among others (position, open orders) has counted it already when it was approved.
+BARRED: Final = "barred"
+_COUNTED: Final = frozenset({sums.message_rate, sums.day_sums})  # a reply is no new message, and the order was counted
 _CHECKED: Final = {
     "collar": checks.price_collar,
     "fresh_quote": checks.stale_quote,
@@ -36,16 +39,30 @@ def conditions(
 ) -> Mapping[str, bool]:
     """What holds for every one of these tickets; a name that is missing does not.
 
+    `BARRED` holds if a check of the table refuses one of them now, whatever the question is about.
+
     Args:
         small_below: "small" holds if none of the tickets is worth more than this in base currency, as far as that is
             known.
     """
     each = [_of(gate, ticket, view, now_ns) for ticket in tickets]
     found = {name: all(one[name] for one in each) for name in each[0]} if each else {}
+    if any(_refused(gate, ticket, view, now_ns) for ticket in tickets):
+        found[BARRED] = True
     if small_below is not None:
         worths = [_worth(gate, ticket, view, now_ns) for ticket in tickets]
         found["small"] = all(worth is not None and worth <= small_below for worth in worths)
     return found
+
+
+def _refused(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:
+    """Whether a check that has judged the ticket refuses it by now; it counts already, as a modification does."""
+    exposure = gate.exposure(ticket.strategy, ticket.conid)
+    market, bounds = market_now(exposure.instrument, view, now_ns), exposure.bounds
+    if gate.account.held and latched(ticket, exposure, market, bounds) is not None:
+        return True
+    asked = (check for check in (*checks.MODIFICATION, *exposure.armed_changes) if check not in _COUNTED)
+    return any(check(ticket, exposure, market, bounds) is not None for check in asked)
 
 
 def _worth(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> Decimal | None:

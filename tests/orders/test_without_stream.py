@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from engine.domain.brokerage import Asked, Question
 from engine.domain.messages import Approved, Place
 from engine.domain.order import State
 from engine.domain.ticket import OrderTicket
-from engine.orders.actions import ReadExecutions, ReadOrders, SendCancel, SendCancelAll, SendClosing, SendPlace
+from engine.orders.actions import (
+    ReadExecutions,
+    ReadOrders,
+    SendCancel,
+    SendCancelAll,
+    SendClosing,
+    SendPlace,
+    SendReply,
+)
 from engine.orders.canceller import CancelSettings
 from engine.orders.desk import DeskSettings
+from engine.orders.questions import BARRED
 from tests.orders.bench import COID, Bench, ticket
 
 OTHER = "s-000002"
@@ -114,3 +124,22 @@ def test_an_order_that_is_to_die_already_is_not_killed_again() -> None:
     for _ in range(3):
         bench.desk.cancel_now([COID], bench.now)
     assert [kind for _, kind, _, _ in bench.book.facts].count("cancel") == 1
+
+
+def test_no_rule_confirms_what_our_own_checks_refuse_by_now() -> None:
+    question = Question(reply_id="r1", message_ids=("o163",), texts=("price exceeds the percentage constraint",))
+
+    def replies(closing: bool, holds: dict[str, bool]) -> list[bool]:
+        bench = Bench(rules={"o163": "confirm"})
+        if closing:
+            close(bench, ticket())
+        else:
+            bench.place(ticket())
+        number = bench.only(SendPlace).number
+        bench.answer(number, Asked(questions=(question,)))
+        bench.desk.judged(number, holds, bench.now)
+        return [one.confirmed for one in bench.take() if isinstance(one, SendReply)]
+
+    assert replies(closing=False, holds={}) == [True]
+    assert replies(closing=False, holds={BARRED: True}) == [False]
+    assert replies(closing=True, holds={BARRED: True}) == [True]  # no halt closes the way out

@@ -30,6 +30,7 @@ from engine.ports import Clock
 from engine.risk.account import Held, Level
 from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
+from engine.risk.confirming import BARRED
 from engine.risk.explaining import Finding, barred, explain
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
@@ -235,7 +236,8 @@ class Judging:
                     self.watch.mark(self.view.price, now_ns)
             case Asked(number=number, tickets=tickets):
                 self.monitors.asked += 1
-                return [RiskSays(number, self._conditions(tickets, self.view, now_ns))]
+                holds = self._conditions(tickets, self.view, now_ns)
+                return [RiskSays(number, {**holds, BARRED: True} if self._bars_reply(tickets) else holds)]
             case Wanted(intents=intents, holds=holds):
                 verdicts: list[Verdict] = []
                 findings: list[tuple[str, tuple[Finding, ...]]] = []
@@ -342,6 +344,22 @@ class Judging:
             outside.what_if |= {first: wanted.margin, **dict.fromkeys(rest, Decimal(0))}  # a preview is of the group
         waived = HELD_FOR_A_PERSON if wanted.person else frozenset()
         return self.gate.release(placing, self._look, now_ns, waived)
+
+    def _bars_reply(self, tickets: Sequence[OrderTicket]) -> bool:
+        """Whether the trading state, an instrument's halt or our health forbids an order that counts already."""
+        closes = all(self._closes(ticket) for ticket in tickets)
+        state = self._trading.state
+        if state != ON and not (state == REDUCING and closes):
+            return True
+        if any(ticket.conid in self._halted for ticket in tickets):
+            return True
+        return not closes and self.monitors.bars() is not None
+
+    def _closes(self, ticket: OrderTicket) -> bool:
+        try:
+            return self.gate.exposure(ticket.strategy, ticket.conid).reduces(ticket)
+        except KeyError:
+            return False
 
     def _barred(self, intent: Intent) -> Denied | None:
         """What the trading state or an instrument's halt forbids."""
