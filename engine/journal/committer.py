@@ -72,6 +72,7 @@ class Committer:
         self._away: list[_Waiting] = []  # under way to the disk
         self._home = trio.Event()  # nothing is
         self._home.set()
+        self._begun = trio.Event()
         self._broken = trio.Event()
         self._error: BaseException | None = None
         self.commits = 0
@@ -97,7 +98,8 @@ class Committer:
 
     async def put_away(self, fresh: Path, archive: Path, *, after: int) -> None:
         """Go on in another file, between two commits (`DurableJournal.put_away`); what waits is stored there."""
-        assert self._thread is not None, "the committer does not run"
+        await self._begun.wait()
+        assert self._thread is not None, "the committer has ended"
         done = trio.Event()
         raised: list[BaseException] = []
 
@@ -118,6 +120,7 @@ class Committer:
         Raises: what the journal raises that is no word on a row: a file that is damaged, say.
         """
         thread = self._thread = _Thread()
+        self._begun.set()
         try:
             self._hand_over()
             await self._broken.wait()
