@@ -187,6 +187,8 @@ def _statements(path: Path) -> dict[int, range]:
                 start = first_inside[0]
                 until = start.pattern.lineno if isinstance(start, ast.match_case) else start.lineno
                 header = range(node.lineno, max(until, node.lineno + 1))
+            elif isinstance(node, ast.Continue | ast.Break | ast.Pass):
+                header = range(node.lineno - 1, last + 1)  # the compiler may leave it out: whoever comes by counts
             else:
                 header = range(node.lineno, last + 1)
             found.update(dict.fromkeys(header, header))
