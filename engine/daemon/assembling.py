@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 import trio
@@ -29,6 +29,7 @@ from engine.daemon.venuefacts import VenueFacts
 from engine.daemon.watching import Watching
 from engine.domain.messages import BarWish
 from engine.domain.messages import Place as PlaceIntent
+from engine.domain.moments import NS_PER_S
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import ConfigError, JournalFull
@@ -68,6 +69,9 @@ from engine.venue.schedules import load_fees
 from engine.webapi.link import Link
 
 Row = tuple[int, str, str, Any]
+
+# A daemon that wrote so long ago may have read a list since; the venue's penalty for one too many is ten minutes.
+FOLLOWED_NS: Final = 60 * NS_PER_S
 
 log = structlog.get_logger()
 
@@ -112,6 +116,7 @@ class Daemon:
     came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
     waiting: list[Row] = field(factory=list, init=False)
     stopping: trio.Event = field(factory=trio.Event, init=False)
+    followed: bool = field(default=False, init=False)  # another daemon was here a moment ago
     unconfirmed: int = field(default=0, init=False)  # halts that are not yet stored and told
     switch: KillSwitch = field(init=False)
 
@@ -252,6 +257,8 @@ def assemble(
             began_seq=journal.last_seq,
         )
         daemon.waiting = waiting
+        last = next(iter(journal.rows(after=journal.last_seq - 1)), None)
+        daemon.followed = last is not None and now_ns - last.ts_ns < FOLLOWED_NS
         heard = [row.ts_ns for row in journal.rows(kinds=(ALIVE,))]
         daemon.switch = KillSwitch(
             settings.kill,

@@ -184,6 +184,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         # holds for a real one holds for it: too little, and a burst of cancels ends in the venue's penalty box.
         transit_s=0.1 if settings.mode is Mode.SIM and venue.rate > 1.0 else 0.5,
         children_named=settings.orders.children_named,
+        followed=daemon.followed,
         rules=Rules(policy=Policy(settings.session.competing), inits_per_hour=settings.session.inits_per_hour),
     )
     async with AsyncExitStack() as stack:

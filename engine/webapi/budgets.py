@@ -44,6 +44,7 @@ PATHS: Mapping[str, tuple[int, int]] = {
     "/tickle": (1, 1),
     "/sso/validate": (1, 60),
 }
+FOLLOWED_S = 5  # longer windows belong to what people browse
 FYI = (1, 1)  # each method and path of /fyi by itself
 
 
@@ -128,6 +129,15 @@ class Budgets:
         self._all = Window(per_s, SECOND)
         self._paths: dict[str, Window] = {}
         self._histories = 0
+
+    def followed(self, now_ns: int) -> None:
+        """Another process used the session until a moment ago: what may be asked once in some seconds it has asked."""
+        for key, (limit, length_s) in PATHS.items():
+            if 1 < length_s <= FOLLOWED_S:
+                window = self._paths[key] = Window(limit, length_s * SECOND)
+                for _ in range(limit):
+                    window.leave()
+                    window.arrived(now_ns)
 
     def free_ns(self, call: Call, urgency: Urgency, now_ns: int) -> int | None:
         """Return when the call may leave; `now_ns` means now, None that it waits for another's answer."""

@@ -58,6 +58,7 @@ class LinkOptions:
     transit_s: float = 0.5
     children_named: bool = True
     operator: str | None = None
+    followed: bool = False  # another process used the session until a moment ago
     account_pages: bool = True  # summary, ledger and profit over the stream
     rules: Rules = field(factory=Rules)
     stream: StreamRules = field(factory=StreamRules)
@@ -142,7 +143,10 @@ async def open_link(
     """
     async with Rest(base_url, clock, verify=tls, signer=login, tap=tap) as rest, trio.open_nursery() as nursery:
         per_s = DIRECT_PER_S if options.direct else GATEWAY_PER_S
-        scheduler = Scheduler(rest, clock, Budgets(per_s, transit_ns=round(options.transit_s * SECOND * options.rate)))
+        budgets = Budgets(per_s, transit_ns=round(options.transit_s * SECOND * options.rate))
+        if options.followed:
+            budgets.followed(clock.now_ns())
+        scheduler = Scheduler(rest, clock, budgets)
         endpoints = MarketEndpoints(scheduler, clock)
         registry = Registry(options.stream, fields=endpoints.fields.of, is_open=is_open)
         registry.want("orders", "sor+{}", "uor+{}")

@@ -261,3 +261,14 @@ def test_a_waiting_cancel_does_not_go_before_an_urgent_round() -> None:
     number = queue.claim(Urgency.HALT, 30 * S)
     queue.due(0)
     assert queue.holds(number)
+
+
+def test_who_follows_another_process_asks_no_list_that_it_may_just_have_read() -> None:
+    budgets = Budgets()
+    budgets.followed(100 * S)
+    queue = Queue(budgets)
+    for name in ("trades", "cancel", "tickle", "snapshot"):
+        queue.ask(CALLS[name], 100 * S)
+    assert CALLS["trades"] not in [entry.call for entry in queue.due(100 * S)]
+    assert queue.due(105 * S - 1) == []
+    assert [entry.call for entry in queue.due(105 * S)] == [CALLS["trades"]]
