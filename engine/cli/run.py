@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import click
 from engine.cli.options import config_argument, set_option
 
 SWITCH_S: Final = 0.0005
+OBJECTS: Final = 20_000  # made between two searches for cycles; 700 by default
 
 
 @click.command()
@@ -63,4 +65,8 @@ def run(
         logs.configure()
         # The loop shares the interpreter with threads that write logs and the journal; it is to have it back soon.
         sys.setswitchinterval(SWITCH_S)
+        # An order makes some thousand objects and no cycle: no search for cycles is to fall into its way each time, nor
+        # one through all that was imported.
+        gc.freeze()
+        gc.set_threshold(OBJECTS, 20, 50)
         trio.run(lambda: trade(settings, folder, say=say, launched=launched))
