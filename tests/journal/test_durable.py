@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -245,4 +247,60 @@ async def test_rows_handed_over_are_stored_though_nobody_waits_any_more(tmp_path
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert journal.last_seq == 1
+    journal.close()
+
+
+async def test_a_journal_that_breaks_ends_the_committer_and_nothing_counts_as_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = DurableJournal(tmp_path / "j.db")
+    committer = Committer(journal)
+
+    def broken(*args: object, **named: object) -> int:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(journal, "write", broken)
+    told: list[str] = []
+
+    async def one() -> None:
+        await committer.store([(1, "fact", "n", 1)])
+        told.append("stored")
+
+    async def both() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one)
+            nursery.start_soon(committer.run)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await both()
+    assert caught.group_contains(sqlite3.DatabaseError, match="malformed")
+    assert told == []
+    assert committer.stored == 0
+    journal.close()
+
+
+async def test_what_comes_while_a_commit_is_under_way_goes_together_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = DurableJournal(tmp_path / "j.db")
+    committer = Committer(journal)
+    write, go_on = journal.write, threading.Event()
+
+    def slow(*args: Any, **named: Any) -> int:
+        assert threading.current_thread() is not threading.main_thread()
+        go_on.wait(10)
+        return write(*args, **named)
+
+    monkeypatch.setattr(journal, "write", slow)
+    async with trio.open_nursery() as running:
+        running.start_soon(committer.run)
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as storing:
+            for number in range(20):
+                storing.start_soon(committer.store, [(number, "fact", "n", number)])
+            await trio.testing.wait_all_tasks_blocked()
+            go_on.set()
+        running.cancel_scope.cancel()
+    assert (committer.commits, committer.stored) == (2, 20)
+    assert sorted(row.ts_ns for row in journal.rows()) == list(range(20))
     journal.close()

@@ -67,6 +67,28 @@ async def test_limits_run_on_the_clock_but_not_below_the_floor(autojump_clock: t
     assert not scope.cancelled_caught
 
 
+async def test_a_clock_that_is_set_moves_the_limits_of_those_inside(autojump_clock: trio.abc.Clock) -> None:
+    clock = RatedClock(0, 10.0)
+    ended: list[float] = []
+
+    async def wait(seconds: float, floor_s: float) -> None:
+        async with move_on_after(clock, seconds, floor_s=floor_s):
+            await trio.sleep(1_000)
+        ended.append(trio.current_time())
+
+    began_s = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait, 100.0, 0.0)  # after 10 s of trio's clock
+        nursery.start_soon(wait, 1_000.0, 0.0)
+        nursery.start_soon(wait, 50.0, 7.0)  # the floor holds it
+        await trio.sleep(1)
+        clock.set(80 * SECOND, 2.0)  # 20 s short of the first one's moment, at a fifth of the speed
+    assert [at - began_s for at in ended] == pytest.approx([7, 1 + 20 / 2, 1 + 920 / 2])
+    async with move_on_after(clock, 5.0) as scope:
+        clock.set(clock.now_ns(), 1.0)
+    assert not scope.cancelled_caught
+
+
 async def test_the_wall_is_the_wall() -> None:
     clock: Clock = WallClock()
     before = clock.now_ns()
