@@ -143,7 +143,7 @@ async def _trade_until_stopped(
         async with _running(daemon, venue, say), trio.open_nursery() as tasks:
             if guard is not None:
                 guard.ready = True
-                await heed_guard(daemon)
+            await heed_guard(daemon)  # what an earlier guard halted stays so, whether this daemon has one or not
             tasks.start_soon(hear_signals, daemon.stopping.set, tasks.cancel_scope.cancel, daemon.reloading.read_again)
             tasks.start_soon(_trade, daemon, say)
             tasks.start_soon(daemon.operator.run)
