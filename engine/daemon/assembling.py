@@ -132,6 +132,9 @@ class Daemon:
         """Store a change of the trading state, then tell risk; a halt cancels what is open, a person's resume `lifts`
         what risk has latched."""
         now_ns = self.clock.now_ns()
+        if rows and self.trading.state is TradingState.HALTED:
+            # Nothing new may leave while it is being stored: to refuse needs no row before it.
+            self.nursery.tell_risk(TradingNow(str(TradingState.HALTED), self.trading.reason))
         try:
             await self.store(rows)
         except JournalFull as error:

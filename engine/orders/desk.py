@@ -37,6 +37,7 @@ from engine.orders.following import Follower, FollowSettings
 from engine.orders.holding import Holding, HoldSettings
 from engine.orders.identity import Identity
 from engine.orders.live import LiveOrders
+from engine.orders.questions import BARRED
 from engine.orders.replies import ReplyPolicy
 from engine.orders.slate import Slate
 from engine.orders.writer import PreviewSettings, Unsent, Writer
@@ -222,7 +223,7 @@ class Desk:
 
     def judged(self, number: int, holds: Mapping[str, bool], now_ns: int) -> None:
         """The risk checker says which conditions hold for the tickets of a round; what it does not say does not."""
-        self._writer.judged(number, holds, now_ns)
+        self._writer.judged(number, {**holds, BARRED: True} if self._shut else holds, now_ns)
         self._go_on(now_ns)
 
     def answer_question(self, number: int, yes: bool, now_ns: int) -> bool:

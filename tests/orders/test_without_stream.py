@@ -129,7 +129,7 @@ def test_an_order_that_is_to_die_already_is_not_killed_again() -> None:
 def test_no_rule_confirms_what_our_own_checks_refuse_by_now() -> None:
     question = Question(reply_id="r1", message_ids=("o163",), texts=("price exceeds the percentage constraint",))
 
-    def replies(closing: bool, holds: dict[str, bool]) -> list[bool]:
+    def replies(closing: bool, holds: dict[str, bool], state: str = "on") -> list[bool]:
         bench = Bench(rules={"o163": "confirm"})
         if closing:
             close(bench, ticket())
@@ -137,9 +137,12 @@ def test_no_rule_confirms_what_our_own_checks_refuse_by_now() -> None:
             bench.place(ticket())
         number = bench.only(SendPlace).number
         bench.answer(number, Asked(questions=(question,)))
+        bench.desk.trading(state)
         bench.desk.judged(number, holds, bench.now)
         return [one.confirmed for one in bench.take() if isinstance(one, SendReply)]
 
     assert replies(closing=False, holds={}) == [True]
     assert replies(closing=False, holds={BARRED: True}) == [False]
     assert replies(closing=True, holds={BARRED: True}) == [True]  # no halt closes the way out
+    assert replies(closing=False, holds={}, state="halted") == [False]  # risk had spoken just before the halt
+    assert replies(closing=True, holds={}, state="halted") == [True]
