@@ -33,6 +33,9 @@ T = TypeVar("T")
 
 # The keys of a configuration, in the order in which they are read.
 _TOP: Final = ("name", "seed", "recording", "account", "strategy", "risk", "venue", "books", "replay", "report")
+_OF_DAEMONS: Final = frozenset(
+    {"mode", "gateway", "instrument", "replies", "suppress", "orders", "session", "recorder", "stop", "guard", "kill"}
+)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Settings:
@@ -85,7 +88,8 @@ def _settings(table: Table, path: Path) -> Settings:
 
     for key in table:
         if key not in _TOP:
-            raise ConfigError(f"unknown key{nearest(key, _TOP)}", place=f"{path}: {key}")
+            hint = "; it belongs to engine run" if key in _OF_DAEMONS else nearest(key, _TOP)
+            raise ConfigError(f"unknown key{hint}", place=f"{path}: {key}")
     for key in ("name", "recording"):
         if key not in table:
             what = "missing; it is required" if key == "name" else "this table is missing; it is required"

@@ -94,6 +94,7 @@ def test_everything_lands_where_it_belongs(folder: Path) -> None:
 # What is put in place of what, and the whole sentence that must come of it.
 WRONG = [
     ("seed = 7", "sed = 7", "run.toml: sed: unknown key; did you mean seed?"),
+    ("seed = 7", 'mode = "sim"', "run.toml: mode: unknown key; it belongs to engine run"),
     ('name = "demo"', "", "run.toml: name: missing; it is required"),
     ('name = "demo"', "name = 5", "run.toml: name: must be a text in quotes, not 5"),
     ('name = "demo"', 'name = "a/b"', "run.toml: name: must be made of letters, digits, '-', '_' and '.', not 'a/b'"),
