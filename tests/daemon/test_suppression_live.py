@@ -44,11 +44,11 @@ async def test_each_session_has_the_whole_list_and_what_it_has_is_known(
             await daemon.operator.suppress(("o383", "o451"), reset=False)
             assert await asked() == 1
             # A session that begins anew has forgotten all of it, and is given the list in force.
-            ups = len(told(daemon, "session"))
+            before = len(told(daemon, "session"))
+            heard = len(told(daemon, "availability"))
             await person.log_out()
-            await until(
-                lambda: len(told(daemon, "session")) >= ups + 2 and daemon.operator.suppression.shown()["session"]
-            )
+            await until(lambda: len(told(daemon, "session")) > before and '"up":true' in told(daemon, "session")[-1])
+            await until(lambda: _live(told(daemon, "availability")[heard:]))  # as risk wants data
             assert daemon.operator.suppression.shown()["session"] == ["o383", "o451"]
             assert await asked() == 1
 
@@ -63,3 +63,8 @@ async def test_a_list_that_an_earlier_daemon_gave_the_session_is_taken_back(
             place(daemon, market("quiet-000001", quantity=LARGE))
             await until_stored(daemon, "quiet-000001", "Filled")
             assert "o383" in told(daemon, "question")[0]
+
+
+def _live(said: list[str]) -> bool:
+    """Whether the data of both instruments were said to be in real time, and nothing else since."""
+    return len(said) >= 2 and all(body.startswith('"R') for body in said[-2:])
