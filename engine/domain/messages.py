@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from msgspec import Struct
 
@@ -95,6 +96,9 @@ class OnHold(Struct, frozen=True, gc=False):
 
 
 Verdict = Approved | Denied | OnHold
+
+# What risk says of the tickets of a question, beside what rules may ask for: a check of our own refuses one by now.
+BARRED: Final = "barred"
 
 
 class PlaceRequest(Struct, frozen=True, gc=False):

@@ -8,12 +8,16 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+from typing import Final
 
 import trio
 from attrs import define, field
 
 from engine.errors import CoidUsed, JournalFull
 from engine.journal.durable import DurableJournal, Row
+
+Work = Callable[[], object]
+_BROKEN: Final = "the journal has broken, and nothing more is stored"
 
 
 @define(eq=False)
@@ -25,11 +29,8 @@ class _Waiting:
     error: Exception | None = None
 
 
-Work = Callable[[], object]
-
-
 class _Thread:
-    """The journal's own thread, while it is entered: it does what it is handed, in order.
+    """The journal's own thread, from its making to `stop`: it does what it is handed, in order.
 
     Borrowing one of trio's for each commit costs an order a limiter, a wake-up token and two more turns of the loop.
     """
@@ -87,6 +88,8 @@ class Committer:
         """
         if not rows and not coids:
             return
+        if self._error is not None:
+            raise JournalFull(_BROKEN)
         if len(self._waiting) >= self._waiting_max:
             raise JournalFull("more waits to be stored than the journal can hold back")
         mine = _Waiting(rows, coids, essential)
@@ -135,8 +138,7 @@ class Committer:
             batch, self._waiting = self._waiting, []
             if batch and self._error is None:
                 self._commit(batch)
-            for one in batch:
-                one.done.set()
+            self._tell(batch)
 
     def _hand_over(self) -> None:
         """Have what waits committed together, unless the thread is at it: then it goes with the next commit."""
@@ -151,12 +153,17 @@ class Committer:
         if error is not None:
             self._error = error
             self._broken.set()
-        else:
-            for one in batch:
-                one.done.set()
+        self._tell(batch)
         self._hand_over()
         if not self._away:
             self._home.set()
+
+    def _tell(self, batch: list[_Waiting]) -> None:
+        """Let those who wait go on: what a journal that has broken was handed is not stored."""
+        for one in batch:
+            if self._error is not None:
+                one.error = JournalFull(_BROKEN)
+            one.done.set()
 
     def _commit(self, batch: list[_Waiting]) -> None:
         """Store a batch in one commit; if that fails, each alone, so that one's fault is not another's."""

@@ -25,7 +25,7 @@ from engine.domain.brokerage import (
 )
 from engine.domain.facts import Answer, Filled
 from engine.domain.instrument import Instrument
-from engine.domain.messages import CancelRequest, PlaceRequest, Request, Resend, ResendRequest, Update
+from engine.domain.messages import BARRED, CancelRequest, PlaceRequest, Request, Resend, ResendRequest, Update
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY, NS_PER_S
 from engine.domain.order import CLOSED, State
 from engine.orders.actions import Action, JudgeAgain, ReadExecutions, ReadOrders
@@ -37,7 +37,6 @@ from engine.orders.following import Follower, FollowSettings
 from engine.orders.holding import Holding, HoldSettings
 from engine.orders.identity import Identity
 from engine.orders.live import LiveOrders
-from engine.orders.questions import BARRED
 from engine.orders.replies import ReplyPolicy
 from engine.orders.slate import Slate
 from engine.orders.writer import PreviewSettings, Unsent, Writer

@@ -62,7 +62,6 @@ KNOWN: Final[Mapping[str, Known]] = {
 }
 
 # What a rule may ask of us. All are facts of the gate's verdict on this very ticket; what is not known is no.
-BARRED: Final = "barred"  # a check of our own refuses the order by now: no rule confirms then
 CONDITIONS: Final[Mapping[str, str]] = {
     "collar": "the price collar was asked and passed",
     "fresh_quote": "a quote of our own, not stale, was at hand",

@@ -24,7 +24,7 @@ from engine.domain.facts import (
     ProvedAbsent,
     Refused,
 )
-from engine.domain.messages import ModifyRequest, PlaceRequest, ResendRequest
+from engine.domain.messages import BARRED, ModifyRequest, PlaceRequest, ResendRequest
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import CLOSED, State
 from engine.domain.ticket import OrderTicket
@@ -45,7 +45,6 @@ from engine.orders.comparing import differences
 from engine.orders.doubt import Doubts
 from engine.orders.following import DEAD, Follower
 from engine.orders.identity import Identity
-from engine.orders.questions import BARRED
 from engine.orders.replies import ReplyPolicy, Ruling, Stance
 from engine.orders.rounds import Round, Stage
 from engine.orders.slate import Slate

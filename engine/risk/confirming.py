@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from engine.domain.messages import BARRED
 from engine.domain.ticket import OrderTicket, OrderType
 from engine.domain.view import MarketView
 from engine.risk import checks, sums
@@ -17,7 +18,6 @@ from engine.risk.market import market_now
 _STOPS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAIL, OrderType.TRAIL_LIMIT})
 # A condition holds where its check has been asked and refuses nothing. They are asked of the ticket alone: what counts
 # it among others (position, open orders) has counted it already when it was approved.
-BARRED: Final = "barred"
 _COUNTED: Final = frozenset({sums.message_rate, sums.day_sums})  # a reply is no new message, and the order was counted
 _CHECKED: Final = {
     "collar": checks.price_collar,

@@ -137,24 +137,14 @@ class Gate:
 
     def clears(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:
         """Whether the short way would take an order, so that no check can refuse it; counts nothing."""
-        exposure = self._known.get((ticket.strategy, ticket.conid))
-        if exposure is None or ticket.coid in self.references or ticket.coid in self._refused or self._held:
-            return False
-        known, status = view.price(ticket.conid), view.status(ticket.conid)
-        if known is None or (status is not None and status.trading != Trading.OPEN):
-            return False
-        price, since_ns = known
-        worst, plan = clear(ticket, exposure, price, since_ns, now_ns), exposure.plan
-        if not worst or plan is None:
-            return bool(worst)
-        market = MarketNow(now_ns, price, since_ns, False, view)
-        return (
-            passes(ticket, exposure, plan, view, price, worst, now_ns)
-            and _first(plan.others, ticket, exposure, market) is None
-        )
+        return self._takes(ticket, view, now_ns, counts=False)
 
-    def _takes(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:
-        """Take a plain order that is far from every limit; False, with nothing counted, if the checks must be asked."""
+    def _takes(self, ticket: OrderTicket, view: MarketView, now_ns: int, *, counts: bool = True) -> bool:
+        """Take a plain order that is far from every limit; False, with nothing counted, if the checks must be asked.
+
+        Args:
+            counts: Whether it counts from now on, or was only asked about.
+        """
         coid = ticket.coid
         exposure = self._known.get((ticket.strategy, ticket.conid))
         references = self.references
@@ -178,6 +168,8 @@ class Gate:
                 market = MarketNow(now_ns, price, since_ns, False, view)
                 if _first(plan.others, ticket, exposure, market) is not None:
                     return False
+        if not counts:
+            return True
         if register is not None:
             register.add(ticket, exposure, worst, now_ns)
         references[coid] = price

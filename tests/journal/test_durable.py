@@ -250,16 +250,26 @@ async def test_rows_handed_over_are_stored_though_nobody_waits_any_more(tmp_path
     journal.close()
 
 
+def malformed(monkeypatch: pytest.MonkeyPatch, journal: DurableJournal) -> threading.Event:
+    """From now on the journal's file is damaged; a write says so once the event is set, as it is."""
+    go_on = threading.Event()
+    go_on.set()
+
+    def broken(*args: object, **named: object) -> int:
+        go_on.wait()
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(journal, "write", broken)
+    return go_on
+
+
 async def test_a_journal_that_breaks_ends_the_committer_and_nothing_counts_as_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = DurableJournal(tmp_path / "j.db")
     committer = Committer(journal)
 
-    def broken(*args: object, **named: object) -> int:
-        raise sqlite3.DatabaseError("database disk image is malformed")
-
-    monkeypatch.setattr(journal, "write", broken)
+    malformed(monkeypatch, journal)
     told: list[str] = []
 
     async def one() -> None:
@@ -276,6 +286,39 @@ async def test_a_journal_that_breaks_ends_the_committer_and_nothing_counts_as_st
     assert caught.group_contains(sqlite3.DatabaseError, match="malformed")
     assert told == []
     assert committer.stored == 0
+    journal.close()
+
+
+async def test_what_waits_for_a_journal_that_breaks_hears_that_it_is_not_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = DurableJournal(tmp_path / "j.db")
+    committer = Committer(journal)
+    go_on = malformed(monkeypatch, journal)
+    go_on.clear()
+    told: list[str] = []
+
+    async def one(name: str) -> None:
+        with trio.CancelScope(shield=True), pytest.raises(JournalFull, match="has broken"):
+            await committer.store([(1, "fact", name, 1)])
+        told.append(name)
+
+    async def all_three() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(committer.run)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(one, "under way")
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(one, "waits")
+            await trio.testing.wait_all_tasks_blocked()
+            go_on.set()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await all_three()
+    assert caught.group_contains(sqlite3.DatabaseError, match="malformed")
+    assert sorted(told) == ["under way", "waits"]
+    with pytest.raises(JournalFull, match="has broken"):
+        await committer.store([(1, "fact", "later", 1)])
     journal.close()
 
 

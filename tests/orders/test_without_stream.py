@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.domain.brokerage import Asked, Question
-from engine.domain.messages import Approved, Place
+from engine.domain.messages import BARRED, Approved, Place
 from engine.domain.order import State
 from engine.domain.ticket import OrderTicket
 from engine.orders.actions import (
@@ -19,7 +19,6 @@ from engine.orders.actions import (
 )
 from engine.orders.canceller import CancelSettings
 from engine.orders.desk import DeskSettings
-from engine.orders.questions import BARRED
 from tests.orders.bench import COID, Bench, ticket
 
 OTHER = "s-000002"

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 import trio
 
+from engine.domain.messages import BARRED
 from engine.domain.ticket import Side
-from engine.orders import questions
-from engine.risk import confirming
 from engine.risk.account import Held, Level
-from engine.risk.confirming import BARRED, conditions
+from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
 from engine.runtime.live.judging import Judging
 from engine.runtime.live.letters import Asked, InstrumentNow, OrdersLetter, RiskSays, TradingNow
@@ -22,10 +21,6 @@ from tests.risk.test_catalogue import QUIET, hold, make, venue
 
 def barred(here: Gate, ticket: Any, view: Any = None, at_ns: int = T0) -> bool:
     return conditions(here, (ticket,), view or FakeView(), at_ns).get(BARRED, False)
-
-
-def test_the_name_is_the_order_desks() -> None:
-    assert confirming.BARRED == questions.BARRED
 
 
 def test_an_order_that_was_just_approved_is_not_barred_by_itself() -> None:

@@ -12,6 +12,7 @@ import trio
 
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
 from engine.domain.messages import (
+    BARRED,
     Approved,
     Cancel,
     Denied,
@@ -30,7 +31,6 @@ from engine.ports import Clock
 from engine.risk.account import Held, Level
 from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
-from engine.risk.confirming import BARRED
 from engine.risk.explaining import Finding, barred, explain
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
