@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
@@ -57,6 +58,7 @@ class LiveOrders(OrderManager):
 
     def __init__(self) -> None:
         super().__init__()
+        self._said = deque(maxlen=0)  # the journal tells an order's life, for weeks and without memory
         self.wishes: dict[str, Modify] = {}
         self.held: dict[int, Waiting] = {}
         self._holds: list[tuple[tuple[OrderTicket, ...], Refusal]] = []  # not yet numbered
@@ -68,7 +70,6 @@ class LiveOrders(OrderManager):
             raise InvariantBroken("orders are adopted at the start, into an empty book")
         for order in orders:
             self._book[order.coid] = order
-            self._said[order.coid] = [order.updated_ns, order.state, "Adopted"]
         self.executions.update(executions)
 
     def heard(self, execution_id: str) -> bool:
@@ -92,7 +93,7 @@ class LiveOrders(OrderManager):
             if alive.isdisjoint(_family(order.ticket))
         ]
         for coid in gone:
-            del self._book[coid], self._said[coid]
+            del self._book[coid]
             self.frozen.pop(coid, None)
             self.wishes.pop(coid, None)
         self.denials = [denial for denial in self.denials if denial[0] >= before_ns]
@@ -159,7 +160,6 @@ class LiveOrders(OrderManager):
             return  # it has ended meanwhile, and its strategy has been told
         for ticket in () if again else tickets:
             self._book[ticket.coid] = Order(ticket=ticket, created_ns=now_ns, updated_ns=now_ns)
-            self._said[ticket.coid] = [now_ns, State.CREATED, "Held"]
         self._holds.append((tickets, verdict.refusal))
 
     def _judged_again(self, verdict: Verdict, intent: Place, now_ns: int, requests: list[Request]) -> list[Update]:
@@ -217,7 +217,6 @@ class LiveOrders(OrderManager):
             if coid in self._book:
                 raise InvariantBroken(f"the client order id {coid} was given twice")
             self._book[coid] = Order(ticket=ticket, created_ns=now_ns, updated_ns=now_ns)
-            self._said[coid] = [now_ns, State.CREATED, "Created"]
         requests.append(PlaceRequest(intent.tickets))
 
     def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request]) -> None:

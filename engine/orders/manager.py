@@ -8,8 +8,8 @@ Every fact is noted in `facts` before anything follows from it; whoever runs the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -42,7 +42,8 @@ from engine.domain.order import CLOSED, LIFE, NEXT, Order, State, advance
 from engine.domain.ticket import amend
 from engine.errors import IllegalTransition, InvariantBroken
 
-_SENT = NEXT[State.CREATED, Sent]  # a new order is made in the state that sending leads to
+_SENT: Final = NEXT[State.CREATED, Sent]  # a new order is made in the state that sending leads to
+_ASKED: Final = LIFE[CancelAsked][0]
 JournalRow = tuple[int, str, str, Any]  # time, kind of fact, coid (or strategy), what
 
 
@@ -55,18 +56,21 @@ class OrderManager:
         self.frozen: dict[str, str] = {}  # orders told something impossible, and what
         self.facts: list[JournalRow] = []
         self.denials: list[tuple[int, str, str, Refusal]] = []  # time, strategy, coid, why
-        # Of each order time, state and what was said, again and again in one flat list: a third of a tuple an entry.
-        self._said: dict[str, list[int | str]] = {}
+        # Of all orders together coid, time, state and what was said, again and again: no object an entry.
+        self._said: MutableSequence[int | str] = []
 
     @property
     def book(self) -> Mapping[str, Order]:
         """Every order of the run; read it, don't write it."""
         return self._book
 
-    def history(self, coid: str) -> tuple[tuple[int, str, str], ...]:
-        """An order's life: time, the state it came to, and the name of what was said."""
-        flat = iter(self._said.get(coid, ()))
-        return tuple(zip(flat, flat, flat, strict=True))  # type: ignore[arg-type]  # three by three, as written
+    def histories(self) -> dict[str, list[tuple[int, str, str]]]:
+        """Each order's life: time, the state it came to, and the name of what was said."""
+        lives: dict[str, list[tuple[int, str, str]]] = {coid: [] for coid in self._book}
+        flat: Iterator[Any] = iter(self._said)
+        for coid, ts_ns, state, name in zip(flat, flat, flat, flat, strict=True):
+            lives[coid].append((ts_ns, state, name))
+        return lives
 
     def hear(self, answers: Sequence[Answer]) -> list[Update]:
         """Apply what a venue said; return what became of the orders."""
@@ -96,7 +100,7 @@ class OrderManager:
                 continue
             assert leave is not None  # nobody answers that we asked for a modification
             after = book[coid] = leave(order, answer, state)
-            said[coid] += (ts_ns, after.state, name)
+            said += (coid, ts_ns, after.state, name)
             updates.append(Update(after, answer))
         return updates
 
@@ -132,7 +136,7 @@ class OrderManager:
             if coid in book:
                 raise InvariantBroken(f"the client order id {coid} was given twice")
             book[coid] = Order(ticket=ticket, state=_SENT, created_ns=now_ns, updated_ns=now_ns)
-            self._said[coid] = [now_ns, _SENT, "Sent"]
+            self._said += (coid, now_ns, _SENT, "Sent")
         requests.append(PlaceRequest(tickets))
 
     def _cancel(self, intent: Cancel, now_ns: int, requests: list[Request]) -> None:
@@ -140,9 +144,12 @@ class OrderManager:
         order = self._book.get(coid)
         if order is None or order.state in CLOSED:
             return  # it has ended meanwhile, and the strategy has been told
+        state = _ASKED.get(order.state)
+        if state is None:
+            raise IllegalTransition(coid=coid, status=order.state, event="CancelAsked")
         self.facts.append((now_ns, "cancel", coid, None))
-        after = self._book[coid] = advance(order, CancelAsked(coid=coid, ts_ns=now_ns))
-        self._said[coid] += (now_ns, after.state, "CancelAsked")
+        self._book[coid] = replace(order, state=state, updated_ns=now_ns)
+        self._said += (coid, now_ns, state, "CancelAsked")
         requests.append(CancelRequest(coid))
 
     def _modify(self, intent: Modify, now_ns: int, requests: list[Request], updates: list[Update]) -> None:
@@ -177,7 +184,7 @@ class OrderManager:
                     order = self._book.get(coid)
                     if order is None:
                         order = self._book[coid] = advance(Order(ticket=ticket, created_ns=now_ns), said)
-                        self._said[coid] = [now_ns, order.state, f"Refused {refusal.code}"]
+                        self._said += (coid, now_ns, order.state, f"Refused {refusal.code}")
                     updates.append(Update(order, said))  # of an id used twice: the order that has it stays as it is
             case Modify(coid=coid, strategy=strategy):
                 self.denials.append((now_ns, strategy, coid, refusal))
@@ -198,7 +205,7 @@ class OrderManager:
         after = advance(order, event, **more)
         coid = event.coid
         self._book[coid] = after
-        self._said[coid] += (event.ts_ns, after.state, event.__class__.__name__)
+        self._said += (coid, event.ts_ns, after.state, event.__class__.__name__)
         return Update(after, event)
 
 

@@ -340,9 +340,9 @@ class Backtest:
         )
 
     def _orders(self) -> tuple[OrderRow, ...]:
-        history = self.orders.history
+        lives = self.orders.histories()
         return tuple(
-            OrderRow(order=order, reference=self.gate.references.get(coid), history=history(coid))
+            OrderRow(order=order, reference=self.gate.references.get(coid), history=tuple(lives[coid]))
             for coid, order in self.orders.book.items()
         )
 

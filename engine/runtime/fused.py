@@ -58,31 +58,23 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
     executions = orders.executions
     row, venue_row, now_ns, still_ns = market.row, market.venue_row, lap.now_ns, market.still_ns
     answers: list[Answer] = []  # not told yet
+    due_ns = min(next_due_ns(), timer_ns)
     while True:
-        # How far the rows go until anything else is due.
-        due_ns = next_due_ns()
-        if timer_ns < due_ns:
-            due_ns = timer_ns
+        # How far the rows go until anything else is due, and whether the venue has news of the row there.
+        stop, named = row, False
         leave = row >= size or due_ns <= times[row]
-        if leave:
-            stop = row
-        else:
-            stop = row + (width if widths is None else widths())
+        if not leave:
+            stop += width if widths is None else widths()
             if stop > size:
                 stop = size
             if due_ns <= times[stop - 1]:
                 stop = bisect_left(times, due_ns, row, stop)
             if venue_row < stop:
-                stop = scan(venue_row, stop)
-            if stop == row and (merges or not answers):
-                # The very next row brings news of an order, which goes before the row itself.
-                more = take_row(row)
-                venue_row = row + 1
-                if more:
-                    answers += more
-                    now_ns = times[row]
-                continue
-        if answers:
+                found = scan(venue_row, stop)
+                if found < stop:
+                    stop, named = found, True
+        # Where nobody can act between two answers, those of the very next row are told with them.
+        if answers and not (merges and named and stop == row):
             lap.number += 1
             if now_ns == still_ns:
                 lap.answers, lap.now_ns = answers, now_ns
@@ -91,7 +83,7 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
             else:
                 still_ns = now_ns
                 market.still = 0
-            if any(noted) or len(facts) >= FACTS_TOGETHER:
+            if len(facts) >= FACTS_TOGETHER or any(noted):
                 store()
             counted = len(executions)
             updates = orders.hear(answers)
@@ -116,6 +108,14 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
                     now_ns = times[taken - 1]
                     still_ns = -1  # many rows of one moment are no loop
             if not wants:
+                if named and row == stop:
+                    # The very next row brings news of an order, which goes before the row itself.
+                    more = take_row(row)
+                    venue_row = row + 1
+                    due_ns = min(next_due_ns(), timer_ns)
+                    if more:
+                        answers += more
+                        now_ns = times[row]
                 continue
         # Somebody wants something: judged, sent and answered at the same moment.
         verdicts: list[Verdict] = []
@@ -126,17 +126,21 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
                 verdicts.append(judge(want, view, now_ns))  # type: ignore[arg-type]  # it is of neither
         wants.clear()
         if verdicts:
-            if any(noted) or len(facts) >= FACTS_TOGETHER:
+            if len(facts) >= FACTS_TOGETHER or any(noted):
                 store()
-            lap.requests, lap.updates = orders.act(verdicts, now_ns)
-        if lap.wishes or lap.updates or gate.latched:
-            break
-        if lap.requests:
-            found = carry_out(lap.requests, now_ns, venue_row)
-            if found is None:
+            requests, refused = orders.act(verdicts, now_ns)
+            if refused or gate.latched or lap.wishes:
+                lap.requests, lap.updates = requests, refused
                 break
-            answers = found
-            lap.requests = []
+            if requests:
+                reached = carry_out(requests, now_ns, venue_row)
+                if reached is None:
+                    lap.requests = requests
+                    break
+                answers = reached
+                due_ns = min(next_due_ns(), timer_ns)
+        elif lap.wishes:
+            break
     market.row, market.venue_row, market.width, market.still_ns = row, venue_row, width, still_ns
     if row:
         market.last_ns = times[row - 1]

@@ -92,7 +92,7 @@ def test_an_approved_order_is_sent_once_and_written_down_first() -> None:
     assert manager.facts == [(7, "approved", COID, intent)]
     order = manager.book[COID]
     assert (order.state, order.created_ns, order.updated_ns) == (State.SENT, 7, 7)
-    assert manager.history(COID) == ((7, "sent", "Sent"),)
+    assert manager.histories()[COID] == [(7, "sent", "Sent")]
 
 
 def test_a_group_is_one_request_and_several_orders() -> None:
@@ -119,7 +119,7 @@ def test_a_denied_group_is_refused_ticket_by_ticket() -> None:
     ]
     assert manager.denials == [(9, "s", COID, NO), (9, "s", "s-000002", NO)]
     assert manager.facts == [(9, "denied", one.coid, (one, NO)) for one in tickets]
-    assert manager.history("s-000002") == ((9, "refused", "Refused CODE"),)
+    assert manager.histories()["s-000002"] == [(9, "refused", "Refused CODE")]
     assert manager.book[COID].code == "CODE"
 
 
@@ -164,7 +164,7 @@ def test_each_answer_gives_the_order_as_it_was_then() -> None:
         (State.WORKING, D(4)),
         (State.FILLED, D(10)),
     ]
-    assert [row[1:] for row in manager.history(COID)] == [
+    assert [row[1:] for row in manager.histories()[COID]] == [
         ("sent", "Sent"),
         ("working", "Accepted"),
         ("working", "Filled"),
@@ -316,7 +316,7 @@ def test_a_cancel_is_repeated_until_the_order_is_dead() -> None:
         requests, updates = approve(manager, Cancel(COID, "s"), at_ns=at_ns)
         assert requests == [CancelRequest(COID)]
         assert updates == []
-        assert manager.history(COID)[-1] == (at_ns, "pending_cancel", "CancelAsked")
+        assert manager.histories()[COID][-1] == (at_ns, "pending_cancel", "CancelAsked")
         assert manager.facts[-1] == (at_ns, "cancel", COID, None)
     manager.hear([says(Cancelled)])
     assert approve(manager, Cancel(COID, "s")) == ([], [])
@@ -365,7 +365,7 @@ def test_verdicts_are_carried_out_in_their_order() -> None:
     requests, updates = manager.act(verdicts, 1)
     assert [type(r) for r in requests] == [PlaceRequest, CancelRequest]
     assert [type(u.event) for u in updates] == [Refused]
-    assert manager.history(COID) == (
+    assert manager.histories()[COID] == [
         (1, "sent", Sent.__name__),
         (1, "pending_cancel", "CancelAsked"),
-    )
+    ]
