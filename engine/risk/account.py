@@ -140,6 +140,11 @@ class Account:
     spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
     spent_in_all: float = field(default=0.0, init=False)
 
+    @property
+    def short_options(self) -> bool:
+        """Whether any option may get short by what is open."""
+        return any(units.position < units.sells for units, _ in self.options.values())
+
     # --- sums ---------------------------------------------------------------------------------------------------
 
     def day_of(self, now_ns: int) -> int:

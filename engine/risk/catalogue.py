@@ -142,7 +142,7 @@ TABLE: Final[tuple[Row, ...]] = (
     _row("R32", _G, "buying power", "the account summary says that it can be paid",
          limits=("buying_power", "summary_age_max_s"), checks=(venueside.buying_power,), codes=("BUYING_POWER",),
          live=True),
-    _row("R33", _G, "options", "naked shorts, delta, vega, last days, and calls before the ex-date",
+    _row("R33", _G, "options", "shorts without cover, delta, vega, last days, and calls before the ex-date",
          limits=("naked_short", "option_delta_max", "option_vega_max", "expiry_days_min"),
          checks=(derivatives.naked_short, derivatives.option_risk, derivatives.expiry),
          codes=("NAKED", "DELTA", "VEGA", "EXPIRY", "EX_DATE"), live=True),
@@ -236,7 +236,7 @@ _BY_LIMIT: Final[dict[Check, tuple[str, ...]]] = {
 }
 _OPTIONS: Final = frozenset({"OPT", "FOP"})
 _BY_KIND: Final[dict[Check, frozenset[str]]] = {
-    derivatives.naked_short: _OPTIONS,
+    derivatives.naked_short: _OPTIONS | {"STK", "FUT", "BAG"},  # and what may cover a short option
     derivatives.option_risk: _OPTIONS,
     derivatives.expiry: _OPTIONS,
     derivatives.delivery: frozenset({"FUT"}),

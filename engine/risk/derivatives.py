@@ -11,12 +11,12 @@ from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_DAY
 from engine.domain.ticket import OrderTicket, Side
 from engine.risk.account import Account
+from engine.risk.covering import OPTIONS, bared, identified
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
 from engine.risk.outside import Contract
 
 _ZERO: Final = Decimal(0)
-OPTIONS: Final = frozenset({SecType.OPTION, SecType.FUTURE_OPTION})
 _BUY: Final = Side.BUY
 
 
@@ -28,42 +28,31 @@ def _contract(exposure: Exposure) -> Contract | None:
 
 
 def naked_short(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """NAKED: a short call needs its underlying or long calls, a short put long puts, of no earlier expiry."""
-    if bounds.tightest.naked_short is not False or exposure.instrument.sec_type not in OPTIONS:
-        return None
-    short = exposure.shorts(ticket)
-    if short <= _ZERO:
-        return None
-    account, contract, symbol = exposure.account, _contract(exposure), exposure.instrument.symbol
-    if account is None or account.outside is None:
+    """NAKED: no sale leaves more short options of the account without cover; what covers them is in `covering`."""
+    account = exposure.account
+    if bounds.tightest.naked_short is not False or account is None or account.outside is None:
         return None  # a backtest knows no contract facts
-    if contract is None or contract.right is None or contract.underlying is None or contract.expires_ns is None:
-        return Refusal("NAKED", "covered", "unknown", f"right, underlying or expiry of {symbol} is not known")
-    cover = _cover(account, contract, ticket.conid, exposure.instrument.multiplier)
-    if short <= cover:
+    if ticket.side is _BUY and not exposure.legs:
         return None
-    sentence = f"{short} of {symbol} would be short, and {max(cover, _ZERO)} are covered"
-    return Refusal("NAKED", str(max(cover, _ZERO)), str(short), sentence)
-
-
-def _cover(account: Account, contract: Contract, conid: int, multiplier: Decimal) -> Decimal:
-    """Units of an option that may be short, with all others of its underlying counted."""
-    assert account.outside is not None
-    cover = _ZERO
-    if contract.right == "C" and contract.underlying is not None:
-        units = account.units.get(contract.underlying)
-        if units is not None:  # what may be sold covers nothing
-            cover += max(units.position - units.sells, _ZERO) // multiplier
-    for of, other in account.outside.contracts.items():
-        units = account.units.get(of)
-        if units is None or of == conid or other.right != contract.right or other.underlying != contract.underlying:
-            continue
-        low = units.position - units.sells
-        if low < _ZERO:
-            cover += low  # short itself: it uses the same cover
-        elif other.expires_ns is not None and contract.expires_ns is not None:
-            cover += low if other.expires_ns >= contract.expires_ns else _ZERO
-    return cover
+    instrument = exposure.instrument
+    symbol, of_option = instrument.symbol, instrument.sec_type in OPTIONS
+    short = exposure.shorts(ticket) if of_option else _ZERO
+    if short > _ZERO and not identified(_contract(exposure)):
+        return Refusal("NAKED", "covered", "unknown", f"right, underlying or expiry of {symbol} is not known")
+    found = bared(ticket, exposure)
+    if found is None:
+        return None
+    units = found.units / instrument.multiplier
+    if exposure.legs:
+        sentence = f"{symbol} would leave {found.names} without cover"
+        return Refusal("NAKED", "covered", f"{found.units} uncovered", sentence)
+    if short > _ZERO:
+        cover = max(short - units, _ZERO)
+        return Refusal("NAKED", str(cover), str(short), f"{short} of {symbol} would be short, and {cover} are covered")
+    sold = exposure.units[0].sells + exposure.more(ticket)
+    most = sold - found.more / instrument.multiplier
+    sentence = f"{sold} of {symbol} may be sold, and only {most} are not wanted to cover {found.names}"
+    return Refusal("NAKED", str(most), str(sold), sentence)
 
 
 def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:

@@ -12,8 +12,8 @@ from engine.domain.instrument import Instrument
 from engine.domain.sessions import Sessions
 from engine.risk.account import Account
 from engine.risk.catalogue import Row, arm
+from engine.risk.covering import OPTIONS
 from engine.risk.days import Days
-from engine.risk.derivatives import OPTIONS
 from engine.risk.exposure import Exposure, Level, Reserved, Tally, Units
 from engine.risk.limits import LEVELS, Bounds, counts, resolve
 from engine.risk.outside import Outside

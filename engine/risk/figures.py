@@ -12,6 +12,7 @@ from engine.domain.ticket import OrderTicket, Side
 from engine.risk import checks, conduct, derivatives, pricing, sums, venueside
 from engine.risk.account import ACCOUNT, Purse
 from engine.risk.checks import Check
+from engine.risk.covering import OPTIONS
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import DRIFT_WINDOW_S, Bounds
 from engine.risk.numbers import number
@@ -247,6 +248,11 @@ def _option_sums(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: 
     return "; ".join(f"{name.lower()} {most}" for name, most, _ in told), "; ".join(str(total) for *_, total in told)
 
 
+def _naked(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds) -> Pair:
+    of_option = e.instrument.sec_type in OPTIONS
+    return "covered", f"{max(e.shorts(t), _ZERO)} short" if of_option else "nothing uncovered"
+
+
 FIGURES: Final[dict[Check, Figures]] = {
     checks.restricted: lambda t, e, m, b: ("not restricted", e.instrument.symbol),
     checks.warm_up: _warm,
@@ -296,7 +302,7 @@ FIGURES: Final[dict[Check, Figures]] = {
     venueside.known_strategy: _venue(
         lambda t, e, m, b, o: (_NONE if o.strategies is None else _listed(sorted(o.strategies)), t.strategy)
     ),
-    derivatives.naked_short: lambda t, e, m, b: ("covered", f"{max(e.shorts(t), _ZERO)} short"),
+    derivatives.naked_short: _naked,
     derivatives.option_risk: _venue(_option_sums),
     derivatives.expiry: _venue(_days("expiry_days_min")),
     derivatives.delivery: _venue(_days("delivery_days_min")),

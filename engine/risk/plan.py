@@ -21,6 +21,7 @@ from engine.risk import conduct, derivatives, pricing, sums, venueside
 from engine.risk.account import Purse
 from engine.risk.checks import Check
 from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
+from engine.risk.covering import OPTIONS
 from engine.risk.dated import Dated
 from engine.risk.exposure import Exposure
 from engine.risk.limits import DRIFT_WINDOW_S
@@ -78,6 +79,7 @@ class Plan:
     venue: bool = False
     live_data: bool = False
     shorts: bool = False  # a sale has to be asked about
+    covers: bool = False  # likewise where options are short: it may be what covers them
     asks_summary: bool = False
     day_trades: int | None = None
     settled: bool = False
@@ -294,6 +296,11 @@ def _margin(plan: Plan, exposure: Exposure) -> bool:
     return True
 
 
+def _naked(plan: Plan, exposure: Exposure) -> bool:
+    plan.covers = True
+    return exposure.instrument.sec_type not in OPTIONS or _option(plan, exposure)
+
+
 def _option(plan: Plan, exposure: Exposure) -> bool:
     """All limits on one option; the three checks on it share these."""
     own, account = exposure.bounds.tightest, exposure.account
@@ -344,7 +351,7 @@ _SCREENS: Final[dict[Check, Callable[[Plan, Exposure], bool]]] = {
     sums.throttle: _counted,
     sums.day_sums: _counted,
     sums.money_at_stake: _staked,
-    derivatives.naked_short: _option,
+    derivatives.naked_short: _naked,
     derivatives.option_risk: _option,
     derivatives.expiry: _option,
     derivatives.delivery: _future,

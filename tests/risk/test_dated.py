@@ -123,7 +123,7 @@ def test_a_plain_order_in_what_has_an_end_asks_no_check(
 ) -> None:
     one = gate({CALL: known(), LATER: known(), FUTURE: Contract(expires_ns=T0 + 90 * NS_PER_DAY)}, FULL)
     held(one, CALL, 3)
-    held(one, LATER, -2)
+    held(one, LATER, 2)
     monkeypatch.setattr(gates, "NEW_ORDER", (lambda *given: pytest.fail("the table was asked"),))
     assert one.exposure("a", conid).plan is not None
     assert isinstance(one.judge(Place((asked(conid, side, 3),)), Market, T0), Approved)
