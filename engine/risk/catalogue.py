@@ -200,9 +200,13 @@ def is_set(name: str, value: Any) -> bool:
 
 
 def arm(
-    bounds: Bounds, instrument: Instrument, *, live: bool, plugins: Sequence[Row] = ()
+    bounds: Bounds, instrument: Instrument, *, live: bool, options: bool = True, plugins: Sequence[Row] = ()
 ) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
-    """The checks that these limits switch on beside those that are always asked: of new orders, of modifications."""
+    """The checks that these limits switch on beside those that are always asked: of new orders, of modifications.
+
+    Args:
+        options: Whether there are options among the instruments; without any nothing has to cover one.
+    """
     new: list[Check] = []
     changed: list[Check] = []
     for row in TABLE:
@@ -213,6 +217,8 @@ def arm(
             continue
         for check in row.checks:
             if check in _BASE or not _concerns(check, instrument, bounds):
+                continue
+            if check is derivatives.naked_short and not options:
                 continue
             new.append(check)
             if not row.new_only:

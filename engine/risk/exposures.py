@@ -57,6 +57,7 @@ class Exposures:
         self._warm_up_until_ns = warm_up_until_ns
         self._units: dict[int, Units] = {}
         self._values = {conid: _unit_value(one, rates) for conid, one in instruments.items()}
+        self._options = any(one.sec_type in OPTIONS for one in instruments.values())
         self._strategy_tallies: dict[str, Tally] = {}
         self._instrument_tallies: dict[int, Tally] = {}
         self.account = Account(
@@ -147,7 +148,7 @@ class Exposures:
     def _arm(self, exposure: Exposure) -> None:
         live = self.account.outside is not None
         exposure.armed, exposure.armed_changes = arm(
-            exposure.bounds, exposure.instrument, live=live, plugins=self.plugins
+            exposure.bounds, exposure.instrument, live=live, options=self._options, plugins=self.plugins
         )
         account, conid = self.account, exposure.instrument.conid
         if exposure.bounds.tightest.self_trade is False and conid not in account.resting:

@@ -299,6 +299,12 @@ def test_it_is_asked_in_a_session_and_may_be_allowed() -> None:
     assert ask(backtest, sale(100)) == "ok"
 
 
+def test_where_there_are_no_options_nothing_is_asked() -> None:
+    shares = {SHARES: ALL[SHARES]}
+    alone = Gate(settings=RiskSettings(), instruments=shares, sessions=SESSIONS, rates=RATES, outside=venue())
+    assert "naked_short" not in {check.__name__ for check in alone.exposure("a", SHARES).armed}
+
+
 def test_what_is_explained_is_what_is_asked() -> None:
     gate = covered(held={SHARES: 150, CALL: -1})
     found = {one.check: one for one in explain(gate, sale(50), Market(), T0)}["naked_short"]
