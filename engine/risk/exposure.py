@@ -6,7 +6,7 @@ once, so that two orders of one moment can't both use the same room.
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
 from math import inf, nan
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
-_MANY: Final = 4_096  # sizes remembered, times kept before the old ones are dropped
+_MANY: Final = 4_096  # figures remembered, times kept before the old ones are dropped
 
 
 class MarketNow(Struct, frozen=True):
@@ -72,7 +72,7 @@ class Tally:
     """Open orders, of every exposure that belongs here, and the times of recent ones."""
 
     books: list[dict[str, Reserved]] = field(factory=list)
-    sent_ns: deque[int] = field(factory=deque)
+    sent_ns: list[int] = field(factory=list)  # oldest first
 
     @property
     def open(self) -> int:
@@ -82,10 +82,11 @@ class Tally:
     def in_last(self, span_ns: int, now_ns: int) -> int:
         """How many were sent within the span that ends now."""
         sent = self.sent_ns
-        floor = now_ns - span_ns
-        while sent and sent[0] <= floor:
-            sent.popleft()
-        return len(sent)
+        old = bisect_right(sent, now_ns - span_ns)
+        if old * 16 > len(sent):  # a part of them at a time, so that a long list is not moved with each order
+            del sent[:old]
+            old = 0
+        return len(sent) - old
 
 
 class Reserved(Struct, eq=False):
@@ -111,6 +112,22 @@ class Reserved(Struct, eq=False):
             quantity = self.wanted.quantity
         left = quantity - self.filled
         return left if left > _ZERO else _ZERO
+
+
+class Remembered(dict[Decimal, float]):
+    """Figures of prices or quantities, each worked out when it is first asked for; NaN is not remembered."""
+
+    def __init__(self, work_out: Callable[[Decimal], float]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, key: Decimal) -> float:
+        found = self._work_out(key)
+        if found == found:
+            if len(self) >= _MANY:
+                self.clear()
+            self[key] = found
+        return found
 
 
 Level = tuple[Tally, int, str]  # a tally, its limit, and whose it is
@@ -151,20 +168,25 @@ class Exposure:
     unit_value: float = field(init=False)  # base currency per unit at price 1
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
-    sizes: dict[Decimal, float] = field(factory=dict, init=False)  # quantities found small enough, in floats: `size`
+    levels: Remembered = field(init=False)  # limit prices on the tick table and above zero, as floats
+    sizes: Remembered = field(init=False)  # quantities that no limit on the size of one order refuses, as floats
+    dearest: Remembered = field(init=False)  # of each such quantity the price below which its money is surely allowed
     age_max_ns: int = field(init=False)
     collar_clear: float = field(init=False)  # a limit that is worse by this part of the price is surely within it
-    notional_clear: float = field(init=False)
     account_max: Decimal | None = field(init=False)  # the tightest position limit on the account's units
     strategy_max: Decimal | None = field(init=False)
     open_least: float = field(init=False)  # the tightest limit on open orders of any level
     opens_ns: int = field(init=False)  # the session asked about last, or all of time, after the warm-up
     closes_ns: int = field(init=False)
-    rates: tuple[tuple[deque[int], int], ...] = field(init=False)  # when orders were sent, and from how many to look
+    sent_of_all: list[int] = field(init=False)  # when the account sent orders, and from how many of them on to look
+    sent_least: int = field(init=False)
+    sent_else: tuple[list[int], ...] = field(init=False)  # the same of the strategy and the instrument, where limited
     window_ns: int = field(init=False)  # for so long an order that was sent is nobody's twin
 
     def __attrs_post_init__(self) -> None:
         self.twins = Twins(self.open)
+        self.levels, self.sizes = Remembered(self._level), Remembered(self._size)
+        self.dearest = Remembered(self._dearest)
         self.revalue(self.rate)
         self._work_out()
 
@@ -172,6 +194,7 @@ class Exposure:
         """Another rate of the instrument's currency counts from now on."""
         self.rate = rate
         self.unit_value = nan if rate is None else float(self.instrument.multiplier * rate)
+        self.dearest.clear()
 
     def rebound(self, bounds: Bounds, open_levels: tuple[Level, ...], rate_levels: tuple[Level, ...]) -> None:
         """Other limits count from now on."""
@@ -181,9 +204,13 @@ class Exposure:
     def _work_out(self) -> None:
         bounds, sessions = self.bounds, self.sessions
         self.sizes.clear()
+        self.dearest.clear()
         self.age_max_ns, self.window_ns = bounds.quote_age_max_ns, bounds.duplicate_window_ns
-        self.collar_clear, self.notional_clear = bounds.collar - BLUR, bounds.notional_clear
-        self.rates = tuple((tally.sent_ns, min(allowed, _MANY)) for tally, allowed, _ in self.rate_levels)
+        self.collar_clear = bounds.collar - BLUR
+        self.sent_of_all = self.tallies[0].sent_ns
+        self.sent_least = min((allowed for _, allowed, _ in self.rate_levels), default=_MANY)
+        self.sent_least = min(self.sent_least, _MANY)
+        self.sent_else = tuple(tally.sent_ns for tally, _, _ in self.rate_levels if tally is not self.tallies[0])
         always = not bounds.session_hours or (sessions is not None and sessions.always)
         self.plain = not (bounds.restricted or self.legs) and (always or sessions is not None)
         self.opens_ns, self.closes_ns = (self.warm_up_until_ns, END_OF_TIME_NS) if always else (0, 0)
@@ -191,22 +218,24 @@ class Exposure:
         self.open_least = min((allowed for _, allowed, _ in self.open_levels), default=inf)
         self.account_max = min((most for most in (account, instrument) if most is not None), default=None)
 
-    def size(self, quantity: Decimal) -> float | None:
-        """A quantity as a float, if no limit on the size of one order refuses it; None also where it is not known yet.
+    def _level(self, limit: Decimal) -> float:
+        level = self.instrument.level(limit)
+        return level if level is not None and level > 0.0 else nan
 
-        Where the exposure is not `plain`, no quantity is.
-        """
+    def _size(self, quantity: Decimal) -> float:
+        """A quantity as a float; NaN if a limit on the size of one order refuses it, and of all that is not `plain`."""
         own = self.bounds.tightest
-        units = self.instrument.known_units.get(quantity)
+        units = self.instrument.units(quantity)
         if units is None or not self.plain or quantity > self.bounds.quantity_max:
-            return None
+            return nan
         volume, part = own.average_volume, own.average_volume_pct
         if volume is not None and part is not None and quantity * 100 > volume * part:
-            return None
-        if len(self.sizes) >= _MANY:
-            self.sizes.clear()
-        self.sizes[quantity] = units
+            return nan
         return units
+
+    def _dearest(self, quantity: Decimal) -> float:
+        worth = self.sizes[quantity] * self.unit_value
+        return self.bounds.notional_clear / worth if worth > 0.0 else nan
 
     def may_send(self, now_ns: int) -> bool:
         """Whether at each level one more order may be sent within the minute."""

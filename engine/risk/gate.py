@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from engine.domain.instrument import Instrument
 from engine.domain.market import Trading
@@ -39,6 +40,8 @@ from engine.risk.shrinking import smaller
 from engine.risk.sums import added_money, worst_money, worst_price
 from engine.risk.together import Bracket, misfit
 from engine.settings import RiskSettings
+
+_BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
 
 
 class Gate:
@@ -145,36 +148,40 @@ class Gate:
         Args:
             counts: Whether it counts from now on, or was only asked about.
         """
-        coid = ticket.coid
+        coid, references = ticket.coid, self.references
         exposure = self._known.get((ticket.strategy, ticket.conid))
-        references = self.references
         if exposure is None or coid in references or coid in self._refused or self._held:
             return False
         known = view.price(ticket.conid)
         if known is None:
             return False
         price, since_ns = known
-        worst = clear(ticket, exposure, price, since_ns, now_ns)
+        buy, limit = ticket.side is _BUY, ticket.limit_price
+        level = None if limit is None else exposure.levels[limit]
+        worst = clear(ticket, exposure, buy, level, price, since_ns, now_ns)
         if not worst:
             return False
         status = view.status(ticket.conid)
         if status is not None and status.trading != Trading.OPEN:
             return False
-        plan, register = exposure.plan, exposure.register
+        plan = exposure.plan
         if plan is not None:
-            if not passes(ticket, exposure, plan, view, price, worst, now_ns):
+            units = exposure.sizes[ticket.quantity]
+            money = units * worst * exposure.unit_value
+            if plan.asks and not passes(ticket, exposure, plan, view, price, worst, buy, level, units, money, now_ns):
                 return False
             if plan.others:
                 market = MarketNow(now_ns, price, since_ns, False, view)
                 if _first(plan.others, ticket, exposure, market) is not None:
                     return False
+            if counts and plan.register is not None:
+                plan.register.add(worst, buy, level, units, money, now_ns)
         if not counts:
             return True
-        if register is not None:
-            register.add(ticket, exposure, worst, now_ns)
         references[coid] = price
-        self._take(ticket, exposure, now_ns)
-        for sent_ns, _ in exposure.rates:
+        self._take(ticket, exposure, buy, level, now_ns)
+        exposure.sent_of_all.append(now_ns)
+        for sent_ns in exposure.sent_else:
             sent_ns.append(now_ns)
         return True
 

@@ -68,15 +68,14 @@ class Ledger:
         self.rewritten(entry)
         return entry
 
-    def take(self, ticket: OrderTicket, exposure: Exposure, now_ns: int) -> None:
-        """Count a new order that belongs to nothing else and is no combo, the short way.
+    def take(self, ticket: OrderTicket, exposure: Exposure, buy: bool, level: float | None, now_ns: int) -> None:
+        """Count a new order that belongs to nothing else and is no combo, the short way; `level` is its limit price.
 
         `Lines` need not hear of it: those that have a limit were asked about this instrument just now, and look anew.
         """
         coid, quantity = ticket.coid, ticket.quantity
         entry = self.open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
         of_account, of_strategy = exposure.units
-        buy = ticket.side is _BUY
         if buy:
             of_account.buys += quantity
             of_strategy.buys += quantity
@@ -85,11 +84,9 @@ class Ledger:
             of_strategy.sells += quantity
         resting = exposure.resting
         if resting is not None:
-            limit = ticket.limit_price
-            resting.put(entry, None if limit is None else exposure.instrument.known_levels[limit], buy=buy)
-        window_ns, twins = exposure.window_ns, exposure.twins
-        if window_ns or twins.counts is not None:
-            twins.taken(entry, now_ns, window_ns)
+            resting.put(entry, level, buy=buy)
+        if exposure.window_ns or exposure.twins.counts is not None:
+            exposure.twins.taken(entry, now_ns, exposure.window_ns)
 
     def join(self, ticket: OrderTicket) -> Group | None:
         """The OCA group that a ticket of the intent in hand belongs to."""

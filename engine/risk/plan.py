@@ -53,6 +53,7 @@ class Sums:
 class Plan:
     """One exposure's limits as the screens read them; what is None or off is not asked about."""
 
+    asks: bool = False  # the limits have switched on a check
     others: tuple[Check, ...] = ()
     types: frozenset[OrderType] | None = None
     tifs: frozenset[Tif] | None = None
@@ -126,7 +127,7 @@ class Plan:
 
 def plan_of(exposure: Exposure) -> Plan:
     """Compile the limits of an exposure, for the checks that they have switched on."""
-    plan = Plan(register=exposure.register)
+    plan = Plan(asks=bool(exposure.armed), register=exposure.register)
     others = []
     for check in exposure.armed:
         screen = _SCREENS.get(check)

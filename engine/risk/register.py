@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from engine.domain.ticket import OrderTicket, Side
 from engine.risk.account import ACCOUNT, Account, Purse
 from engine.risk.recent import WALK_MAX, Recent
 
 if TYPE_CHECKING:
-    from engine.risk.exposure import Exposure, Units
-
-_BUY: Final = Side.BUY
+    from engine.risk.exposure import Units
 
 
 @define(eq=False)
@@ -50,18 +47,17 @@ class Register:
         self.from_ns = max(own.from_ns, whole.from_ns)
         self.until_ns = min(own.until_ns, whole.until_ns)
 
-    def add(self, ticket: OrderTicket, exposure: Exposure, worst: float, now_ns: int) -> None:
-        """Count a new order that `clear` has cleared and that is not open yet.
+    def add(self, worst: float, buy: bool, level: float | None, units: float, money: float, now_ns: int) -> None:
+        """Count a new order that is not open yet.
 
         Args:
             worst: The dearest of its price and the market's.
+            level: Its limit price; None of a market order.
+            units: Its quantity.
+            money: Of all units at the dearest price, in base currency.
         """
         if not self.from_ns <= now_ns < self.until_ns:
             self.turn(now_ns)
-        buy, limit = ticket.side is _BUY, ticket.limit_price
-        level = None if limit is None else exposure.instrument.known_levels[limit]
-        units = exposure.sizes[ticket.quantity]
-        money = units * worst * exposure.unit_value
         for purse in self.purses:
             purse.messages += 1
             purse.notional += money

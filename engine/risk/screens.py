@@ -27,6 +27,10 @@ def passes(
     view: MarketView,
     price: float,
     worst: float,
+    buy: bool,
+    level: float | None,
+    units: float,
+    money: float,
     now_ns: int,
 ) -> bool:
     """Say whether every check that is switched on surely allows a new order that `clear` has cleared.
@@ -34,14 +38,13 @@ def passes(
     Args:
         price: The market's price in force, a finite number.
         worst: The dearest of the market's price and the order's.
+        buy: Its side.
+        level: Its limit price; None of a market order.
+        units: Its quantity.
+        money: Of all units at the dearest price, in base currency.
     """
     account = exposure.account
     assert account is not None
-    # `clear` has found the order's price and quantity where they are looked for.
-    buy, limit = ticket.side is _BUY, ticket.limit_price
-    level = None if limit is None else exposure.instrument.known_levels[limit]
-    units = exposure.sizes[ticket.quantity]
-    money = units * worst * exposure.unit_value
     if (
         (plan.types is not None and ticket.order_type not in plan.types)
         or (plan.tifs is not None and ticket.tif not in plan.tifs)

@@ -7,17 +7,17 @@ one more order costs the same however many are open; only where that counts one 
 from __future__ import annotations
 
 from collections import deque
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
 from engine.domain.ticket import OrderTicket, Side
-from engine.risk.numbers import number
 
 if TYPE_CHECKING:
     from engine.risk.exposure import Reserved
 
-Key = tuple[bool, float | None, float, str]
+Key = tuple[bool, Decimal | None, Decimal, str]
 _BUY: Final = Side.BUY
 _FEW: Final = 8
 
@@ -33,7 +33,7 @@ class Twins:
     lately: deque[tuple[int, OrderTicket]] = field(factory=deque)
     counts: dict[Key, int] | None = None
     last: OrderTicket | None = None  # the one asked about last, and its key
-    last_key: Key = (True, None, 0.0, "")
+    last_key: Key = (True, None, Decimal(0), "")
 
     def earlier(self, ticket: OrderTicket, now_ns: int, window_ns: int) -> str | None:
         """The coid of an identical order that is open or was sent within the window."""
@@ -145,8 +145,7 @@ class Twins:
 
 def key_of(ticket: OrderTicket) -> Key:
     """What differs between most orders: identical ones have the same."""
-    limit = ticket.limit_price
-    return ticket.side is _BUY, None if limit is None else number(limit), number(ticket.quantity), ticket.tag
+    return ticket.side is _BUY, ticket.limit_price, ticket.quantity, ticket.tag
 
 
 def same_order(one: OrderTicket, other: OrderTicket) -> bool:

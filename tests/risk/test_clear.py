@@ -15,10 +15,11 @@ from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk import gate as gates
 from engine.risk.checks import NEW_ORDER
 from engine.risk.clear import clear
+from engine.risk.exposure import Exposure
 from engine.risk.gate import Gate
 from engine.risk.market import market_now
-from engine.settings import Limits
-from tests.risk.made import STOCK, T0, D, FakeView, code_of, make_gate, new
+from engine.settings import Limits, RiskSettings
+from tests.risk.made import T0, D, FakeView, code_of, make_gate, new
 
 # Each limit near what the tickets below ask for, so that every check refuses now and then.
 LIMITS: dict[str, st.SearchStrategy[Any]] = {
@@ -57,6 +58,12 @@ def made(terms: dict[str, Any]) -> OrderTicket:
     return new(**{name: value for name, value in terms.items() if value is not None})
 
 
+def cleared(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, now_ns: int) -> float:
+    """As the gate asks."""
+    level = None if ticket.limit_price is None else exposure.levels[ticket.limit_price]
+    return clear(ticket, exposure, ticket.side is Side.BUY, level, price, since_ns, now_ns)
+
+
 Case = tuple[Gate, Gate, OrderTicket, FakeView, int]
 
 
@@ -78,9 +85,6 @@ def cases(draw: st.DrawFn) -> Case:
             if code_of(one.judge(Place((ticket,)), lambda: view, T0)) == "ok" and withdrawn:
                 one.judge(Cancel(ticket.coid, "a"), lambda: view, T0)
     last = made(draw(tickets))
-    exposure = pair[0].exposure("a", last.conid)
-    exposure.instrument.level(last.limit_price or D(1))  # as after an earlier order of these terms
-    exposure.instrument.units(last.quantity)
     return pair[0], pair[1], last, draw(views), draw(moments)
 
 
@@ -89,7 +93,7 @@ def test_what_is_cleared_passes_every_check(case: Case) -> None:
     here, _, ticket, view, now_ns = case
     exposure = here.exposure("a", ticket.conid)
     known = view.price(ticket.conid)
-    if known is not None and clear(ticket, exposure, known[0], known[1], now_ns):
+    if known is not None and cleared(ticket, exposure, known[0], known[1], now_ns):
         market = market_now(exposure.instrument, view, now_ns)
         assert [check(ticket, exposure, market, exposure.bounds) for check in NEW_ORDER] == [None] * len(NEW_ORDER)
 
@@ -106,27 +110,44 @@ def test_both_ways_say_the_same_and_count_the_same(case: Case) -> None:
     assert one.twins.lately == other.twins.lately
 
 
-def test_a_plain_order_is_cleared_once_its_terms_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_order_is_cleared_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
         gates, "NEW_ORDER", tuple(lambda *given, check=check: asked.append(check.__name__) for check in NEW_ORDER)
     )
     here = make_gate({"duplicate_window_s": D(0)}, {}, {})
+    exposure = here.exposure("a", 1)
     view = FakeView()
     for number in range(4):
-        ticket = new(D("7.5"), limit_price=D("99.37"), side=Side.SELL if number % 2 else Side.BUY)
-        if number == 0:
-            STOCK.known_levels.pop(D("99.37"), None)
-        else:
-            STOCK.level(D("99.37"))
-            STOCK.units(D("7.5"))
+        ticket = new(D("7"), limit_price=D("99.37"), side=Side.SELL if number % 2 else Side.BUY)
         assert code_of(here.judge(Place((ticket,)), lambda: view, T0)) == "ok"
         assert here.references[ticket.coid] == 100.0
-    assert asked == [check.__name__ for check in NEW_ORDER]  # of the first order alone
-    exposure = here.exposure("a", 1)
-    assert [units.buys for units in exposure.units] == [D(15), D(15)]
-    assert [units.sells for units in exposure.units] == [D(15), D(15)]
+    assert not asked
+    assert [units.buys for units in exposure.units] == [D(14), D(14)]
+    assert [units.sells for units in exposure.units] == [D(14), D(14)]
     assert [len(tally.sent_ns) for tally, _, _ in exposure.rate_levels] == [4]
+
+
+@pytest.mark.parametrize("limit_price", [D("99.375"), D("-1.00"), D(0)])
+def test_a_price_off_the_tick_table_or_not_above_zero_is_for_the_checks(limit_price: Decimal) -> None:
+    exposure = make_gate({"tick_and_lot": False}, {}, {}).exposure("a", 1)
+    for _ in range(2):  # nor is it remembered
+        assert not cleared(new(limit_price=limit_price, side=Side.SELL), exposure, 100.0, T0, T0)
+    assert cleared(new(limit_price=D("99.37"), side=Side.SELL), exposure, 100.0, T0, T0)
+
+
+def test_another_rate_or_limit_is_no_longer_what_was_remembered() -> None:
+    rates = {"USD": D(1)}
+    here = make_gate({"order_notional_max": D(2000)}, {}, {}, rates=rates)
+    exposure, ticket = here.exposure("a", 1), new(10)
+    assert cleared(ticket, exposure, 100.0, T0, T0) == 100.0
+    rates["USD"] = D(2)
+    here.rate_now("USD")
+    assert not cleared(ticket, exposure, 100.0, T0, T0)  # 2,000: at the limit, and for the exact check
+    assert cleared(ticket, exposure, 99.0, T0, T0) == 99.0
+    here.reload(RiskSettings(account=Limits(order_notional_max=D(1000))))
+    assert not cleared(ticket, exposure, 99.0, T0, T0)
+    assert cleared(ticket, exposure, 49.0, T0, T0) == 49.0
 
 
 @pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.MARKET_ON_CLOSE])
@@ -134,6 +155,5 @@ def test_only_market_and_limit_orders_are_plain(kind: OrderType) -> None:
     here = make_gate({}, {}, {})
     terms: dict[str, Any] = {"stop_price": Decimal(99)} if kind is OrderType.STOP else {}
     ticket = new(10, order_type=kind, **terms)
-    assert not clear(ticket, here.exposure("a", 1), 100.0, T0, T0)
-    STOCK.units(ticket.quantity)
-    assert clear(new(), here.exposure("a", 1), 100.0, T0, T0)
+    assert not cleared(ticket, here.exposure("a", 1), 100.0, T0, T0)
+    assert cleared(new(), here.exposure("a", 1), 100.0, T0, T0)
