@@ -1,4 +1,4 @@
-"""Searching a column: in blocks or by numpy, the answer is that of looking at one value after the other."""
+"""Searching a column: down its falls or by numpy, the answer is that of looking at one value after the other."""
 
 from __future__ import annotations
 
@@ -13,22 +13,35 @@ from engine.venue.tape import Quotes
 
 NAN = float("nan")
 values = st.lists(st.sampled_from([1.0, 2.0, 3.0, 4.0, NAN]), min_size=1, max_size=70)
-levels = st.sampled_from([0.5, 1.0, 2.5, 4.0, 9.0])
+LEVELS = (0.5, 1.0, 2.5, 4.0, 9.0)
+levels = st.sampled_from(LEVELS)
 
 
 def first_low(column: list[float], level: float, start: int, stop: int) -> int:
     return next((index for index in range(start, stop) if column[index] <= level), stop)
 
 
-@given(column=values, level=levels, data=st.data())
-def test_the_first_low_value_is_found(column: list[float], level: float, data: st.DataObject) -> None:
-    start = data.draw(st.integers(0, len(column)))
-    stop = data.draw(st.integers(start, len(column)))
-    expected = first_low(column, level, start, stop)
+@given(column=values, data=st.data())
+def test_the_first_low_value_is_found(column: list[float], data: st.DataObject) -> None:
     array = np.array(column)
-    assert Lows(array).first_at_most(level, start, stop) == expected
-    assert first_at_most(array, level, start, stop) == expected
-    assert first_at_least(-array, -level, start, stop) == expected
+    lows = Lows(array)
+    stop = data.draw(st.integers(0, len(column)))
+    for level in LEVELS:
+        for start in range(stop + 1):
+            expected = first_low(column, level, start, stop)
+            assert lows.first_at_most(level, start, stop) == expected
+            assert first_at_most(array, level, start, stop) == expected
+            assert first_at_least(-array, -level, start, stop) == expected
+
+
+@given(
+    rises=st.lists(st.sampled_from([0.0, 1.0, 7.0, NAN]), min_size=60, max_size=60),
+    level=st.integers(-20, 60),
+    start=st.integers(0, 60),
+)
+def test_what_lies_many_falls_away_is_found(rises: list[float], level: int, start: int) -> None:
+    column = [50.0 - place + rise for place, rise in enumerate(rises)]
+    assert Lows(np.array(column)).first_at_most(level, start, 60) == first_low(column, level, start, 60)
 
 
 @given(column=values, level=levels, mine=st.booleans(), data=st.data())
@@ -41,7 +54,7 @@ def test_quotes_are_searched_alike_however_often(
     picked = np.array(sorted(data.draw(st.sets(st.integers(0, size - 1), min_size=1)))) if mine else None
     quotes = Quotes(picked, size if picked is None else len(picked), Columns(Kind.QUOTES, block), picked)
     asks = column if picked is None else [column[place] for place in picked.tolist()]
-    for _ in range(12):  # the first few by numpy, then in blocks
+    for _ in range(12):  # the first few by numpy, then down the falls
         start = data.draw(st.integers(0, len(asks)))
         stop = data.draw(st.integers(start, len(asks)))
         expected = first_low(asks, level, start, stop)
