@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,25 +16,29 @@ from engine.venue.tape import Quotes
 
 NAN = float("nan")
 values = st.lists(st.sampled_from([1.0, 2.0, 3.0, 4.0, NAN]), min_size=1, max_size=70)
-LEVELS = (0.5, 1.0, 2.5, 4.0, 9.0)
-levels = st.sampled_from(LEVELS)
+levels = st.sampled_from([0.5, 1.0, 2.5, 4.0, 9.0])
 
 
-def first_low(column: list[float], level: float, start: int, stop: int) -> int:
+def first_low(column: Sequence[float], level: float, start: int, stop: int) -> int:
     return next((index for index in range(start, stop) if column[index] <= level), stop)
 
 
-@given(column=values, data=st.data())
-def test_the_first_low_value_is_found(column: list[float], data: st.DataObject) -> None:
+@given(column=values, level=levels, data=st.data())
+def test_the_first_low_value_is_found(column: list[float], level: float, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(column)))
+    stop = data.draw(st.integers(start, len(column)))
+    expected = first_low(column, level, start, stop)
     array = np.array(column)
-    lows = Lows(array)
-    stop = data.draw(st.integers(0, len(column)))
-    for level in LEVELS:
-        for start in range(stop + 1):
-            expected = first_low(column, level, start, stop)
-            assert lows.first_at_most(level, start, stop) == expected
-            assert first_at_most(array, level, start, stop) == expected
-            assert first_at_least(-array, -level, start, stop) == expected
+    assert Lows(array).first_at_most(level, start, stop) == expected
+    assert first_at_most(array, level, start, stop) == expected
+    assert first_at_least(-array, -level, start, stop) == expected
+
+
+def test_in_every_short_column_it_is_found_from_every_place() -> None:
+    for column in product([1.0, 2.0, 3.0, NAN], repeat=6):
+        lows = Lows(np.array(column))
+        for level, start in product([1.0, 2.0], range(7)):
+            assert lows.first_at_most(level, start, 6) == first_low(column, level, start, 6)
 
 
 @given(
