@@ -22,6 +22,7 @@ from engine.daemon.hours import calendars_for
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.killing import EarlySignal
 from engine.daemon.logins import login_of
+from engine.daemon.memory import drop_cycles
 from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
@@ -314,6 +315,7 @@ def _session_news(daemon: Daemon, now: SessionNow) -> None:
     if hasattr(daemon, "operator"):
         daemon.operator.suppression.session(now.up)
     if now.up:
+        drop_cycles()  # those of the connections that are gone
         daemon.came_up.set()
     daemon.keep((now.ts_ns, "session", "up" if now.up else "down", now))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import suppress
 from typing import Final
 
 import trio
 
 from engine.daemon.assembling import Daemon
 from engine.daemon.days import day_began_ns
+from engine.daemon.memory import drop_cycles, give_back, hold_little
 from engine.domain.moments import NS_PER_DAY
 from engine.runtime.live.letters import Forget
 
@@ -19,17 +18,17 @@ KEPT_DAYS: Final = 1  # whole days before this one whose orders are still at han
 
 async def tidy(daemon: Daemon) -> None:
     """Forget orders of earlier days, and give memory back, once a day of the venue's."""
+    await trio.to_thread.run_sync(hold_little)
     day_ns = day_began_ns(daemon.clock.now_ns())  # at a start nothing is let go: the venue may have news of it
     while True:
         today_ns = day_began_ns(daemon.clock.now_ns())
         if today_ns != day_ns:
             day_ns = today_ns
-            daemon.nursery.tell_orders(Forget(today_ns - KEPT_DAYS * NS_PER_DAY))
+            forget = Forget(today_ns - KEPT_DAYS * NS_PER_DAY)
+            daemon.nursery.tell_orders(forget)
+            daemon.nursery.tell_risk(forget)
+            daemon.nursery.tell_portfolio(forget)
+            await daemon.nursery.digested()
+            drop_cycles()
             await trio.to_thread.run_sync(give_back)
         await daemon.clock.sleep(LOOK_S)
-
-
-def give_back() -> None:
-    """Return what the C library holds back of freed memory to the system, where it can: it does not by itself."""
-    with suppress(OSError, AttributeError):  # another library than glibc's
-        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -66,6 +66,11 @@ class Combos:
                 for leg in fill.legs:
                     self._add(ticket, leg)
 
+    def forget(self, coids: Iterable[str]) -> None:
+        """These orders ended days ago."""
+        for coid in coids:
+            self._rests.pop(coid, None)
+
     def is_combo(self, ticket: OrderTicket) -> bool:
         """Whether the ticket's executions come leg by leg."""
         return ticket.conid in self._legs

@@ -301,8 +301,9 @@ class Desk:
             if order.updated_ns >= told_ns and not charged.issuperset(order.fills)
         }
         coids = self.book.forget(before_ns, unpaid)
-        self.identity.forget(coids)
-        self.follower.forget(coids)
+        self.identity.forget(coids, before_ns)
+        self.follower.forget(coids, before_ns)
+        self._combos.forget(coids)
         self.resent.difference_update(coids)
         for coid in coids:
             self.doubts.watched.pop(coid, None)

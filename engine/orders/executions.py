@@ -20,6 +20,7 @@ from engine.orders.actions import Action, Alert, FeeKnown
 from engine.orders.combos import Combos
 from engine.orders.doubt import Doubts
 from engine.orders.identity import Identity
+from engine.orders.lately import Lately
 from engine.orders.live import LiveOrders
 
 
@@ -47,6 +48,13 @@ class Bookings:
         self._strangers: set[str] = set()
         # The revision of an execution that counts, by all of its id but the last part; those in the books among them.
         self._revisions = {stem: known for known in book.executed() if (stem := _stem(known))}
+        self._lately = {"charged": Lately(), "strangers": Lately()}
+
+    def forget(self, before_ns: int) -> None:
+        """Let go of executions that the venue tells of no more; the book has let go of them before."""
+        self._lately["charged"].forget(self.charged, before_ns, self._book.fills())
+        self._lately["strangers"].forget(self._strangers, before_ns)
+        self._revisions = {stem: known for stem, known in self._revisions.items() if self._book.heard(known)}
 
     def hear(self, rows: Iterable[VenueExecution], now_ns: int) -> tuple[list[Answer], list[Action]]:
         """Read executions, of the stream or of a list; each is booked exactly once."""

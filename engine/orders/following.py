@@ -76,8 +76,10 @@ class Follower:
         self._unnamed: dict[str, tuple[int, VenueOrder]] = {}  # rows that do not say whose they are, and until when
         self.bookings = Bookings(book, identity, doubts, combos, self.adopted)
 
-    def forget(self, coids: Iterable[str]) -> None:
-        """These orders ended days ago."""
+    def forget(self, coids: Iterable[str], before_ns: int) -> None:
+        """These orders ended days ago; of strangers those are let go that identity has let go."""
+        self._strangers.intersection_update(self._identity.copies)
+        self.bookings.forget(before_ns)
         for coid in coids:
             self._suspects.discard(coid)
             self.lost_modifies.discard(coid)

@@ -30,13 +30,16 @@ class Identity:
         self.id_of[coid] = order_id
         self.coid_of[order_id] = coid
 
-    def forget(self, coids: Iterable[str]) -> None:
-        """These are of no interest any more."""
+    def forget(self, coids: Iterable[str], before_ns: int) -> None:
+        """These are of no interest any more, nor is what is nobody's and was last told of before a moment."""
         for coid in coids:
             order_id = self.id_of.pop(coid, None)
             if order_id is not None:
                 self.coid_of.pop(order_id, None)
                 self.copies.pop(order_id, None)
+        foreign = self.copies.keys() - self.coid_of.keys()
+        for order_id in [one for one in foreign if self.copies[one].seen_ns < before_ns]:
+            del self.copies[order_id]
 
     def children_of(self, order_id: str) -> list[VenueOrder]:
         """Copies of orders that name this one as their parent and that are nobody's yet."""

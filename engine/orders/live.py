@@ -28,6 +28,7 @@ from engine.domain.messages import (
 from engine.domain.order import CLOSED, Order, State
 from engine.domain.ticket import OrderTicket
 from engine.errors import InvariantBroken
+from engine.orders.lately import Lately
 from engine.orders.manager import OrderManager
 
 # A modification waits while the ticket has not left or another one is unanswered; the newest wish wins.
@@ -63,6 +64,7 @@ class LiveOrders(OrderManager):
         self.held: dict[int, Waiting] = {}
         self._holds: list[tuple[tuple[OrderTicket, ...], Refusal]] = []  # not yet numbered
         self._let_go: set[str] = set()  # let go, and not judged again yet
+        self._lately = Lately()  # of executions
 
     def adopt(self, orders: Iterable[Order], executions: Iterable[str]) -> None:
         """Take over the orders that the journal knows, before anything else happens."""
@@ -76,12 +78,18 @@ class LiveOrders(OrderManager):
         """Whether an execution has been booked."""
         return execution_id in self.executions
 
+    def fills(self) -> frozenset[str]:
+        """Ids of the executions of the orders that are here."""
+        return frozenset(execution for order in self._book.values() for execution in order.fills)
+
     def executed(self) -> Mapping[str, None]:
         """Ids of all executions booked so far."""
         return dict.fromkeys(self.executions)
 
     def forget(self, before_ns: int, keep: Container[str] = ()) -> list[str]:
-        """Drop orders that ended before a moment, and return them; executions stay known, so none is booked again.
+        """Drop orders that ended before a moment, and return them.
+
+        Executions stay known for as long as the venue may tell of them, or their order is here: none is booked again.
 
         Whoever belongs to an order that is open (its bracket, its group) stays with it; `keep` stays too.
         """
@@ -97,6 +105,7 @@ class LiveOrders(OrderManager):
             self.frozen.pop(coid, None)
             self.wishes.pop(coid, None)
         self.denials = [denial for denial in self.denials if denial[0] >= before_ns]
+        self._lately.forget(self.executions, before_ns, self.fills())
         return gone
 
     def act(

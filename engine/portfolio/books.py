@@ -113,7 +113,7 @@ class Portfolio:
     postings: list[Posting] = field(factory=list, init=False)  # money that moved without a trade
     splits: list[SplitNow] = field(factory=list, init=False)  # for marking; whoever marks takes them
     estimates: dict[str, tuple[str, Sequence[commissions.Line]]] = field(factory=dict, init=False)  # by execution
-    early: dict[str, None] = field(factory=dict, init=False)  # executions not heard of whose commission is booked
+    early: dict[str, bool] = field(factory=dict, init=False)  # `commissions`: executions charged before they were heard
     rated: list[tuple[int, str, Decimal]] = field(factory=list, init=False)  # when a currency got which rate
     revalued: list[tuple[str, Decimal]] = field(factory=list, init=False)  # by a new rate, by owner; trades apart
     _flows: dict[str, Decimal] = field(factory=dict, init=False)

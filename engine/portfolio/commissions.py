@@ -1,7 +1,7 @@
 """Commissions of a live session: estimated with the execution, replaced when the venue tells them, once.
 
 Which comes first makes no difference: a commission that is known before its execution is charged, and the execution's
-estimate is dropped when it comes.
+estimate is dropped when it comes. `early` holds those; True for what the turn of a day has seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def heard(books: Portfolio, updates: Sequence[Update]) -> None:
         event = update.event
         if not isinstance(event, Filled):
             continue
-        early = books.early.pop(event.exec_id, False) is None
+        early = books.early.pop(event.exec_id, None) is not None
         if ESTIMATED in event.flags:
             strategy = update.order.ticket.strategy
             if early:
@@ -43,10 +43,15 @@ def told(books: Portfolio, execution_id: str, strategy: str, amount: Decimal, cu
     if estimate is not None:
         _take_back(books, *estimate)
     else:
-        books.early[execution_id] = None
+        books.early[execution_id] = False
         if len(books.early) > _EARLY_MAX:
             del books.early[next(iter(books.early))]
     books.charge(strategy, COMMISSION, amount, currency)
+
+
+def forget(books: Portfolio) -> None:
+    """Another day: a commission whose execution has not come since the turn before waits for none."""
+    books.early = {execution_id: True for execution_id, waited in books.early.items() if not waited}
 
 
 def open_estimates(books: Portfolio) -> Mapping[str, Decimal]:

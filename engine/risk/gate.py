@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -29,6 +29,7 @@ from engine.risk.catalogue import HELD_FOR_A_PERSON, Row
 from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
 from engine.risk.clear import clear
 from engine.risk.conduct import latched
+from engine.risk.earlier import Earlier
 from engine.risk.exposure import Exposure, MarketNow, Reserved, Tally
 from engine.risk.exposures import Exposures
 from engine.risk.ledger import Ledger, drop_done
@@ -88,6 +89,18 @@ class Gate:
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
         self.latched: list[tuple[str, Held]] = []  # latches set since somebody last looked: owner and why
         self._refused: set[str] = set()
+        self._earlier = Earlier()
+
+    def forget(self, also: Iterable[str] = ()) -> frozenset[str]:
+        """Another day begins: let go of orders that have been over for a day, of `also` too; return which."""
+        outside = self.account.outside
+        previews = {} if outside is None else outside.what_if
+        gone = self._earlier.turn((*self.references, *self._refused, *previews, *also), self._open)
+        self._refused -= gone
+        for coid in gone:
+            self.references.pop(coid, None)
+            previews.pop(coid, None)
+        return gone
 
     @property
     def settings(self) -> RiskSettings:

@@ -5,7 +5,7 @@ Pure: readings come in, findings go out. Whoever runs them tells a person and se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -96,6 +96,17 @@ class PostTrade:
         """A modification is on its way: a fill may be of either ticket, and be told late."""
         had = self._had.setdefault(before.coid, [])
         had += (ticket for ticket in (before, after) if ticket not in had)
+
+    @property
+    def remembered(self) -> Iterable[str]:
+        """Orders that something is remembered of."""
+        return (*self._ended, *self._had)
+
+    def forget(self, coids: Iterable[str]) -> None:
+        """These have been over for long."""
+        for coid in coids:
+            self._ended.discard(coid)
+            self._had.pop(coid, None)
 
     def hear(self, updates: Sequence[Update]) -> list[Finding]:
         """What became of orders, oldest first."""

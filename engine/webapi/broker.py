@@ -24,7 +24,7 @@ from engine.webapi import venue
 from engine.webapi.budgets import SECOND
 from engine.webapi.calls import Call, Caller, Reply, Urgency
 from engine.webapi.conidex import NoCombo
-from engine.webapi.endpoints.orders import ALL_ORDERS, TRADE_DAYS, Orders
+from engine.webapi.endpoints.orders import ALL_ORDERS, RECENT_DAYS, TRADE_DAYS, Orders
 from engine.webapi.endpoints.portfolio import Portfolio
 from engine.webapi.facts.orders import OrderRow
 from engine.webapi.news import News
@@ -92,6 +92,7 @@ class WebBroker:
         self._news = News(tell)
         self._foreign: dict[int, None] = {}
         self._day: date | None = None
+        self._whole_ns: int | None = None  # as of when all executions were known last, in whatever session
         self._stream_since_ns: int | None = None
         self._doubtful = False  # the stream told something that can't be read
 
@@ -225,20 +226,35 @@ class WebBroker:
         return b.OrdersKnown(orders=listed, as_of_ns=known.as_of_ns, full=known.full)
 
     async def executions(self) -> b.ExecutionsKnown | b.NotYetKnown:
-        """Read the executions of the last seven trading days."""
-        fresh = await self._read_executions()
+        """Read the executions since the last list that was known, and those whose commission is not; at first, and at
+        most, of the last seven trading days."""
+        days = self._days_back()
+        fresh = await self._read_executions(days)
         now_ns = self._clock.now_ns()
         known = self.view.executions(now_ns)
         if isinstance(known, NotYetKnown):
             return b.NotYetKnown(why=known.reason, again_ns=known.ask_again_ns, executions=fresh)
         rows = tuple(venue.execution(row, heard_ns=now_ns) for row in known.rows)
-        return b.ExecutionsKnown(executions=rows, as_of_ns=known.as_of_ns, days=TRADE_DAYS)
+        return b.ExecutionsKnown(executions=rows, as_of_ns=known.as_of_ns, days=days)
 
-    async def _read_executions(self) -> tuple[b.VenueExecution, ...]:
+    def _days_back(self) -> int:
+        """How many trading days a list of executions has to hold. A busy account's week is megabytes at a time."""
+        since_ns = self._whole_ns
+        if since_ns is None:
+            return TRADE_DAYS
+        unpaid_ns = self.view.unpaid_ns()
+        if unpaid_ns is not None:
+            since_ns = min(since_ns, unpaid_ns)
+        return min(TRADE_DAYS, RECENT_DAYS + (_day_of(self._clock.now_ns()) - _day_of(since_ns)).days)
+
+    async def _read_executions(self, days: int) -> tuple[b.VenueExecution, ...]:
         """Read them into the view; return those that are news, or whose commission is."""
-        page = await self._reads.trades()
+        page = await self._reads.trades(days=days)
         fresh = self.view.heard_executions(page.value.rows)
-        self.view.heard_trades(page.value, asked_ns=page.asked_ns)
+        self.view.heard_trades(page.value, asked_ns=page.asked_ns, days=days)
+        known = self.view.executions(page.heard_ns)
+        if not isinstance(known, NotYetKnown):
+            self._whole_ns = known.as_of_ns
         return tuple(venue.execution(row, heard_ns=page.heard_ns) for row in fresh)
 
     async def order(self, order_id: str) -> b.VenueOrder:
@@ -280,7 +296,7 @@ class WebBroker:
         Returns: Whether both lists are known by now.
         """
         orders = await self.orders()
-        fresh = await self._read_executions()
+        fresh = await self._read_executions(self._days_back())
         for row in orders.orders:
             self._news.push(row)
         for execution in fresh:
@@ -315,7 +331,7 @@ class WebBroker:
 
     def _turn_of_day(self) -> None:
         """The venue lists the orders of its day; those of the day before are not missing from the new one's list."""
-        today = datetime.fromtimestamp(self._clock.now_ns() // SECOND, _VENUE_DAY).date()
+        today = _day_of(self._clock.now_ns())
         if self._day is not None and today != self._day:
             self.view.new_day()
             self.view.streaming(self._stream_since_ns)
@@ -375,3 +391,8 @@ class WebBroker:
 
     def _notice(self, kind: str, notice_id: str, title: str, text: str, at_ns: int, offer: b.Prompted | None) -> None:
         self._news.notice(b.Notice(ts_ns=at_ns, kind=kind, title=title, text=text, notice_id=notice_id, prompt=offer))
+
+
+def _day_of(at_ns: int) -> date:
+    """The venue's date of a moment."""
+    return datetime.fromtimestamp(at_ns // SECOND, _VENUE_DAY).date()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engine.errors import VenueRefused, VenueUnreachable
 from engine.webapi.calls import Caller
 from engine.webapi.endpoints.accounts import Accounts
-from engine.webapi.endpoints.orders import Orders
+from engine.webapi.endpoints.orders import RECENT_DAYS, Orders
 from engine.webapi.endpoints.portfolio import Portfolio
 from engine.webapi.facts.accounts import BrokerageAccounts
 
@@ -68,5 +68,5 @@ class Chores:
                 break
         else:
             raise VenueUnreachable("GET /iserver/account/orders", f"still not whole after {WARM_TRIES} reads")
-        await self._orders.trades()
-        await self._orders.trades()
+        await self._orders.trades(days=RECENT_DAYS)
+        await self._orders.trades(days=RECENT_DAYS)

@@ -20,7 +20,7 @@ from engine.webapi.broker import WebBroker
 from engine.webapi.budgets import GATEWAY_PER_S, SECOND, Budgets
 from engine.webapi.chores import Chores
 from engine.webapi.endpoints.marketdata import MarketData as MarketEndpoints
-from engine.webapi.endpoints.orders import TRADE_DAYS
+from engine.webapi.endpoints.orders import RECENT_DAYS
 from engine.webapi.marketdata import WebMarketData
 from engine.webapi.orderview import OrderView
 from engine.webapi.rest import Rest
@@ -150,7 +150,7 @@ async def open_link(
         endpoints = MarketEndpoints(scheduler, clock)
         registry = Registry(options.stream, fields=endpoints.fields.of, is_open=is_open)
         registry.want("orders", "sor+{}", "uor+{}")
-        registry.want("executions", f'str+{{"realtimeUpdatesOnly":false,"days":{TRADE_DAYS}}}', "utr")
+        registry.want("executions", f'str+{{"realtimeUpdatesOnly":false,"days":{RECENT_DAYS}}}', "utr")
         pages = AccountPages(options.account)
         if options.account_pages:
             registry.want("profit", "spl+{}", "upl+{}")

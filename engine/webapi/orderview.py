@@ -8,7 +8,8 @@ with the reason and the moment to ask again.
 How sources are merged: a row changes only what it carries; a REST answer that was asked for before the last websocket
 update fills gaps and overwrites nothing; what is filled never shrinks; a filled order stays filled, and one that has
 ended comes to life again only by a REST answer asked for afterwards (a refused modification can look like a
-cancel). Executions are kept by id; a commission that has been told stays.
+cancel). Executions are kept by id; a commission that has been told stays. One that a list lacks and that is too old for
+it is let go: a process of weeks holds no more than its lists do.
 
 The client never filters its reads, as that silences `sor`. Should somebody else on the session have done so,
 `sor_silent` says it: a forced read and a plain one after it cure it.
@@ -21,11 +22,12 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from engine.webapi.facts.orders import Execution, Executions, OrderRow, OrdersPage, OrderStatus, plain
+from engine.webapi.facts.orders import Execution, Executions, OrderRow, OrdersPage, OrderStatus, plain, shared
 
 T = TypeVar("T")
 
 EVERY_NS: Final = 5_000_000_000  # orders and trades may be read once in 5 seconds
+DAY_NS: Final = 86_400_000_000_000
 LIST_LIMIT: Final = 1_000  # rows of a live orders list; a full one may have left some out
 _ENDED: Final = frozenset({"filled", "cancelled", "rejected", "failed"})
 _COUNTS: Final = frozenset({"filled", "remaining", "average_price"})
@@ -195,8 +197,10 @@ class OrderView:
         if news and self._stream_from_ns is not None and asked_ns > self._stream_from_ns and held.unheard_ns is None:
             held.unheard_ns = heard_ns
 
-    def heard_trades(self, page: Executions, *, asked_ns: int) -> None:
-        """Take an answer of trades; the first empty one of a session proves nothing, a second one does."""
+    def heard_trades(self, page: Executions, *, asked_ns: int, days: int) -> None:
+        """Take an answer of trades of so many trading days; the first empty one of a session proves nothing, a second
+        one does."""
+        since_ns = asked_ns - (days - 1) * DAY_NS  # today has only begun; what is younger has to be listed
         self._trades_asked_ns = max(asked_ns, self._trades_asked_ns or asked_ns)
         self.heard_executions(page.rows)
         if page.unreadable:
@@ -207,11 +211,19 @@ class OrderView:
             self._first_empty_ns = asked_ns if self._first_empty_ns is None else self._first_empty_ns
             if self._traded_ns is None:
                 self._why_no_trades = "the first list of executions is empty, as it always is"
-        elif not page.rows and self._executions:
+        elif not page.rows and any(_listed(row, since_ns) for row in self._executions.values()):
             self._why_no_trades = "the list of executions is empty though some are known"
         elif self._traded_ns is None or asked_ns > self._traded_ns:
             self._traded_ns, self._why_no_trades = asked_ns, ""
             self._first_empty_ns = asked_ns if self._first_empty_ns is None else self._first_empty_ns
+            self._let_go(page, since_ns)
+
+    def _let_go(self, page: Executions, since_ns: int) -> None:
+        """Drop executions that this list lacks because they are too old for it."""
+        listed = {row.execution_id for row in page.rows}
+        old = [name for name, row in self._executions.items() if name not in listed and not _listed(row, since_ns)]
+        for name in old:
+            del self._executions[name]
 
     def heard_executions(self, rows: Iterable[Execution]) -> tuple[Execution, ...]:
         """Take executions (also those of `str`); return those that are new, or whose commission is."""
@@ -239,6 +251,10 @@ class OrderView:
             name for name, held in known if name not in self._listed and max(held.stream_ns, held.asked_ns) <= last
         )
         return Known(rows=self.rows(), as_of_ns=last, missing=tuple(sorted(missing)), full=self._full)
+
+    def unpaid_ns(self) -> int | None:
+        """When the oldest execution was whose commission nobody has told; None if there is none."""
+        return min((row.moment_ns or 0 for row in self._executions.values() if row.commission is None), default=None)
 
     def executions(self, now_ns: int) -> Known[Execution] | NotYetKnown:
         """Return every execution of the days read, in order of time and id, or why that can't be told."""
@@ -312,9 +328,14 @@ class OrderView:
         return row if coid is None or row.order_ref is not None else msgspec.structs.replace(row, order_ref=coid)
 
 
+def _listed(row: Execution, since_ns: int) -> bool:
+    """Whether a list since some moment must hold an execution; of one without a time nobody knows better."""
+    return row.moment_ns is None or row.moment_ns >= since_ns
+
+
 def _fill_gaps(held: OrderRow, row: OrderRow) -> OrderRow:
     gaps = {name: getattr(row, name) for name in row.carried if getattr(held, name) is None}
-    return msgspec.structs.replace(held, **gaps, carried=held.carried | row.carried) if gaps else held
+    return msgspec.structs.replace(held, **gaps, carried=shared(held.carried | row.carried)) if gaps else held
 
 
 def _fold(held: OrderRow, row: OrderRow, *, may_revive: bool) -> OrderRow:
@@ -327,4 +348,4 @@ def _fold(held: OrderRow, row: OrderRow, *, may_revive: bool) -> OrderRow:
     if was in _ENDED and new != was and new not in ("", "filled") and (was == "filled" or not may_revive):
         changes.pop("status", None)
         changes.pop("ccp_status", None)
-    return msgspec.structs.replace(held, **changes, carried=held.carried | row.carried)
+    return msgspec.structs.replace(held, **changes, carried=shared(held.carried | row.carried))

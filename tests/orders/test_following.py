@@ -311,7 +311,7 @@ def test_what_is_forgotten_is_forgotten_everywhere() -> None:
     follower = bench.desk.follower
     for known in (follower.lost_modifies, follower.zombies, follower._suspects):
         known.update({COID, "s-000002"})
-    follower.forget([COID])
+    follower.forget([COID], 0)
     assert [follower.lost_modifies, follower.zombies, follower._suspects] == [{"s-000002"}] * 3
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from engine.domain.brokerage import VenueExecution
 from engine.domain.order import State
 from engine.domain.ticket import OrderType, Side
@@ -74,3 +76,53 @@ def test_an_open_order_keeps_its_bracket() -> None:
     bench.desk.forget(bench.now + 30 * DAY)
     assert bench.book.book == {}
     assert bench.desk.identity.copies == {}
+
+
+def turn(bench: Bench, days: int) -> None:
+    """So many days of the venue's turn, as the daemon tells it: two days stay."""
+    for _ in range(days):
+        bench.now += DAY
+        bench.desk.forget(bench.now - DAY)
+
+
+def test_executions_are_known_for_as_long_as_the_venue_tells_of_them_and_no_longer() -> None:
+    bench = Bench()
+    told = filled(bench)
+    turn(bench, 14)
+    assert COID not in bench.book.book
+    assert bench.book.heard(told.execution_id)
+    assert told.execution_id in bench.desk.follower.bookings.charged
+    turn(bench, 2)
+    assert not bench.book.heard(told.execution_id)
+    assert bench.desk.follower.bookings.charged == set()
+    assert bench.alerts == []
+
+
+def test_an_execution_of_an_order_that_is_here_is_never_booked_again() -> None:
+    bench = Bench()
+    bench.live(ticket())
+    bench.fill(2)
+    bench.take()
+    turn(bench, 40)  # good till cancelled, and the venue may tell whatever it likes
+    assert bench.book.heard("e1")
+    bench.fill(2)
+    bench.take()
+    assert bench.order().filled == 2
+    assert bench.alerts == []
+
+
+def test_of_a_stranger_nobody_speaks_of_any_more_nothing_stays() -> None:
+    bench = Bench()
+    foreign = bench.copy(ticket("x-000001"), order_id="901")
+    bench.desk.rows([foreign], bench.now)
+    bench.fill(1, order_id="902", number=9, coid="x-000002")
+    assert sorted(bench.alerts) == ["FOREIGN_EXECUTION", "FOREIGN_ORDER"]
+    bench.now += DAY
+    bench.desk.rows([replace(foreign, seen_ns=bench.now)], bench.now)
+    turn(bench, 1)
+    assert set(bench.desk.identity.copies) == {"901"}  # it was told of yesterday
+    turn(bench, 1)
+    assert bench.desk.identity.copies == {}
+    assert len(bench.alerts) == 2
+    bench.desk.rows([replace(foreign, seen_ns=bench.now)], bench.now)
+    assert bench.alerts[2:] == ["FOREIGN_ORDER"]

@@ -111,5 +111,5 @@ def test_what_is_forgotten_is_gone_both_ways() -> None:
     here = knows(ticket(), STOP, ids={COID: "101"})
     here.see(row("101", coid=COID))
     here.bind("s-000002", "102")
-    here.forget([COID, "s-000002", "s-000009"])
+    here.forget([COID, "s-000002", "s-000009"], 0)
     assert (here.id_of, here.coid_of, here.copies) == ({}, {}, {})

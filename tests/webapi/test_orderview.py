@@ -49,8 +49,8 @@ def view() -> OrderView:
 def primed(view: OrderView, *rows: OrderRow, at: int = 10 * S) -> OrderView:
     """The view after a list that proves, and two readings of executions."""
     view.heard_orders(page(*rows), asked_ns=at, heard_ns=at + 1)
-    view.heard_trades(trades(), asked_ns=at)
-    view.heard_trades(trades(), asked_ns=at + 1)
+    view.heard_trades(trades(), asked_ns=at, days=7)
+    view.heard_trades(trades(), asked_ns=at + 1, days=7)
     return view
 
 
@@ -229,26 +229,59 @@ def test_rows_of_other_accounts_are_not_ours(view: OrderView) -> None:
 
 
 def test_the_first_empty_list_of_executions_proves_nothing_the_second_does(view: OrderView) -> None:
-    view.heard_trades(trades(), asked_ns=10)
+    view.heard_trades(trades(), asked_ns=10, days=7)
     got = view.executions(11)
     assert isinstance(got, NotYetKnown)
     assert got.ask_again_ns == 10 + EVERY_NS
-    view.heard_trades(trades(), asked_ns=12)
+    view.heard_trades(trades(), asked_ns=12, days=7)
     assert view.executions(13) == Known(rows=(), as_of_ns=12)
 
 
 def test_an_empty_list_after_executions_is_not_believed(view: OrderView) -> None:
-    view.heard_trades(trades(traded()), asked_ns=10)
+    view.heard_trades(trades(traded()), asked_ns=10, days=7)
     assert isinstance(view.executions(11), Known)
-    view.heard_trades(trades(), asked_ns=12)
-    view.heard_trades(trades(), asked_ns=13)
+    view.heard_trades(trades(), asked_ns=12, days=7)
+    view.heard_trades(trades(), asked_ns=13, days=7)
     assert isinstance(view.executions(14), NotYetKnown)
-    view.heard_trades(trades(traded()), asked_ns=15)
+    view.heard_trades(trades(traded()), asked_ns=15, days=7)
     assert isinstance(view.executions(16), Known)
 
 
+def traded_at(number: int, at_ns: int) -> Execution:
+    return traded(number, trade_time=None, trade_time_r=at_ns // 1_000_000)
+
+
+def test_an_execution_too_old_for_the_list_is_let_go_when_the_list_lacks_it(view: OrderView) -> None:
+    week = 6 * 86_400 * S  # of seven trading days one is today's, which has only begun
+    view.heard_trades(trades(traded_at(1, 10 * S), traded_at(2, 20 * S), traded_at(3, 30 * S)), asked_ns=40 * S, days=7)
+    at_ns = 20 * S + week  # the first is older than a week, the second just not; holidays have kept the third listed
+    view.heard_trades(trades(traded_at(3, 30 * S)), asked_ns=at_ns, days=7)
+    assert view.executions(at_ns) == Known(rows=(traded_at(2, 20 * S), traded_at(3, 30 * S)), as_of_ns=at_ns)
+    listed = trades(traded_at(3, 30 * S))
+    view.heard_trades(listed, asked_ns=at_ns + week, days=7)
+    assert view.executions(at_ns + week) == Known(rows=listed.rows, as_of_ns=at_ns + week)
+
+
+def test_a_list_that_cannot_be_read_whole_lets_nothing_go(view: OrderView) -> None:
+    later_ns = 9 * 86_400 * S
+    view.heard_trades(trades(traded_at(1, 10 * S)), asked_ns=20 * S, days=7)
+    view.heard_trades(trades(unreadable=(Unreadable(reason="x"),)), asked_ns=later_ns, days=7)
+    view.heard_trades(trades(traded_at(1, 10 * S), traded_at(2, later_ns)), asked_ns=later_ns + 1, days=7)
+    assert view.heard_executions([traded_at(1, 10 * S)]) == ()  # it is no news
+
+
+def test_an_empty_list_is_believed_when_all_that_is_known_is_too_old_for_it(view: OrderView) -> None:
+    view.heard_trades(trades(traded_at(1, 10 * S)), asked_ns=20 * S, days=7)
+    view.heard_trades(trades(), asked_ns=30 * S, days=7)
+    later_ns = 10 * S + 6 * 86_400 * S
+    view.heard_trades(trades(), asked_ns=later_ns, days=7)
+    assert isinstance(view.executions(later_ns), NotYetKnown)  # just not too old
+    view.heard_trades(trades(), asked_ns=later_ns + 1, days=7)
+    assert view.executions(later_ns + 1) == Known(rows=(), as_of_ns=later_ns + 1)
+
+
 def test_a_list_with_rows_that_cannot_be_read_is_not_all(view: OrderView) -> None:
-    view.heard_trades(trades(traded(), unreadable=(Unreadable(reason="x"),)), asked_ns=10)
+    view.heard_trades(trades(traded(), unreadable=(Unreadable(reason="x"),)), asked_ns=10, days=7)
     assert isinstance(view.executions(11), NotYetKnown)
 
 
@@ -258,7 +291,7 @@ def test_an_execution_is_news_once_and_once_more_with_its_commission(view: Order
     told = traded(commission="1.01")
     assert view.heard_executions([told]) == (told,)
     assert view.heard_executions([told, bare]) == ()  # a commission that has been told stays
-    view.heard_trades(trades(bare), asked_ns=10)
+    view.heard_trades(trades(bare), asked_ns=10, days=7)
     got = view.executions(11)
     assert isinstance(got, Known)
     assert [each.commission for each in got.rows] == [D("1.01")]
@@ -305,8 +338,8 @@ def test_absence_needs_the_executions_too(view: OrderView) -> None:
 def test_a_full_list_says_so_and_proves_no_absence_by_itself(view: OrderView) -> None:
     for many, full in ((999, False), (1_000, True)):
         view.heard_orders(page(*(row(number) for number in range(1, many + 1))), asked_ns=many, heard_ns=many)
-        view.heard_trades(trades(), asked_ns=many)
-        view.heard_trades(trades(), asked_ns=many + 1)
+        view.heard_trades(trades(), asked_ns=many, days=7)
+        view.heard_trades(trades(), asked_ns=many + 1, days=7)
         known = view.orders(2_000)
         assert isinstance(known, Known)
         assert known.full is full
@@ -412,7 +445,7 @@ class Venue(RuleBasedStateMachine):
         for each in answer.rows:
             self.heard(each)
         self.view.heard_orders(answer, asked_ns=asked, heard_ns=self.tick())
-        self.view.heard_trades(trades(), asked_ns=asked)
+        self.view.heard_trades(trades(), asked_ns=asked, days=7)
 
     @rule()
     def the_session_is_new(self) -> None:

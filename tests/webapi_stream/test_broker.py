@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -17,10 +19,10 @@ from engine.domain.ticket import OrderType, Side
 from engine.webapi import venue
 from engine.webapi.broker import WebBroker
 from engine.webapi.clock import WallClock
-from engine.webapi.codecs.orders import order_row
+from engine.webapi.codecs.orders import executions_of, order_row
 from engine.webapi.codecs.placement import placement
 from engine.webapi.endpoints.base import Timed
-from engine.webapi.facts.orders import OrderRow, OrdersPage
+from engine.webapi.facts.orders import Execution, Executions, OrderRow, OrdersPage
 from engine.webapi.news import News
 from engine.webapi.orderview import OrderView
 from engine.webapi.sessionfacts import Heard, StreamLost
@@ -112,6 +114,73 @@ async def test_what_the_stream_told_of_an_order_does_not_pass_for_a_reading_of_t
     known = await broker.orders()
     assert isinstance(known, b.OrdersKnown)
     assert {row.order_id: row.from_stream for row in known.orders} == {"7": False, "8": True}
+
+
+class Trades:
+    """Stands in for the venue's list of executions; `asked` is of how many days it was wanted each time."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.rows: tuple[Execution, ...] = ()
+        self.asked: list[int] = []
+
+    async def trades(self, *, days: int) -> Timed[Executions]:
+        self.asked.append(days)
+        return Timed(value=Executions(rows=self.rows), asked_ns=self.now_ns, heard_ns=self.now_ns)
+
+
+class Hands:
+    """A clock that stands where it was put."""
+
+    def __init__(self, venue: Trades) -> None:
+        self.venue = venue
+
+    def now_ns(self) -> int:
+        return self.venue.now_ns
+
+
+def at(text: str) -> int:
+    """A moment in New York, ns UTC."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/New_York")).timestamp()) * 1_000_000_000
+
+
+def executed(number: int, at_ns: int, *, commission: str | None = "1") -> Execution:
+    row = {"execution_id": f"a.b.{number:02d}.01", "conid": 1, "side": "B", "size": 1, "price": "10", "account": "DU1"}
+    found = executions_of([{**row, "trade_time_r": at_ns // 1_000_000, "commission": commission}])
+    assert isinstance(found, Executions)
+    return found.rows[0]
+
+
+async def test_a_list_of_executions_goes_back_to_the_day_before_the_last_that_was_known() -> None:
+    there = Trades()
+    broker = WebBroker(there, Hands(there), OrderView("DU1"), {}, tell=lambda _: None)  # type: ignore[arg-type]
+    broker._reads = there  # type: ignore[assignment]
+    monday = executed(1, at("2026-03-02 10:00"))
+    for moment, rows, days in (
+        ("2026-03-02 11:00", (monday,), 7),  # what happened while nobody was here
+        ("2026-03-02 23:00", (monday,), 2),
+        ("2026-03-03 01:00", (monday,), 3),  # that of eleven in the evening was the last one known
+        ("2026-03-03 12:00", (monday,), 2),
+        ("2026-03-09 12:00", (executed(2, at("2026-03-09 10:00"), commission=None),), 7),  # six days later
+        ("2026-03-11 12:00", (executed(2, at("2026-03-09 10:00")),), 4),  # whose commission was not known
+        ("2026-03-11 13:00", (), 2),  # nothing since
+    ):
+        there.now_ns, there.rows = at(moment), rows
+        found = await broker.executions()
+        assert there.asked[-1] == days, moment
+        assert isinstance(found, b.ExecutionsKnown), moment
+        assert (found.as_of_ns, found.days) == (there.now_ns, days)
+        assert [one.execution_id for one in found.executions] == [one.execution_id for one in rows]
+
+
+async def test_a_list_that_is_not_believed_shortens_none() -> None:
+    there = Trades()
+    broker = WebBroker(there, Hands(there), OrderView("DU1"), {}, tell=lambda _: None)  # type: ignore[arg-type]
+    broker._reads = there  # type: ignore[assignment]
+    for second, known in ((1, False), (2, True), (3, True)):  # the first empty one proves nothing
+        there.now_ns = at("2026-03-02 11:00") + second * 1_000_000_000
+        assert isinstance(await broker.executions(), b.ExecutionsKnown) is known
+    assert there.asked == [7, 7, 2]
 
 
 # --- rows --------------------------------------------------------------------------------------------------------

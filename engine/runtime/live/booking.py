@@ -17,6 +17,7 @@ from engine.runtime.live.letters import (
     Booked,
     CashTold,
     Charged,
+    Forget,
     Paid,
     PortfolioLetter,
     RiskLetter,
@@ -76,6 +77,9 @@ class Booking:
                 return Paid(fee.strategy, sum(books.fees.values(), _ZERO) - before)
             case CashTold(currency=currency, amount=amount, why=why):
                 money.explained(books, currency, amount, why)
+                return None
+            case Forget():
+                commissions.forget(books)
                 return None
             case TakenOver(owner=owner, conid=conid, quantity=quantity, cost=cost):
                 return Booked((), (books.take_over(owner, conid, quantity, cost),))

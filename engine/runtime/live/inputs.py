@@ -109,10 +109,11 @@ OUTSIDE: Final[Mapping[str, frozenset[type[Any]]]] = {
             letters.Closing,
             letters.VenueSays,
             letters.HealthNow,
+            letters.Forget,
         }
     ),
     "orders": frozenset(set(get_args(letters.OrdersLetter)) - _OF_RISK),
-    "portfolio": frozenset({letters.TakenOver, letters.CashTold}),
+    "portfolio": frozenset({letters.TakenOver, letters.CashTold, letters.Forget}),
     "operator": frozenset({letters.Wanted}),
 }
 

@@ -41,6 +41,7 @@ from engine.runtime.live.letters import (
     Booked,
     Closing,
     ClosingJudged,
+    Forget,
     HealthNow,
     InstrumentNow,
     Judged,
@@ -267,6 +268,8 @@ class Judging:
                 return [ClosingJudged(closed)] if closed else []
             case HealthNow(health=health):
                 self.monitors.look(health, now_ns)
+            case Forget():
+                self.monitors.forget()
             case VenueSays():
                 self._venue_says(letter)
             case InstrumentNow(conid=conid, halted=halted, reason=reason):
@@ -285,6 +288,8 @@ class Judging:
             value = getattr(told, name)
             if value is not None:
                 setattr(outside, name, value)
+        if told.summary is not None:
+            account.spent_since(told.summary.ts_ns)  # what it counts already nobody has to add up any more
         outside.availability.update(told.availability)
         outside.contracts.update(told.contracts)
         for conid, borrow in told.borrow:

@@ -184,7 +184,10 @@ class Tick(Letter, frozen=True, tag=True):
 
 
 class Forget(Letter, frozen=True, tag=True):
-    """The venue's day has turned: orders that ended before a moment are of no interest any more."""
+    """To orders, risk and portfolio: the venue's day has turned, and what ended before a moment is of no interest.
+
+    Risk and portfolio, which keep no times, let go of what was over at the turn before.
+    """
 
     before_ns: int
 
@@ -343,8 +346,8 @@ class HealthNow(Letter, frozen=True, tag=True):
     health: Health
 
 
-PortfolioLetter = Became | Charged | TakenOver | CashTold
+PortfolioLetter = Became | Charged | TakenOver | CashTold | Forget
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
-ToldToRisk = TradingNow | InstrumentNow | LimitsNow | VenueSays | HealthNow | Closing | Wanted
+ToldToRisk = TradingNow | InstrumentNow | LimitsNow | VenueSays | HealthNow | Closing | Wanted | Forget
 RiskLetter = Arrived | Booked | Paid | Asked | ToldToRisk | Wake

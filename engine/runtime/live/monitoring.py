@@ -61,6 +61,10 @@ class Monitors:
             if found.level is not None:
                 self._gate.latch("", Held(found.level, found.code, found.sentence, now_ns))
 
+    def forget(self) -> None:
+        """The venue's day has turned: orders that have been over for a day are let go, by the gate too."""
+        self._post.forget(self._gate.forget(self._post.remembered))
+
     def jumped(self, sentences: list[str], now_ns: int) -> None:
         """Worth has jumped, and losses wait: these are told, and done with."""
         for sentence in sentences:

@@ -163,8 +163,8 @@ class Nursery:
         """The venue's books have been read: strategies may act from now on."""
         self.deciding.begin()
 
-    def tell_portfolio(self, letter: TakenOver | CashTold) -> None:
-        """Units or cash that came into the account by no order of ours."""
+    def tell_portfolio(self, letter: TakenOver | CashTold | Forget) -> None:
+        """Units or cash that came into the account by no order of ours; or another day."""
         self._to_portfolio.send_nowait(letter)
 
     def tell_orders(self, letter: CancelNow | OperatorAnswered | OrdersRead | ExecutionsRead | Forget) -> None:

@@ -8,7 +8,16 @@ import msgspec
 
 from engine.webapi import values
 from engine.webapi.codecs import reading
-from engine.webapi.facts.orders import Execution, Executions, OrderRow, OrdersPage, OrderStatus, Submitted, WhatIf
+from engine.webapi.facts.orders import (
+    Execution,
+    Executions,
+    OrderRow,
+    OrdersPage,
+    OrderStatus,
+    Submitted,
+    WhatIf,
+    shared,
+)
 from engine.webapi.facts.wire import Unreadable
 
 # A delta that carries null or "" for one of these tells nothing: an order can't lose its size or what it has filled.
@@ -25,7 +34,7 @@ def order_row(value: object) -> OrderRow | Unreadable:
         return row
     told = reading.told(OrderRow, value)
     carried = frozenset(name for name in told if name not in _NEVER_EMPTY or getattr(row, name) not in (None, ""))
-    return msgspec.structs.replace(row, carried=carried - {"carried"})
+    return msgspec.structs.replace(row, carried=shared(carried - {"carried"}))
 
 
 def live_orders(body: bytes) -> OrdersPage | Unreadable:

@@ -28,7 +28,8 @@ from engine.webapi.facts.orders import (
 )
 from engine.webapi.tickets import orders_body
 
-TRADE_DAYS: Final = 7  # always sent, as the venue keeps the last value of the session
+TRADE_DAYS: Final = 7  # the most; always sent, as the venue keeps the last value of the session
+RECENT_DAYS: Final = 2  # today and the trading day before
 SUPPRESSED_AT_ONCE: Final = 51
 ALL_ORDERS: Final = -1
 _ORDERS = "/iserver/account/{accountId}/orders"
