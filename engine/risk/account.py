@@ -60,8 +60,9 @@ class Purse:
     day: int = -1
     from_ns: int = 0
     until_ns: int = 0
-    messages: int = 0
-    changes: int = 0  # of them, modifications and cancels
+    sent: int = 0  # messages in all, of whatever day
+    before: int = 0  # of them, before today
+    changes: int = 0  # of today's, modifications and cancels
     notional: float = 0.0
     executions: int = 0
     hour_ns: deque[int] = field(factory=deque)  # new orders
@@ -71,11 +72,16 @@ class Purse:
         """Another day may have begun: its sums are empty; and times that are too old are dropped, once a minute."""
         day = days.of(now_ns)
         if day != self.day:
-            self.day, self.messages, self.changes, self.notional, self.executions = day, 0, 0, 0.0, 0
+            self.day, self.before, self.changes, self.notional, self.executions = day, self.sent, 0, 0.0, 0
         self.from_ns, ends_ns = days.span_ns(now_ns)
         self.until_ns = min(ends_ns, now_ns + NS_PER_MINUTE)
         self.in_hour(now_ns)
         self.in_minute(now_ns)
+
+    @property
+    def messages(self) -> int:
+        """Messages of the day."""
+        return self.sent - self.before
 
     @property
     def orders(self) -> int:
@@ -84,7 +90,7 @@ class Purse:
 
     def change(self, now_ns: int) -> None:
         """A modification or a cancel leaves."""
-        self.messages += 1
+        self.sent += 1
         self.changes += 1
         self.minute_ns.append(now_ns)
 
@@ -166,7 +172,7 @@ class Account:
             purse = self.purse(owner, now_ns)
             purse.notional += notional
             if new:
-                purse.messages += 1
+                purse.sent += 1
                 purse.minute_ns.append(now_ns)
                 purse.hour_ns.append(now_ns)
             else:
@@ -201,7 +207,7 @@ class Account:
         """The last order sent is not sent after all: its group was refused."""
         for owner in (ACCOUNT, ticket.strategy):
             purse = self.purse(owner, now_ns)
-            purse.messages -= 1
+            purse.sent -= 1
             purse.notional -= notional
             purse.minute_ns.pop()
             purse.hour_ns.pop()

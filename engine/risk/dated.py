@@ -19,6 +19,7 @@ from engine.risk.outside import Contract
 if TYPE_CHECKING:
     from engine.risk.exposure import Exposure, Units
 
+Greeks = tuple[Contract, float, float]  # what they were told with; delta and vega of one unit, with its multiplier
 _BLUR: Final = 1e-12  # of all that is summed: above what cancels out and leaves its last digits
 
 
@@ -37,10 +38,11 @@ class Dated:
     held: Mapping[int, tuple[Units, float]] = field(factory=dict)
     _contract: Contract | None = None  # the one that the next is worked out of
     _until_ns: int = 0
+    _told: dict[int, Greeks] = field(factory=dict)
 
     def allows(
-        self, ticket: OrderTicket, exposure: Exposure, contracts: Mapping[int, Contract], units: float, now_ns: int,
-        *, buy: bool,
+        self, ticket: OrderTicket, exposure: Exposure, contracts: Mapping[int, Contract], buy: bool, units: float,
+        now_ns: int,
     ) -> bool:  # fmt: skip
         """Whether a new order surely passes; `units` is its quantity."""
         contract = contracts.get(ticket.conid)
@@ -67,28 +69,36 @@ class Dated:
 
     def _within(self, conid: int, contracts: Mapping[int, Contract], more: float) -> bool:
         """Whether the sums stay within their limits with all that is open and pushes the way of this order."""
-        mine = contracts.get(conid)
-        if mine is None or mine.delta is None or mine.vega is None:
+        mine = self._greeks_of(conid, contracts)
+        if mine is None:
             return False
-        multiplier = self.held[conid][1]
-        adds_delta = delta = more * multiplier * number(mine.delta)
-        adds_vega = vega = more * multiplier * number(mine.vega)
+        adds_delta = delta = more * mine[1]
+        adds_vega = vega = more * mine[2]
         size = abs(delta) + abs(vega)
-        for of, (units, multiplier) in self.held.items():
+        for of, (units, _) in self.held.items():
             if not (units.position or units.buys or units.sells):
                 continue
-            contract = contracts.get(of)
-            if contract is None or contract.delta is None or contract.vega is None:
+            known = self._greeks_of(of, contracts)
+            if known is None:
                 return False
-            up, down = (
-                number(units.position + units.buys) * multiplier,
-                number(units.position - units.sells) * multiplier,
-            )
-            each, other = number(contract.delta), number(contract.vega)
-            one = (up if each * adds_delta > 0.0 else down) * each
-            two = (up if other * adds_vega > 0.0 else down) * other
+            _, each, other = known
+            delta_up, vega_up = each * adds_delta > 0.0, other * adds_vega > 0.0
+            up = number(units.position + units.buys) if delta_up or vega_up else 0.0
+            down = 0.0 if delta_up and vega_up else number(units.position - units.sells)
+            one, two = (up if delta_up else down) * each, (up if vega_up else down) * other
             delta += one
             vega += two
             size += abs(one) + abs(two)
         blur = size * _BLUR
         return abs(delta) + blur <= self.delta and abs(vega) + blur <= self.vega
+
+    def _greeks_of(self, conid: int, contracts: Mapping[int, Contract]) -> Greeks | None:
+        """An option's delta and vega; None where they are not known."""
+        contract, known = contracts.get(conid), self._told.get(conid)
+        if known is not None and known[0] is contract:
+            return known
+        if contract is None or contract.delta is None or contract.vega is None:
+            return None
+        multiplier = self.held[conid][1]
+        found = self._told[conid] = contract, number(contract.delta) * multiplier, number(contract.vega) * multiplier
+        return found

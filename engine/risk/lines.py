@@ -86,7 +86,7 @@ class Lines:
     _changes: int = 0
 
     def most(
-        self, view: MarketView, conid: int, more: float, price: float, *, buy: bool
+        self, view: MarketView, conid: int, market: float, dear: float, more: float, buy: bool
     ) -> tuple[float, float, float, float] | None:
         """Gross, net on the order's side, its sector's and its currency's sum, at the worst case.
 
@@ -94,8 +94,10 @@ class Lines:
         are right to 1e-12 of what gross has been; None where that is not enough, or a price or a rate is not known.
 
         Args:
+            market: The market's price, without its sign.
+            dear: The dearest of that and the order's.
             more: Units that the order adds to its side.
-            price: Its dearest.
+            buy: Its side.
         """
         if (self.touched or self.hot != conid) and not self._settle(conid):
             return None
@@ -104,13 +106,9 @@ class Lines:
             known = price_of(line.conid)
             if known is None or (known[0] != line.price and not self._reprice(line, known[0])):
                 return None
-        known = price_of(conid)
         own = self._own
-        if known is None or own is None:
+        if own is None:
             return None
-        market = dear = abs(known[0])
-        if price > dear:
-            dear = price
         units, value = own.units, own.value
         if units.buys or units.sells:
             top = self.account.tops.get(conid, 0.0)

@@ -26,7 +26,7 @@ from engine.risk.dated import Dated
 from engine.risk.exposure import Exposure
 from engine.risk.limits import DRIFT_WINDOW_S
 from engine.risk.lines import Lines
-from engine.risk.outside import Summary
+from engine.risk.outside import Outside, Summary
 from engine.risk.recent import Recent
 from engine.risk.register import Register
 from engine.risk.resting import Resting
@@ -47,6 +47,19 @@ class Sums:
     orders: int = _MANY
     messages: int = _MANY
     notional: float = inf
+    until: int = 0  # as long as less was sent in all, none of the four on numbers can be reached
+
+    def counts_anew(self, now_ns: int) -> bool:
+        """Whether one more order is within each limit on a number, and how many surely are."""
+        purse = self.purse
+        room = min(
+            self.messages - purse.messages,
+            self.orders - purse.orders,
+            self.minute - purse.in_minute(now_ns),
+            self.hour - purse.in_hour(now_ns),
+        )
+        self.until = purse.sent + room
+        return room > 0
 
 
 @define(eq=False)
@@ -77,7 +90,7 @@ class Plan:
     sums: tuple[Sums, ...] = ()
     stakes: tuple[Lines, ...] = ()
     # What a venue says; None of it in a backtest.
-    venue: bool = False
+    outside: Outside | None = None
     live_data: bool = False
     shorts: bool = False  # a sale has to be asked about
     covers: bool = False  # likewise where options are short: it may be what covers them
@@ -325,6 +338,12 @@ def _future(plan: Plan, exposure: Exposure) -> bool:
     return True
 
 
+def _venue(plan: Plan, exposure: Exposure) -> bool:
+    """That the venue vouches for session, account and strategy; the three checks on it share this."""
+    plan.outside = None if exposure.account is None else exposure.account.outside
+    return plan.outside is not None
+
+
 def _asked(name: str) -> Callable[[Plan, Exposure], bool]:
     """For a check that compares with nothing of the limits: it is on."""
 
@@ -356,9 +375,9 @@ _SCREENS: Final[dict[Check, Callable[[Plan, Exposure], bool]]] = {
     derivatives.option_risk: _option,
     derivatives.expiry: _option,
     derivatives.delivery: _future,
-    venueside.session_up: _asked("venue"),
-    venueside.account_guard: _asked("venue"),
-    venueside.known_strategy: _asked("venue"),
+    venueside.session_up: _venue,
+    venueside.account_guard: _venue,
+    venueside.known_strategy: _venue,
     venueside.live_data: _asked("live_data"),
     venueside.short_availability: _asked("shorts"),
     venueside.day_trades: _day_trades,

@@ -59,7 +59,7 @@ class Register:
         if not self.from_ns <= now_ns < self.until_ns:
             self.turn(now_ns)
         for purse in self.purses:
-            purse.messages += 1
+            purse.sent += 1
             purse.notional += money
             purse.hour_ns.append(now_ns)
             purse.minute_ns.append(now_ns)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RESTING: Final = frozenset({OrderType.LIMIT, OrderType.LIMIT_ON_CLOSE, OrderType.MARKET, OrderType.MARKET_ON_CLOSE})
 _BUY: Final = Side.BUY
 _FEW: Final = 64
+Entry = tuple[float, int, "Reserved", OrderTicket]  # rank, serial number, the order, and the ticket that gave the rank
 
 
 def rank(ticket: OrderTicket) -> float:
@@ -36,8 +37,8 @@ def rank(ticket: OrderTicket) -> float:
 class Resting:
     """Open orders of one instrument, of all strategies."""
 
-    _buys: list[tuple[float, int, Reserved]] = field(factory=list)
-    _sells: list[tuple[float, int, Reserved]] = field(factory=list)
+    _buys: list[Entry] = field(factory=list)
+    _sells: list[Entry] = field(factory=list)
     _serial: int = 0
     _thin_at: int = 2 * _FEW
 
@@ -45,7 +46,7 @@ class Resting:
         """A new limit or market order is open: what `add` does, where the price is known as a float."""
         heap = self._buys if buy else self._sells
         serial = self._serial = self._serial + 1
-        heappush(heap, (-inf if level is None else -level if buy else level, serial, entry))
+        heappush(heap, (-inf if level is None else -level if buy else level, serial, entry, entry.ticket))
         if len(heap) > self._thin_at:
             self._thin(heap)
 
@@ -58,26 +59,31 @@ class Resting:
         for one in (ticket, entry.wanted):
             if one is not None:
                 self._serial += 1
-                heappush(heap, (rank(one), self._serial, entry))
+                heappush(heap, (rank(one), self._serial, entry, one))
         if len(heap) > self._thin_at:
             self._thin(heap)
 
     def meets(self, side: Side, level: float | None) -> bool:
         """Whether an order at a price (None: at any) would meet one that rests on a side."""
         heap = self._buys if side is _BUY else self._sells
-        while heap and not _stands(heap[0]):
+        while heap:
+            best = heap[0]
+            if _stands(best):
+                return level is None or best[0] <= (-level if side is _BUY else level)
             heappop(heap)
-        return bool(heap) and (level is None or heap[0][0] <= (-level if side is _BUY else level))
+        return False
 
-    def _thin(self, heap: list[tuple[float, int, Reserved]]) -> None:
+    def _thin(self, heap: list[Entry]) -> None:
         """Drop what is dead, when it is likely to be half of all."""
-        heap[:] = [one for one in heap if _stands(one)]
+        heap[:] = [one for one in heap if not one[2].over and _stands(one)]
         heapify(heap)
         self._thin_at = 2 * max(len(heap), _FEW)
 
 
-def _stands(one: tuple[float, int, Reserved]) -> bool:
-    at, _, entry = one
+def _stands(one: Entry) -> bool:
+    at, _, entry, ticket = one
     if entry.over:
         return False
+    if entry.ticket is ticket:
+        return True
     return rank(entry.ticket) == at or (entry.wanted is not None and rank(entry.wanted) == at)

@@ -12,7 +12,7 @@ from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.risk.exposure import Exposure
 from engine.risk.lines import BLUR
-from engine.risk.outside import REAL_TIME
+from engine.risk.outside import REAL_TIME, Outside
 from engine.risk.plan import Plan
 from engine.risk.pricing import ENOUGH
 from engine.risk.recent import Recent
@@ -45,6 +45,7 @@ def passes(
     """
     account = exposure.account
     assert account is not None
+    size = abs(price)
     if (
         (plan.types is not None and ticket.order_type not in plan.types)
         or (plan.tifs is not None and ticket.tif not in plan.tifs)
@@ -74,7 +75,7 @@ def passes(
             if sent and sent[0][0] <= now_ns - plan.walk_ns:
                 walk.forget(now_ns - plan.walk_ns)
             step = level - walk.last if buy else walk.last - level
-            if (walk.total + step if step > 0.0 else walk.total) > abs(price) * plan.walk:
+            if (walk.total + step if step > 0.0 else walk.total) > size * plan.walk:
                 return False
         factor = plan.factor
         # One that is like the last is within the range of all.
@@ -89,18 +90,13 @@ def passes(
             return False
     for most in plan.sums:
         purse = most.purse
-        if (
-            purse.messages >= most.messages
-            or purse.messages - purse.changes >= most.orders
-            or not purse.notional + money <= most.notional
-            or (len(purse.minute_ns) >= most.minute and purse.in_minute(now_ns) >= most.minute)
-            or (len(purse.hour_ns) >= most.hour and purse.in_hour(now_ns) >= most.hour)
-        ):
+        if not purse.notional + money <= most.notional or (purse.sent >= most.until and not most.counts_anew(now_ns)):
             return False
-    if plan.venue and not _vouched(ticket, exposure, plan, units, money, now_ns, buy=buy):
+    outside = plan.outside
+    if outside is not None and not _vouched(ticket, exposure, plan, outside, buy, units, money, now_ns):
         return False
     for lines in plan.stakes:
-        found = lines.most(view, ticket.conid, units, worst, buy=buy)
+        found = lines.most(view, ticket.conid, size, worst, units, buy)
         if found is None:
             return False
         gross, net, sector, currency = found
@@ -133,13 +129,18 @@ def _usual(recent: Recent, factor: float, units: float, level: float | None) -> 
 
 
 def _vouched(
-    ticket: OrderTicket, exposure: Exposure, plan: Plan, units: float, money: float, now_ns: int, *, buy: bool
+    ticket: OrderTicket,
+    exposure: Exposure,
+    plan: Plan,
+    outside: Outside,
+    buy: bool,
+    units: float,
+    money: float,
+    now_ns: int,
 ) -> bool:
     """What the venue says of account and instrument."""
     account = exposure.account
     assert account is not None
-    outside = account.outside
-    assert outside is not None
     if (
         outside.down
         or outside.away
@@ -155,7 +156,7 @@ def _vouched(
         if contract is not None and (contract.order_types is not None or contract.tifs is not None):
             return False
     dated = plan.dated
-    if dated is not None and not dated.allows(ticket, exposure, outside.contracts, units, now_ns, buy=buy):
+    if dated is not None and not dated.allows(ticket, exposure, outside.contracts, buy, units, now_ns):
         return False
     if not plan.asks_summary:
         return True

@@ -95,7 +95,11 @@ class World:
     def agrees(self, owner: str | None, conid: int, more: int, price: float, *, buy: bool) -> None:
         account = self.gate.account
         self.gate.exposure(owner or "a", conid)
-        told = account.lines[owner].most(self.market, conid, float(more), price, buy=buy)
+        market = self.market.price(conid)
+        told = None
+        if market is not None:
+            size = abs(market[0])
+            told = account.lines[owner].most(self.market, conid, size, max(size, price), float(more), buy)
         adds = {conid: (D(more), D(0), price) if buy else (D(0), D(more), price)}
         found = stakes(account, self.market, adds, owner)
         if isinstance(found, int):
@@ -124,7 +128,7 @@ def test_a_dearer_order_of_another_strategy_makes_what_is_open_dearer(way: str) 
     world.place("b", 1, Side.BUY, 1, 103 if way == "order" else 100)
     if way == "modification":
         world.modify(1, 103)
-    told = world.gate.account.lines["a"].most(world.market, 14, 1.0, 0.0, buy=True)
+    told = world.gate.account.lines["a"].most(world.market, 14, 100.0, 100.0, 1.0, True)
     assert told is not None
     assert told[0] == 10 * 103 + 100
 
@@ -177,12 +181,13 @@ def test_what_has_been_large_leaves_no_trace_in_what_is_small() -> None:
         world.market.prices = {conid: random.choice([0.01, 1.37, 1e7 + random.random()]) for conid in CONIDS}
         world.gate.exposure("a", 14)
         lines = world.gate.account.lines[None]
-        assert lines.most(world.market, 14, 1.0, 0.0, buy=True) is not None
+        size = world.market.prices[14]
+        assert lines.most(world.market, 14, size, size, 1.0, True) is not None
     assert lines is not None
     world.gate.hear([], [PositionNow("a", 1, D(0), D(0), D(0), D(0), D(0), "USD")])
     for number in range(600):  # as many changes as it takes
         world.market.prices = {1: 1.0, 2: 1.5 + number % 2, 14: 1.0}
-        told = lines.most(world.market, 14, 1.0, 0.0, buy=True)
+        told = lines.most(world.market, 14, 1.0, 1.0, 1.0, True)
     # Seven short at 2.5 and a rate of 1.25; three long and one to come at 1.
     assert told is not None
     assert told[0] == pytest.approx(7 * 2.5 * 1.25 + 4, rel=1e-13)
@@ -196,5 +201,5 @@ def test_where_gross_is_too_large_for_floats_to_tell_net_nothing_is_said() -> No
     for conid, quantity in ((1, D(10**5)), (14, D(-(10**5)))):
         gate.hear([], [PositionNow("a", conid, quantity, D(0), D(0), quantity, D(0), "USD")])
     gate.exposure("a", 1)
-    assert gate.account.lines[None].most(market, 1, 1.0, 0.0, buy=False) is None
-    assert gate.account.lines["a"].most(market, 1, 1.0, 0.0, buy=False) is not None
+    assert gate.account.lines[None].most(market, 1, 100.0, 100.0, 1.0, False) is None
+    assert gate.account.lines["a"].most(market, 1, 100.0, 100.0, 1.0, False) is not None

@@ -54,7 +54,7 @@ def test_a_clock_may_be_off_both_ways() -> None:
     ("messages", "executions", "found"), [(10, 1, False), (11, 1, True), (20, 2, False), (11, 0, True)]
 )
 def test_order_to_trade(messages: int, executions: int, found: bool) -> None:
-    purse = Purse(messages=messages, executions=executions)
+    purse = Purse(sent=messages, executions=executions)
     assert (order_to_trade("a", purse, Limits(order_to_trade_max=D(10))) is not None) is found
     assert order_to_trade("a", purse, Limits()) is None
 
