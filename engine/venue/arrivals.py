@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from engine.domain.ticket import OrderTicket, OrderType, Tif
+from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.venue import stops
 from engine.venue.book import Book
 from engine.venue.working import CLOSING, LIMIT, MARKET, MIDPRICE, STOP, TRAIL, Act, WorkingOrder
@@ -24,6 +24,7 @@ _ACTS: Mapping[OrderType, Act] = {
 _LMT: Final = OrderType.LIMIT
 _MKT: Final = OrderType.MARKET
 _IOC: Final = Tif.IOC
+_BUY: Final = Side.BUY
 
 
 def make_order(ticket: OrderTicket, book: Book, number: int) -> WorkingOrder:
@@ -31,7 +32,8 @@ def make_order(ticket: OrderTicket, book: Book, number: int) -> WorkingOrder:
     kind = ticket.order_type
     # `is` first: the hash of an enum member costs more than everything else here.
     act = LIMIT if kind is _LMT else MARKET if kind is _MKT else _ACTS[kind]
-    order = WorkingOrder(ticket, book, number, act, float(ticket.quantity))
+    quantity = ticket.quantity
+    order = WorkingOrder(ticket, book, number, act, ticket.side is _BUY, quantity, float(quantity))
     if ticket.tif is _IOC:
         order.ioc = True
     if ticket.limit_price is not None:

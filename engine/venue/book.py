@@ -44,7 +44,8 @@ class Book:
 
     `buys` and `sells` are plain limit orders, best price first, then by arrival; `others` all that moves by other
     rules, by arrival. `taken_*` is what our own orders took of the quote in force, index `taken_index` of the tape;
-    `watchers` are the combos that have this instrument as a leg, `split_ns` is the moment of its last split.
+    `watchers` are the combos that have this instrument as a leg, `split_ns` is the moment of its last split. `hit` is
+    the row that the last search named, -1 if none; `active`: the floor knows that there are orders.
     """
 
     watchers: tuple[Book, ...] = ()
@@ -69,7 +70,8 @@ class Book:
         self.taken_buy = 0.0
         self.taken_sell = 0.0
         self._chunk = Chunk(ts_ns=_NO_TIMES, kinds={})
-        self._hit = -1
+        self.active = False
+        self.hit = -1
         self._clean = 0
         # `tape` once it is there; the hot ways ask it first, for `tape` stands on the class as well.
         self.cut: Tape | None = None
@@ -113,17 +115,24 @@ class Book:
 
     def changed(self) -> None:
         """Forget what the last search found: an order came, went or was changed."""
-        self._hit = -1
+        self.hit = -1
         self._clean = 0
 
     def name(self, row: int) -> None:
         """Say which row of the chunk is the next to produce an answer, as a search would find."""
-        self._hit = self._clean = row
+        self.hit = self._clean = row
+
+    def wake(self) -> None:
+        """Have the floor know that there are orders here now."""
+        self.active = True
+        self.floor.active.append(self)
 
     def put(self, order: WorkingOrder) -> None:
         """Let an order stand on the book, behind those of its price."""
-        self._hit = -1
+        self.hit = -1
         self._clean = 0
+        if not self.active:
+            self.wake()
         if order.act is not LIMIT or order.ioc:
             self.others.append(order)
             return
@@ -142,7 +151,7 @@ class Book:
 
     def drop(self, order: WorkingOrder) -> None:
         """Take an order off; nothing happens if it does not stand here."""
-        self._hit = -1
+        self.hit = -1
         self._clean = 0
         side = self.others if order.act is not LIMIT or order.ioc else self.buys if order.buy else self.sells
         if order in side:
@@ -191,8 +200,8 @@ class Book:
 
     def scan(self, row: int, stop: int) -> int:
         """First row in [row, stop) that produces an answer here; `stop` if none does."""
-        if self._hit >= row:
-            return self._hit if self._hit < stop else stop
+        if self.hit >= row:
+            return self.hit if self.hit < stop else stop
         first = self._clean if self._clean > row else row
         if first >= stop:
             return stop
@@ -205,13 +214,9 @@ class Book:
         else:
             found = self._search(first, stop)
         if found < stop:
-            self._hit = found
+            self.hit = found
         self._clean = found
         return found
-
-    def hit(self, row: int) -> bool:
-        """Say whether the last search named this row."""
-        return self._hit == row
 
     def _search(self, first: int, stop: int) -> int:
         tape = self.cut or self.tape
@@ -244,10 +249,10 @@ class Book:
 
     def take_row(self, row: int, now_ns: int) -> None:
         """Apply one row of this instrument."""
-        tape = self.cut or self.tape
-        self.changed()
         if self.rule.whole and plain.take_row(self, row, now_ns):
             return
+        tape = self.cut or self.tape
+        self.changed()
         if tape.quotes is not None:
             index = tape.quotes.first(row)
             if index < tape.quotes.length and tape.quotes.row(index) == row:

@@ -55,6 +55,8 @@ class ComboBook(Book):
     def put(self, order: WorkingOrder) -> None:
         """Let an order stand, behind the ones before it."""
         self.changed()
+        if not self.active:
+            self.wake()
         self.others.append(order)
 
     def drop(self, order: WorkingOrder) -> None:
@@ -226,6 +228,6 @@ def moved_by(row: int, books: Iterable[Book]) -> list[Book]:
 
     The search stops at the first book that finds the row, so that it says nothing of the others.
     """
-    found = [book for book in books if book.hit(row) or book.quoted_at(row)]
+    found = [book for book in books if book.hit == row or book.quoted_at(row)]
     found.sort(key=lambda book: (bool(book.instrument.legs), book.conid))
     return found

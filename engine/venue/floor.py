@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.domain.facts import Accepted, Answer, Cancelled, Filled, LegExecution, Pending
 from engine.settings import VenueSettings
@@ -13,6 +13,9 @@ from engine.venue.fees import FeeLedger
 from engine.venue.rules import FillRule
 from engine.venue.slippage import Slippage
 from engine.venue.working import CLOSING, DONE, WORKING, ZERO, WorkingOrder
+
+if TYPE_CHECKING:
+    from engine.venue.book import Book
 
 # What the report shows, all there from the start so that a run without them says 0.
 COUNTS: Final = (
@@ -32,6 +35,7 @@ _FILLED_MAX: Final = 1024
 class Floor:
     """Orders by client id, the answers that leave, and the tallies.
 
+    `arrived` counts the orders that were taken; `active` are the books with orders on them.
     `heard_ns` is how long an answer needs to reach us: the time of every answer is that of the event plus this.
     `granted` collects the children that an entry's fill has just made live, in order.
     """
@@ -48,6 +52,8 @@ class Floor:
         self.fees = fees
         self.slippage = slippage
         self.heard_ns = report_ns
+        self.arrived = 0
+        self.active: list[Book] = []
         self.orders: dict[str, WorkingOrder] = {}
         self.ended: dict[str, str] = {}
         self.filled: dict[str, WorkingOrder] = {}
@@ -121,8 +127,7 @@ class Floor:
         order: WorkingOrder,
         price: Decimal,
         now_ns: int,
-        *,
-        maker: bool,
+        liquidity: str,
         flags: tuple[str, ...] = (),
     ) -> None:
         """What `fill` does, for all that is left of an order of no group, which stands on `side` of its book alone."""
@@ -145,7 +150,7 @@ class Floor:
                 quantity=quantity,
                 price=price,
                 fees=lines,
-                liquidity="maker" if maker else "taker",
+                liquidity=liquidity,
                 flags=flags,
             )
         )

@@ -55,6 +55,7 @@ def join_bracket(entry: WorkingOrder, child: WorkingOrder) -> Bracket:
     bracket = entry.entry_of
     if bracket is None:
         bracket = entry.entry_of = Bracket(entry)
+        entry.plain = False
     bracket.children.append(child)
     child.bracket = bracket
     return bracket

@@ -81,8 +81,8 @@ class LiveVenue(SimVenue):
         Returns: What reaches us now, should it be marketable.
         """
         floor, book = self._floor, self._books[ticket.conid]
-        self._venue_ids += 1
-        order = make_order(ticket, book, self._venue_ids)
+        floor.arrived += 1
+        order = make_order(ticket, book, floor.arrived)
         order.filled = filled
         order.set_left(ticket.quantity - filled)
         entry = None if ticket.parent is None else floor.orders.get(ticket.parent) or floor.filled.get(ticket.parent)

@@ -9,7 +9,6 @@ from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.ticket import OrderTicket, Tif
 from engine.venue import auctions, commands, groups, hours
 from engine.venue.arrivals import set_stop
-from engine.venue.book import Book
 from engine.venue.floor import Floor
 from engine.venue.working import (
     CLOSING,
@@ -25,13 +24,11 @@ from engine.venue.working import (
 
 
 class Lives:
-    """The orders of a floor in time. `_active` are the books with orders on them, `_alarms` a heap of session events:
-    (when, number, order)."""
+    """The orders of a floor in time. `_alarms` is a heap of session events: (when, number, order)."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
         floor.on_live = self._go_live
-        self._active: dict[int, Book] = {}
         self._alarms: list[tuple[int, int, WorkingOrder]] = []
         self._number = 0
 
@@ -80,7 +77,6 @@ class Lives:
             self._go_live(order, now_ns, said=True)
         elif working and not keeps:
             if order.left:
-                self._active[book.conid] = book
                 book.enter(order, now_ns, row)
             else:
                 order.stand = SPENT
@@ -110,7 +106,6 @@ class Lives:
         if not said:
             floor.accept(order, now_ns)
         if order.act is not CLOSING:
-            self._active[book.conid] = book
             book.enter(order, now_ns, floor.row)
 
     def _set_alarm(self, order: WorkingOrder, at_ns: int) -> None:
@@ -137,7 +132,6 @@ class Lives:
             if tif is Tif.OPG:
                 order.act = OPENING
             if order.act is not CLOSING:
-                self._active[book.conid] = book
                 book.enter(order, now_ns, row, opening=True)
         elif order.act is CLOSING:
             auctions.close_at(book, order, now_ns, row)

@@ -10,27 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.domain.facts import Accepted, Cancelled
-from engine.domain.ticket import OrderTicket, OrderType, Tif
+from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.venue import ticks
 from engine.venue.rules import BarPrice
 from engine.venue.working import DONE, LIMIT, MARKET, WORKING, WorkingOrder
 
 if TYPE_CHECKING:
     from engine.venue.book import Book
+    from engine.venue.floor import Floor
 
 _NAN: Final = float("nan")
+_BUY: Final = Side.BUY
 _AT_OPEN: Final = BarPrice.OPEN
 _OPEN_FLAGS: Final = ("at_open",)
 _TYPES: Final = frozenset({OrderType.LIMIT, OrderType.MARKET})
 _TIFS: Final = frozenset({Tif.DAY, Tif.GTC})
 
 
-def place(book: Book, ticket: OrderTicket, number: int, now_ns: int) -> bool:
+def place(book: Book, ticket: OrderTicket, now_ns: int) -> bool:
     """Take an order, accept it and let it meet the market as rows before the floor's show it.
 
     Args:
         book: One whose `plain` is true.
-        number: Its place in the order of arrival, if it is taken.
 
     Returns: False, with nothing changed, if it has to go the long way.
     """
@@ -46,33 +47,31 @@ def place(book: Book, ticket: OrderTicket, number: int, now_ns: int) -> bool:
     ):
         return False
     instrument = book.instrument
-    units = instrument.known_units.get(ticket.quantity) or instrument.units(ticket.quantity)
+    quantity = ticket.quantity
+    units = instrument.known_units.get(quantity) or instrument.units(quantity)
     if units is None:
         return False
-    limit = ticket.limit_price
+    number, row, buy, limit = floor.arrived + 1, floor.row, ticket.side is _BUY, ticket.limit_price
     if limit is None:
-        order = WorkingOrder(ticket, book, number, MARKET, units)
+        order = WorkingOrder(ticket, book, number, MARKET, buy, quantity, units, now_ns, row, True)
         rests = False
     else:
         level = instrument.known_levels.get(limit) or instrument.level(limit)
         if level is None:
             return False
-        order = WorkingOrder(ticket, book, number, LIMIT, units)
-        order.limit = limit
-        order.lo = level - book.hair
-        order.hi = level + book.hair
-        tape, quotes, row = book.cut or book.tape, book.lone, floor.row
+        lo, hi = level - book.hair, level + book.hair
+        order = WorkingOrder(ticket, book, number, LIMIT, buy, quantity, units, now_ns, row, True, limit, lo, hi)
+        quotes = book.lone
         if quotes is not None and row:
-            rests = quotes.beyond(row - 1, order.lo, order.hi, buy=order.buy)
+            rests = quotes.beyond(row - 1, lo, hi, buy)
         else:
-            rests = tape.beyond_touch(order.buy, order.lo, order.hi, row)
+            rests = (book.cut or book.tape).beyond_touch(buy, lo, hi, row)
+    floor.arrived = number
     floor.orders[coid] = order
-    floor.answers.append(Accepted(coid=coid, ts_ns=now_ns + floor.heard_ns, venue_id=order.venue_id))
-    order.live_ns = now_ns
-    order.folded = floor.row
+    floor.answers.append(Accepted(coid=coid, ts_ns=now_ns + floor.heard_ns, venue_id=f"V{number}"))
     if limit is None and _waits_for_bar(book, order, now_ns):
         return True
-    if rests or (ticks.meet(book, order, now_ns, floor.row) and order.stand is WORKING):
+    if rests or (ticks.meet(book, order, now_ns, row) and order.stand is WORKING):
         book.put(order)
     return True
 
@@ -101,63 +100,50 @@ def take_row(book: Book, row: int, now_ns: int) -> bool:
     Returns: False, with nothing done, if it has to go the long way.
     """
     buys, sells, others = book.buys, book.sells, book.others
-    if len(buys) + len(sells) + len(others) != 1 or not book.plain:
-        return False
-    tape = book.cut or book.tape
-    side = others or buys or sells
-    order = side[0]
-    if order.stand is not WORKING or order.ioc or order.bracket is not None or order.entry_of is not None:
-        return False
-    if order.ticket.oca_group is not None:
+    if len(buys) + len(sells) + len(others) != 1:
         return False
     if others:
-        rows = tape.bars
-        if order.act is not MARKET or rows is None or tape.ticks_from <= row or book.rule.bar is not _AT_OPEN:
-            return False
-        index = row if rows.at is None else rows.first(row)
-        if rows.at is not None and (index == rows.length or rows.row(index) != row):
-            return False
-        if order.live_ns > rows.begins_ns(index):
-            return False
-        price = rows.opens[index]
-        money = book.taker_price(order, price, order.left, rows.volume.item(index), _NAN)
-        order.taking = False
-        book.floor.fill_alone(side, order, money, now_ns, maker=False, flags=_OPEN_FLAGS)
-        return True
-    quotes = book.lone
-    if quotes is None or order.taking or book.floor.at_touch:
+        return _take_open(book, others[0], row, now_ns)
+    side = buys or sells
+    order = side[0]
+    floor, limit = book.floor, order.limit
+    if not order.plain or book.lone is None or book.hit != row or order.taking or floor.at_touch or limit is None:
         return False
-    if not quotes.reaches(row, order.lo, order.hi, buy=order.buy):
-        return False
-    limit = order.limit
-    assert limit is not None
-    book.floor.fill_alone(side, order, limit, now_ns, maker=True)
+    floor.fill_alone(side, order, limit, now_ns, "maker")
     return True
 
 
-def cancel(order: WorkingOrder, now_ns: int) -> bool:
+def _take_open(book: Book, order: WorkingOrder, row: int, now_ns: int) -> bool:
+    """Fill a market order at the open of the bar that a row is."""
+    tape = book.cut or book.tape
+    rows = tape.bars
+    if not order.plain or rows is None or tape.ticks_from <= row or book.rule.bar is not _AT_OPEN:
+        return False
+    index = row if rows.at is None else rows.first(row)
+    if rows.at is not None and (index == rows.length or rows.row(index) != row):
+        return False
+    if order.live_ns > rows.begins_ns(index):
+        return False
+    price = rows.opens[index]
+    money = book.taker_price(order, price, order.left, rows.volume.item(index), _NAN)
+    order.taking = False
+    book.floor.fill_alone(book.others, order, money, now_ns, "taker", _OPEN_FLAGS)
+    return True
+
+
+def cancel(floor: Floor, coid: str, now_ns: int) -> bool:
     """Take a plain order off and say so.
 
     Returns: False, with nothing changed, if it has to go the long way.
     """
-    book = order.book
-    ticket = order.ticket
-    if (
-        not book.plain
-        or order.stand is not WORKING
-        or order.act is not LIMIT
-        or order.ioc
-        or order.bracket is not None
-        or order.entry_of is not None
-        or ticket.oca_group is not None
-    ):
+    order = floor.orders.get(coid)
+    if order is None or not order.plain:
         return False
-    floor = book.floor
+    book = order.book
     if (book.cut or book.tape).trades is not None:
         book.catch_up(order, floor.row)
     book.drop(order)
     order.stand = DONE
-    coid = ticket.coid
     del floor.orders[coid]
     if order.filled:
         floor.keep_filled(order)

@@ -74,6 +74,7 @@ class SimVenue(Lives):
         floor = Floor(rule, settings, ledger, slippage(settings.slippage, settings.slippage_size), report_ns)
         super().__init__(floor)
         self.counts = floor.counts
+        self._active = floor.active
         self._books: dict[int, Book] = {}
         for conid, instrument in instruments.items():
             if instrument.calendar not in sessions:
@@ -91,8 +92,8 @@ class SimVenue(Lives):
         self._queue: deque[tuple[int, int, Request]] = deque()
         self._heap: list[tuple[int, int, Request]] = []
         self._reports: deque[Answer] = deque()
-        self._venue_ids = 0
         self._chunk: Chunk | None = None
+        self._times: Sequence[int] = ()
         self._row = 0
 
     # Driving
@@ -100,6 +101,7 @@ class SimVenue(Lives):
     def begin(self, chunk: Chunk) -> None:
         """Go over to the next chunk; all rows of the last one are behind us."""
         self._chunk = chunk
+        self._times = chunk.times
         self._row = 0
         for book in self._books.values():
             book.begin(chunk)
@@ -188,13 +190,14 @@ class SimVenue(Lives):
     def scan(self, row: int, stop: int) -> int:
         """First row in [row, stop) at which an order produces an answer; `stop` if none does."""
         idle = None
-        for book in self._active.values():
+        for book in self._active:
             if book.buys or book.sells or book.others:
                 stop = book.scan(row, stop)
             else:
                 idle = book
         if idle is not None:
-            del self._active[idle.conid]  # one at a time will do
+            self._active.remove(idle)  # one at a time will do
+            idle.active = False
         return stop
 
     def settle(self, row: int) -> None:
@@ -206,16 +209,14 @@ class SimVenue(Lives):
 
         Returns: What reaches us at once.
         """
-        chunk = self._chunk
-        assert chunk is not None
-        now_ns = chunk.times[row]
+        now_ns = self._times[row]
         self._floor.row = self._row = row + 1
         if self._has_combos:
-            for book in combos.moved_by(row, self._active.values()):
+            for book in combos.moved_by(row, self._active):
                 book.take_row(row, now_ns)
             return self._heard(now_ns)
-        for book in tuple(self._active.values()):
-            if book.hit(row):
+        for book in self._active:  # one that joins meanwhile has found nothing yet
+            if book.hit == row:
                 book.take_row(row, now_ns)
         return self._heard(now_ns)
 
@@ -248,7 +249,7 @@ class SimVenue(Lives):
         """
         self._queue.clear()
         self._heap.clear()
-        for book in self._active.values():
+        for book in self._active:
             book.settle(self._row)
         floor = self._floor
         while self._alarms:
@@ -284,6 +285,7 @@ class SimVenue(Lives):
     # Commands
 
     def _arrive(self, requests: Sequence[Request], now_ns: int, row: int) -> None:
+        floor = self._floor
         for request in requests:
             kind = request.__class__
             if kind is PlaceRequest:
@@ -293,15 +295,11 @@ class SimVenue(Lives):
                     continue
                 ticket = tickets[0]
                 book = self._books.get(ticket.conid)
-                if book is not None and book.plain and plain.place(book, ticket, self._venue_ids + 1, now_ns):
-                    self._venue_ids += 1
-                    self._active[ticket.conid] = book
-                else:
+                if book is None or not book.plain or not plain.place(book, ticket, now_ns):
                     self._place(ticket, now_ns)
             elif kind is CancelRequest:
                 coid = request.coid  # type: ignore[union-attr]
-                order = self._floor.orders.get(coid)
-                if order is None or not plain.cancel(order, now_ns):
+                if not plain.cancel(floor, coid, now_ns):
                     self._cancel(coid, now_ns)
             elif isinstance(request, ModifyRequest):
                 self._modify(request.ticket, now_ns, row)
@@ -327,8 +325,8 @@ class SimVenue(Lives):
             assert no is not None
             floor.answers.append(Refused(coid=ticket.coid, ts_ns=now_ns + floor.heard_ns, code=no[0], reason=no[1]))
             return
-        self._venue_ids += 1
-        order = make_order(ticket, book, self._venue_ids)
+        floor.arrived += 1
+        order = make_order(ticket, book, floor.arrived)
         floor.orders[ticket.coid] = order
         if ticket.oca_group is not None:
             groups.join_oca(floor, order)
@@ -351,6 +349,6 @@ class SimVenue(Lives):
             return
         orders = []
         for ticket in tickets:
-            self._venue_ids += 1
-            orders.append(make_order(ticket, self._books[ticket.conid], self._venue_ids))
+            floor.arrived += 1
+            orders.append(make_order(ticket, self._books[ticket.conid], floor.arrived))
         groups.arrive(floor, orders, now_ns)

@@ -89,17 +89,11 @@ class Quotes(Rows):
         bid, ask, bid_size, ask_size = columns
         return bid[at], ask[at], bid_size[at], ask_size[at]
 
-    def beyond(self, index: int, lo: float, hi: float, *, buy: bool) -> bool:
+    def beyond(self, index: int, lo: float, hi: float, buy: bool) -> bool:
         """Say whether the touch of one quote is worse than a limit; `lo` and `hi` are a hair below and above that."""
         if buy:
             return bool((self.asks or self._ask_buffer())[index] > hi)
         return bool((self.bids or self._bid_buffer())[index] < lo)
-
-    def reaches(self, index: int, lo: float, hi: float, *, buy: bool) -> bool:
-        """Say whether the other side of one quote is as good as a limit; one that is absent (NaN) is not."""
-        if buy:
-            return bool((self.asks or self._ask_buffer())[index] <= hi)
-        return bool((self.bids or self._bid_buffer())[index] >= lo)
 
     def _ask_buffer(self) -> memoryview:
         self.asks = memoryview(self.ask)  # type: ignore[arg-type]  # arrays are buffers
@@ -246,7 +240,7 @@ class Tape:
         index = (row if quotes.at is None and row < quotes.length else quotes.first(row)) - 1
         if index < 0:
             return False
-        return quotes.beyond(index, lo, hi, buy=buy)
+        return quotes.beyond(index, lo, hi, buy)
 
     def last_trade(self, row: int) -> float | None:
         """Price of the last trade before a row."""

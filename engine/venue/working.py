@@ -6,7 +6,9 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from engine.domain.ticket import OrderTicket, Side
+from msgspec import Struct
+
+from engine.domain.ticket import OrderTicket
 
 if TYPE_CHECKING:
     from engine.venue.book import Book
@@ -52,31 +54,40 @@ WAITING: Final = Stand.WAITING
 WORKING: Final = Stand.WORKING
 SPENT: Final = Stand.SPENT
 DONE: Final = Stand.DONE
-_BUY: Final = Side.BUY
 
 
-class WorkingOrder:
+class WorkingOrder(Struct, eq=False):
     """An order at the venue. Mutable; the floor owns it.
 
     `left` is what may still be filled now (of a bracket's child, what its entry and siblings leave it). `lo` and `hi`
     are the limit a thousandth of a tick below and above, so that one float compare says "through" or "reached".
     `ahead` is the size before it in the queue as of chunk row `folded`, `extreme` the price a trailing stop follows
     (NaN: none seen yet) as of the same row. `taking`: it was marketable when it arrived and has not been matched yet.
-    `alarm_ns` is the session event it waits for, 0 for none; `tabs` its fees so far, by conid.
+    `plain`: it came the short way (`engine.venue.plain`), and no other order hangs on it. `alarm_ns` is the session
+    event it waits for, 0 for none; `tabs` its fees so far, by conid.
+
+    A struct, because making one is on the fast path: a class with an `__init__` takes several times as long.
     """
 
-    # Defaults live on the class: most orders never set them, and making an order is on the fast path.
+    ticket: OrderTicket
+    book: Book
+    seq: int
+    act: Act
+    buy: bool
+    left: Decimal
+    left_f: float
     live_ns: int = 0
-    filled: Decimal = ZERO
-    stand: Stand = WORKING
+    folded: int = 0
+    plain: bool = False
     limit: Decimal | None = None
     lo: float = 0.0
     hi: float = 0.0
+    filled: Decimal = ZERO
+    stand: Stand = WORKING
     stop: float = 0.0
     offset: float = 0.0
     ahead: float = UNKNOWN_QUEUE
     extreme: float = float("nan")
-    folded: int = 0
     taking: bool = False
     triggered: bool = False
     ioc: bool = False
@@ -85,20 +96,15 @@ class WorkingOrder:
     entry_of: Bracket | None = None
     tabs: dict[int, Tab] | None = None
 
-    def __init__(self, ticket: OrderTicket, book: Book, seq: int, act: Act, units: float) -> None:
-        self.ticket = ticket
-        self.book = book
-        self.seq = seq
-        self.venue_id = f"V{seq}"
-        self.buy = ticket.side is _BUY
-        self.act = act
-        self.left = ticket.quantity
-        self.left_f = units
-
     @property
     def coid(self) -> str:
         """Our client order id."""
         return self.ticket.coid
+
+    @property
+    def venue_id(self) -> str:
+        """The venue's name for it."""
+        return f"V{self.seq}"
 
     def set_left(self, left: Decimal) -> None:
         """Set what may still be filled."""

@@ -44,7 +44,7 @@ class Till:
         self.book = Book(floor, self.traded[-1], Sessions.round_the_clock())
 
     def order(self, side: str = "BUY") -> WorkingOrder:
-        return WorkingOrder(ticket("a", side, 1, "1.00"), self.book, 1, LIMIT, 1.0)
+        return WorkingOrder(ticket("a", side, 1, "1.00"), self.book, 1, LIMIT, side == "BUY", Decimal(1), 1.0)
 
     def charge(self, order: WorkingOrder, quantity: str, price: str, ts_ns: int = JAN_2026) -> Lines:
         lines = self.ledger.charge(order, Decimal(quantity), Decimal(price), (), ts_ns)

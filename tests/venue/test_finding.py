@@ -68,6 +68,6 @@ def test_quotes_are_searched_alike_however_often(
         assert quotes.first_ask_at_most(level, start, stop) == expected
         assert quotes.first_bid_at_least(-level, start, stop) == expected
     for index, ask in enumerate(asks):
-        assert quotes.beyond(index, 0.0, level, buy=True) == (ask > level)
-        assert quotes.beyond(index, -level, 0.0, buy=False) == (-ask < -level)
+        assert quotes.beyond(index, 0.0, level, True) == (ask > level)
+        assert quotes.beyond(index, -level, 0.0, False) == (-ask < -level)
         assert str(quotes.touch(index)) == str((-ask, ask, 0.0, 0.0))
