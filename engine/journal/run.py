@@ -1,9 +1,10 @@
 """The journal of a backtest: every fact in order, as SQLite for people and hashed in a canonical form for machines.
 
-Facts wait in memory up to a bound and then go, as lines of canonical JSON, to a file without a name on the disk of the
-result, so that nothing of them outlives the process; these lines are what is hashed. The database is made of them when
-the run is done, with its index at the end: row by row while the run went on it cost five times as much. Hashing and
-writing need no interpreter, so a thread does them, one lot behind.
+Facts become lines of canonical JSON as soon as they come, while what they speak of is still in the processor's caches.
+The lines wait in memory up to a bound and then go to a file without a name on the disk of the result, so that nothing
+of them outlives the process; they are what is hashed. The database is made of them when the run is done, with its index
+at the end: row by row while the run went on it cost five times as much. Hashing and writing need no interpreter, so a
+thread does them, one lot behind.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from engine.errors import InputError, InvariantBroken
 
 Row = tuple[int, str, str, Any]  # time, kind of fact, coid or strategy, what
 SCHEMA_VERSION: Final = 1
-_HELD_MAX: Final = 4_096
+_HELD_MAX: Final = 1 << 20  # bytes
 _ROWS_TOGETHER: Final = 20_000
 # The file is a product of the run, not its memory: a crash makes the run void, so nothing is synced.
 _PRAGMAS: Final = ("page_size = 4096", "journal_mode = OFF", "synchronous = OFF")
@@ -56,7 +57,8 @@ class RunJournal:
 
         Raises: InputError if nothing can be written there.
         """
-        self._held: list[Row] = []
+        self._held: list[bytes] = []
+        self._size = 0  # of what is held, bytes
         self._hash = hashlib.sha256()
         self._path = path
         self._thread = ThreadPoolExecutor(1, "journal")
@@ -66,19 +68,21 @@ class RunJournal:
 
     def record(self, rows: Iterable[Row]) -> None:
         """Take over facts, in order."""
-        self._held.extend(rows)
-        while len(self._held) >= _HELD_MAX:
-            self._flush(_HELD_MAX)
+        lines = _ENCODER.encode_lines(rows)
+        self._held.append(lines)
+        self._size += len(lines)
+        if self._size >= _HELD_MAX:
+            self._flush()
 
     def digest(self) -> bytes:
         """SHA-256 of all facts so far in canonical form: a JSON array a fact, each on a line."""
-        self._flush(len(self._held))
+        self._flush()
         self._settle()
         return self._hash.digest()
 
     def rows(self) -> Iterator[tuple[int, str, str, bytes]]:
         """All facts in order: time, kind, name, body as JSON. Nothing may be recorded while they are read."""
-        self._flush(len(self._held))
+        self._flush()
         self._settle()
         with _written(self._path):
             self._lines.seek(0)
@@ -105,15 +109,15 @@ class RunJournal:
         with suppress(OSError):  # what is still to be written finds no room
             self._lines.close()
 
-    def _flush(self, count: int) -> None:
-        if not count:
+    def _flush(self) -> None:
+        if not self._held:
             return
-        lines = _ENCODER.encode_lines(self._held[:count])
-        del self._held[:count]
+        held, self._held, self._size = self._held, [], 0
         self._settle()
-        self._under_way = self._thread.submit(self._put, lines)
+        self._under_way = self._thread.submit(self._put, held)
 
-    def _put(self, lines: bytes) -> None:
+    def _put(self, held: list[bytes]) -> None:
+        lines = b"".join(held)
         self._hash.update(lines)
         self._lines.seek(0, os.SEEK_END)
         self._lines.write(lines)

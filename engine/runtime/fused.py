@@ -105,7 +105,7 @@ def _plain_moments(ring: Ring, lap: Lap) -> None:
                     row = taken
                     if taken > venue_row:
                         venue_row = taken
-                    now_ns = times[taken - 1]
+                    now_ns = host.reached_ns
                     still_ns = -1  # many rows of one moment are no loop
             if not wants:
                 if named and row == stop:

@@ -24,8 +24,8 @@ from engine.runtime.lap import Lap
 from engine.runtime.market import Market
 from engine.strategy.host import StrategyHost
 
-# A replay's journal is its product, not its memory: facts go over in lots.
-FACTS_TOGETHER: Final = 2_048
+# A replay's journal is its product, not its memory: facts go over in lots, soon enough to be found in the caches.
+FACTS_TOGETHER: Final = 64
 _NO_POSITIONS: Final[list[PositionNow]] = []  # never written to
 
 

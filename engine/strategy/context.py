@@ -23,7 +23,7 @@ from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif, TrailUnit, amend
 from engine.domain.view import MarketView
 from engine.errors import StrategyError
-from engine.strategy.terms import TERMS, TIFS, Number, changed, decimal_of, kind_of, plain, price_of, span_of
+from engine.strategy.terms import TERMS, TIFS, WHOLE, Number, changed, decimal_of, kind_of, plain, price_of, span_of
 
 Named = str | int | Instrument
 _ZERO: Final = Decimal(0)
@@ -280,17 +280,17 @@ class Context:
         parent: str | None,
         oca_group: str | None,
     ) -> OrderTicket:
-        instrument = self._by_name[name] if name in self._by_name else self.instrument(name)
+        instrument = self._by_name.get(name) or self.instrument(name)
         if order_type is None and stop is None and trail is None and offset is None and not trail_percent:
-            self._number += 1  # market and limit orders: most there are, and the least to say
+            number = self._number = self._number + 1  # market and limit orders: most there are, and the least to say
             return OrderTicket(
-                coid=self._prefix + str(self._number).zfill(6),
+                coid=self._prefix + str(number).zfill(6),
                 strategy=self.strategy,
                 account=self.account,
                 conid=instrument.conid,
                 side=side,
                 order_type=_MARKET if limit is None else _LIMIT,
-                quantity=quantity if quantity.__class__ is Decimal else decimal_of(quantity),
+                quantity=quantity if quantity.__class__ is Decimal else WHOLE.get(quantity) or decimal_of(quantity),
                 tif=TIFS.get(tif) or Tif(tif),
                 limit_price=instrument.price(limit) if limit.__class__ is float else price_of(instrument, limit),
                 outside_rth=outside_rth,

@@ -40,7 +40,7 @@ class StrategyHost:
         self._times: Sequence[int] = ()
         self._planned = False
         self._plan: Plan | None = None
-        self._straight = False  # every row of the chunk is for one handler
+        self._straight: Plan | None = None  # the plan, if every row of the chunk is for one handler
         self._in_window = False
         self._view = ChunkView(self._chunk)
         self._columnar: tuple[Seat, ...] = ()
@@ -206,15 +206,15 @@ class StrategyHost:
     # --- windows ------------------------------------------------------------------------------------------------
 
     def run(self, chunk: Chunk, start: int, stop: int) -> int:
-        """Hand out the rows [start, stop) until somebody wants something.
+        """Hand out the rows [start, stop) until somebody wants something; nobody does yet.
 
         Returns: The row after the last one handed out: `stop` if nobody wanted anything.
         """
         if chunk is not self._chunk or not self._planned:
             self._open(chunk, start)
-        self._row = start
-        plan = self._plan
-        if plan is None or not self._straight:
+        plan = self._straight
+        if plan is None:
+            self._row = start
             taken = self._run_all(chunk, start, stop) if self._columnar else self._hand_out(stop)
             self._row = taken
             if taken:
@@ -223,7 +223,6 @@ class StrategyHost:
         # Every row for the one handler there is, which is what most runs are.
         wants, handle = self.wants, plan.single
         assert handle is not None
-        before = len(wants)
         self._in_window = True
         taken = stop
         try:
@@ -233,7 +232,7 @@ class StrategyHost:
                     taken = plan.total - length_hint(plan.left)
                     break
         except RAISED as error:
-            self._switch_off(plan.seats[0], error, before)
+            self._switch_off(plan.seats[0], error, 0)
             taken = _row_after(plan)
         finally:
             self._in_window = False
@@ -349,7 +348,8 @@ class StrategyHost:
         self._times = chunk.times
         self._planned = True
         plan = self._plan = plan_of(chunk, start, tuple(self.seats.values()))
-        self._straight = plan is not None and plan.rows is None and plan.single is not None and not self._columnar
+        straight = plan is not None and plan.rows is None and plan.single is not None and not self._columnar
+        self._straight = plan if straight else None
 
     # --- trouble ------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ TERMS: Final = {
 }
 
 
-_WHOLE: Final[dict[Number, Decimal]] = {number: Decimal(number) for number in range(1_001)}
+WHOLE: Final[dict[Number, Decimal]] = {number: Decimal(number) for number in range(1_001)}
 
 
 def changed(instrument: Instrument, name: str, value: Any) -> Change:
@@ -64,7 +64,7 @@ def price_of(instrument: Instrument, value: Number | None) -> Decimal | None:
 
 def decimal_of(value: Number) -> Decimal:
     """A quantity, exactly as it is written."""
-    known = _WHOLE.get(value)
+    known = WHOLE.get(value)
     if known is not None:
         return known
     return Decimal(repr(value)) if value.__class__ is float else Decimal(value)
