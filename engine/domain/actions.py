@@ -51,11 +51,11 @@ class DividendDue(Struct, frozen=True):
 
 
 class DividendPaid(Struct, frozen=True):
-    """What was owed since the ex-date `since_ns` on an instrument is paid now."""
+    """What is owed on an instrument for the pay date `pay_ns` is paid now."""
 
     ts_ns: int
     conid: int
-    since_ns: int
+    pay_ns: int
 
 
 class MergerNow(Struct, frozen=True):
@@ -174,7 +174,7 @@ class Posting(Struct, frozen=True):
 
     `kind` is "dividend", "withholding tax", "interest", "short interest", "borrow fee" or "conversion"; `owner` a
     strategy, or "" for the account; `conid` 0 where it is of no instrument; `basis` says what it was worked out from.
-    `since` is what it is owed under: a dividend's ex-date (ns UTC), or year x 12 + month of the interest.
+    `term` is what it is owed for: a dividend's pay date (ns UTC), or year x 12 + month of the interest.
     """
 
     ts_ns: int
@@ -185,4 +185,4 @@ class Posting(Struct, frozen=True):
     cash: Decimal
     conid: int = 0
     basis: str = ""
-    since: int = 0
+    term: int = 0

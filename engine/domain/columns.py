@@ -14,6 +14,7 @@ from attrs import define, field
 from numpy.typing import NDArray
 
 from engine.domain.market import COLUMNS, RANK, ROW, Bar, Kind, MarketEvent, Quote, Status, Trade
+from engine.domain.repricing import Step, reprice
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -24,7 +25,7 @@ _QUOTES, _TRADES, _BARS, _STATUS = Kind.QUOTES, Kind.TRADES, Kind.BARS, Kind.STA
 
 # What an instrument's price is taken from: two columns (of a quote) and their times, of all instruments, as buffers;
 # the chunk rows at which it speaks (None: all), and where in the columns it does so (None: index and row agree).
-Said = tuple[memoryview, memoryview, memoryview, Ints | None, Ints | None]
+Said = tuple[Sequence[Any], Sequence[Any], Sequence[int], Ints | None, Ints | None]
 _PRICED: Final = (
     (_QUOTES, ("bid", "ask", "ts_ns")),
     (_TRADES, ("price", "price", "ts_ns")),
@@ -156,7 +157,8 @@ class Chunk:
 
     `ts_ns` has the time of each row in merged order. `built` are bars that the feed made of ticks: strategies see them,
     a venue does not match on them. `quotes_before` and so on map a conid to its newest event before row 0 (given by
-    whoever makes the chunk, so that looking back never needs an older chunk).
+    whoever makes the chunk, so that looking back never needs an older chunk). `repriced` are by conid the corporate
+    actions that prices said before them have to be converted by; rows and events stay as they were said.
     """
 
     ts_ns: Ints
@@ -166,6 +168,7 @@ class Chunk:
     trades_before: Mapping[int, Trade] = field(factory=dict)
     bars_before: Mapping[int, Bar] = field(factory=dict)
     status_before: Mapping[int, Status] = field(factory=dict)
+    repriced: Mapping[int, Sequence[Step]] = field(factory=dict)
     _times: Sequence[int] | None = field(default=None, init=False)
     # By conid what prices are looked up in: quotes, trades, bars; cut out once, None where there is nothing of a kind.
     _said: dict[int, tuple[Said | None, Said | None, Said | None]] = field(factory=dict, init=False)
@@ -191,7 +194,7 @@ class Chunk:
 
     def price(self, conid: int, row: int) -> tuple[float, int] | None:
         """The price in force just before a row and when it was said: the middle of the quote, or the last trade, or the
-        last bar's close; None if there is none."""
+        last bar's close; None if there is none. What was said before a split is told in the units of after it."""
         quotes, trades, bars = self._said.get(conid) or self._cut(conid)
         index = -1
         if quotes is not None:
@@ -216,8 +219,14 @@ class Chunk:
         bar = self.bars_before.get(conid)
         return _newest(bars, row, None if bar is None else (bar.close, bar.ts_ns))
 
+    def reprice(self) -> None:
+        """Something was added to `repriced`: prices are looked up anew."""
+        self._said.clear()
+
     def _cut(self, conid: int) -> tuple[Said | None, Said | None, Said | None]:
         """Cut out what an instrument's rows say of its price."""
+        if conid in self.repriced:
+            return self._cut_repriced(conid, self.repriced[conid])
         found: list[Said | None] = []
         for kind, names in _PRICED:
             columns = self.kinds.get(kind)
@@ -228,6 +237,41 @@ class Chunk:
             rows = mine if columns.at is None else columns.at if mine is None else columns.at[mine]
             first, second, times = (columns.buffer(name) for name in names)
             found.append((first, second, times, rows, mine))
+        quotes, trades, bars = found
+        self._said[conid] = quotes, trades, bars
+        return quotes, trades, bars
+
+    def _cut_repriced(self, conid: int, steps: Sequence[Step]) -> tuple[Said | None, Said | None, Said | None]:
+        """The same in the units of after each step; what was known before the chunk stands at row -1."""
+        quote, trade, bar = (
+            self.quotes_before.get(conid),
+            self.trades_before.get(conid),
+            self.bars_before.get(conid),
+        )
+        before = (
+            None if quote is None else (quote.bid, quote.ask, quote.ts_ns),
+            None if trade is None else (trade.price, trade.price, trade.ts_ns),
+            None if bar is None else (bar.close, bar.close, bar.ts_ns),
+        )
+        found: list[Said | None] = []
+        for (kind, names), known in zip(_PRICED, before, strict=True):
+            columns = self.kinds.get(kind)
+            there = columns is not None and conid in columns.conids
+            if known is None and not there:
+                found.append(None)
+                continue
+            rows, parts = np.empty(0, np.int64), [np.empty(0), np.empty(0), np.empty(0, np.int64)]
+            if columns is not None and there:
+                mine = columns.of(conid)
+                if mine is None:
+                    mine = np.arange(len(columns))
+                rows, parts = mine if columns.at is None else columns.at[mine], [columns[name][mine] for name in names]
+            if known is not None:
+                rows = np.concatenate(([-1], rows))
+                parts = [np.concatenate(([value], part)) for value, part in zip(known, parts, strict=True)]
+            first, second, times = parts
+            low, high = (reprice(values.astype(float), times, steps) for values in (first, second))
+            found.append((plain(low), plain(high), plain(times.astype(np.int64)), rows, None))
         quotes, trades, bars = found
         self._said[conid] = quotes, trades, bars
         return quotes, trades, bars

@@ -192,6 +192,11 @@ def _expiry(action: ExpiryNow, strategy: str, held: Holdings, instrument: Instru
     return [Booked(action.ts_ns, strategy, action.conid, "expiry", before, _ZERO, cash, currency, profit)]
 
 
+def units_each(option: Instrument, under: Instrument) -> Decimal:
+    """Units of the underlying that one option becomes: 100 shares of 100, one future of 50 times the index of 50."""
+    return option.multiplier / under.multiplier
+
+
 def _exercise(
     action: ExerciseNow, strategy: str, held: Holdings, other: Holdings, instruments: Mapping[int, Instrument]
 ) -> list[Booked]:
@@ -200,7 +205,7 @@ def _exercise(
     if action.holders not in ("all", "long" if options > 0 else "short"):
         return []
     kind = "exercise" if options > 0 else "assignment"
-    units = options * option.multiplier * (1 if action.right == "C" else -1)
+    units = options * units_each(option, under) * (1 if action.right == "C" else -1)
     paid = units * action.strike * under.multiplier
     before = other.quantity
     # The premium goes into what the underlying costs: it is realised with it, not before.

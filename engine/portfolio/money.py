@@ -24,7 +24,7 @@ from engine.portfolio.actions import dividend_cash
 if TYPE_CHECKING:
     from engine.portfolio.books import Portfolio
 
-# What is owed, by kind, owner, conid (0: none), currency, and since when (ns UTC).
+# What is owed, by kind, owner, conid (0: none), currency, and the term of `Posting`.
 Key = tuple[str, str, int, str, int]
 
 DIVIDEND: Final = "dividend"
@@ -45,8 +45,8 @@ def postings(books: Portfolio, action: Action) -> list[Posting]:
     match action:
         case DividendDue():
             return _owed(books, action)
-        case DividendPaid(ts_ns=ts_ns, conid=conid, since_ns=since_ns):
-            due = [key for key in books.accrued if key[0] in (DIVIDEND, TAX) and key[2] == conid and key[4] == since_ns]
+        case DividendPaid(ts_ns=ts_ns, conid=conid, pay_ns=pay_ns):
+            due = [key for key in books.accrued if key[0] in (DIVIDEND, TAX) and key[2] == conid and key[4] == pay_ns]
             return [_paid(books, key, ts_ns) for key in due]
         case ConvertNow():
             sold, bought = f"{action.sold} {action.sold_currency}", f"{action.bought} {action.bought_currency}"
@@ -79,15 +79,15 @@ def _owed(books: Portfolio, action: DividendDue) -> list[Posting]:
                 accrued, cash = (_ZERO, amount) if at_once else (amount, _ZERO)
                 basis = f"{action.amount} a share on {held.quantity}"
                 found.append(
-                    Posting(action.ts_ns, kind, owner, action.currency, accrued, cash, conid, basis, action.ts_ns)
+                    Posting(action.ts_ns, kind, owner, action.currency, accrued, cash, conid, basis, action.pay_ns)
                 )
     return found
 
 
 def _paid(books: Portfolio, key: Key, ts_ns: int) -> Posting:
-    kind, owner, conid, currency, since = key
+    kind, owner, conid, currency, term = key
     amount = books.accrued[key]
-    return Posting(ts_ns, kind, owner, currency, -amount, amount, conid, "paid", since)
+    return Posting(ts_ns, kind, owner, currency, -amount, amount, conid, "paid", term)
 
 
 def take(books: Portfolio, posting: Posting) -> None:
@@ -104,7 +104,7 @@ def take(books: Portfolio, posting: Posting) -> None:
     if cash:
         tally[currency] = tally.get(currency, _ZERO) + sign * cash
     if posting.accrued:
-        key = kind, posting.owner, posting.conid, currency, posting.since
+        key = kind, posting.owner, posting.conid, currency, posting.term
         owed = books.accrued.get(key, _ZERO) + posting.accrued
         if owed:
             books.accrued[key] = owed

@@ -127,7 +127,7 @@ def _dividend(
         return [(DividendNow(now, paid.conid, paid.amount, paid.currency, new, old), _PAYS)]
     pay = now if paid.pay_day is None else moment(paid.pay_day)
     due = DividendDue(now, paid.conid, paid.amount, paid.currency, pay, withheld, new, old)
-    return [(due, _PAYS)] if pay == now else [(due, _PAYS), (DividendPaid(pay, paid.conid, now), _PAYS)]
+    return [(due, _PAYS)] if pay == now else [(due, _PAYS), (DividendPaid(pay, paid.conid, pay), _PAYS)]
 
 
 def _concerned(action: Action, conids: Collection[int]) -> bool:

@@ -152,15 +152,23 @@ def check_actions(actions: CorporateActions, instruments: Mapping[int, Instrumen
     """
     place = str(path / ACTIONS_FILE)
     for conid, other in actions.pairs():
-        for one in (conid, other):
-            if one is not None and one not in instruments:
-                raise RecordingError(f"conid {one} is not among the recording's instruments", place=place)
+        for named in (conid, other):
+            if named is not None and named not in instruments:
+                raise RecordingError(f"conid {named} is not among the recording's instruments", place=place)
         if other is None:
             continue
         if other == conid:
             raise RecordingError(f"conid {conid} can't become itself", place=place)
         if instruments[conid].currency != instruments[other].currency:
             raise RecordingError(f"conids {conid} and {other} are in different currencies", place=place)
+    for one in actions.exercises:
+        option, under = instruments[one.conid], instruments[one.underlying]
+        if option.multiplier % under.multiplier:
+            raise RecordingError(
+                f"conid {one.conid} has the multiplier {option.multiplier}, which is no whole number of units of "
+                f"{one.underlying} with its multiplier of {under.multiplier}",
+                place=place,
+            )
 
 
 def _moment(row: Any) -> tuple[date, int]:

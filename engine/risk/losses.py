@@ -195,6 +195,10 @@ class LossWatch:
         self._rates[currency] = rate
         self._weigh()
 
+    def repriced(self) -> None:
+        """Prices that are known mean something else from now on (a split, a dividend)."""
+        self._lines.clear()
+
     def mark(self, price: Callable[[int], tuple[float, int] | None], now_ns: int) -> None:
         """Follow one moment."""
         for owner in self._owners:

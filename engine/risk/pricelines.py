@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.domain.columns import Chunk, Floats
 from engine.domain.market import Kind
+from engine.domain.repricing import reprice
 
 
 def price_line(chunk: Chunk, conid: int) -> Floats:
@@ -17,12 +18,14 @@ def price_line(chunk: Chunk, conid: int) -> Floats:
         chunk.trades_before.get(conid),
         chunk.bars_before.get(conid),
     )
-    for kind, before, names in (
-        (Kind.BARS, np.nan if bar is None else bar.close, ("close", "close")),
-        (Kind.TRADES, np.nan if trade is None else trade.price, ("price", "price")),
-        (Kind.QUOTES, np.nan if quote is None else quote.mid, ("bid", "ask")),
+    steps = chunk.repriced.get(conid, ())
+    for kind, event, before, names in (
+        (Kind.BARS, bar, np.nan if bar is None else bar.close, ("close", "close")),
+        (Kind.TRADES, trade, np.nan if trade is None else trade.price, ("price", "price")),
+        (Kind.QUOTES, quote, np.nan if quote is None else quote.mid, ("bid", "ask")),
     ):
         said = np.full(chunk.size, before)
+        times = np.full(chunk.size, 0 if event is None else event.ts_ns)
         columns = chunk.kinds.get(kind)
         if columns is not None and conid in columns.conids:
             mine = columns.of(conid)
@@ -34,5 +37,9 @@ def price_line(chunk: Chunk, conid: int) -> Floats:
             last = places.searchsorted(rows, side="right") - 1
             values = (first + second) * 0.5
             said = np.where(last >= 0, values[last], before)
+            if steps:
+                said_ns = columns["ts_ns"] if mine is None else columns["ts_ns"][mine]
+                times = np.where(last >= 0, said_ns[last], times)
+        said = reprice(said, times, steps)
         line = np.where(np.isnan(said), line, said)
     return line

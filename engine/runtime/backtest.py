@@ -198,6 +198,8 @@ class Backtest:
             on_chunk=self._chunk_done,
             widths=self.widths,
             actions=self.actions,
+            instruments=self.instruments,
+            rates=self.portfolio.rates,
         )
         # A watch follows the account fill by fill, so nothing is told together.
         market.merges = not self.host.listening and self._watch is None

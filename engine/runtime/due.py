@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from math import nan
 from typing import Final
 
 from msgspec.structs import replace
@@ -11,6 +12,8 @@ from msgspec.structs import replace
 from engine.domain.actions import (
     Action,
     DayEnded,
+    DividendDue,
+    DividendNow,
     DividendPaid,
     ExerciseNow,
     ExpiryNow,
@@ -20,6 +23,8 @@ from engine.domain.actions import (
     SpinOffNow,
     SplitNow,
 )
+from engine.domain.instrument import Instrument
+from engine.domain.repricing import Step
 
 _GRAIN: Final = Decimal("1e-10")
 Price = Callable[[int], Decimal | None]
@@ -60,6 +65,29 @@ def priced(action: Action, price: Price) -> Action:
             return replace(action, rate=(1 / at).quantize(_GRAIN) if action.inverse else at)
         case _:
             return action
+
+
+def repriced(
+    action: Action, instruments: Mapping[int, Instrument], rates: Mapping[str, Decimal]
+) -> tuple[int, Step] | None:
+    """What an action makes of the price that is known of an instrument; None where that is as good as before.
+
+    Args:
+        rates: Price of one unit of each currency in base currency.
+    """
+    match action:
+        case SplitNow(ts_ns=ts_ns, conid=conid, new=new, old=old):
+            return conid, Step(ts_ns, float(old / new))
+        case DividendNow(ts_ns=ts_ns, conid=conid) | DividendDue(ts_ns=ts_ns, conid=conid):
+            less = action.amount * action.old / action.new * rates[action.currency]
+            return conid, Step(ts_ns, less=float(less / rates[instruments[conid].currency]))
+        case SpinOffNow(ts_ns=ts_ns, conid=conid, into=into, price=price):
+            if price is None:
+                return conid, Step(ts_ns, nan)
+            given = price * instruments[into].multiplier * action.new / action.old
+            return conid, Step(ts_ns, less=float(given / instruments[conid].multiplier))
+        case _:
+            return None
 
 
 def named(action: Action) -> str:

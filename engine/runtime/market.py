@@ -9,21 +9,24 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol
 
 from engine.domain.actions import Action
 from engine.domain.columns import Chunk
 from engine.domain.facts import Answer
+from engine.domain.instrument import Instrument
 from engine.domain.messages import Request
 from engine.domain.moments import iso
+from engine.domain.repricing import Step
 from engine.errors import StrategyError
-from engine.runtime.due import conversion, priced
+from engine.runtime.due import conversion, priced, repriced
 from engine.runtime.lap import Lap
 from engine.runtime.timers import Timers
 
 NARROWEST: Final = 32
+_DIGITS: Final = 10
 LOOP_LIMIT: Final = 2_000  # laps at one moment: more is a strategy that answers its own orders for ever
 
 
@@ -76,6 +79,8 @@ class Market:
         on_chunk: Called with each chunk when its last row has been consumed.
         widths: Says how wide the next window may be; None follows how early strategies stop.
         actions: Splits and dividends, by time.
+        instruments: By conid; those that actions are of.
+        rates: Price of one unit of each currency in base currency, as it is now; the portfolio writes it.
     """
 
     def __init__(
@@ -87,6 +92,8 @@ class Market:
         on_chunk: Callable[[Chunk], None],
         widths: Callable[[], int] | None = None,
         actions: Sequence[Action] = (),
+        instruments: Mapping[int, Instrument] | None = None,
+        rates: Mapping[str, Decimal] | None = None,
     ) -> None:
         self._chunks = chunks
         self.venue = venue
@@ -96,6 +103,9 @@ class Market:
         self._on_chunk = on_chunk
         self._timers = Timers()
         self._actions = deque(actions)
+        self._instruments = {} if instruments is None else instruments
+        self._rates = {} if rates is None else rates
+        self._repriced: dict[int, list[Step]] = {}
         self.timer_ns = self._next_timer_ns()
         # Set where no strategy listens to its orders: then nobody can act between two answers, and they go together.
         self.merges = False
@@ -200,12 +210,19 @@ class Market:
                 conid, why = ends
                 lap.answers += self.venue.split(conid, now_ns, self.venue_row, why)
             lap.actions.append(priced(action, self._price))
+        for action in lap.actions:
+            found = repriced(action, self._instruments, self._rates)
+            if found is not None:
+                self._repriced.setdefault(found[0], []).append(found[1])
+        self.chunk.reprice()
 
     def _price(self, conid: int) -> Decimal | None:
-        """The last known price of an instrument."""
+        """The last known price of an instrument; one that was converted may have lost its last digits."""
         assert self.chunk is not None
         price = self.chunk.price(conid, self.venue_row)
-        return None if price is None else Decimal(repr(price[0]))
+        if price is None:
+            return None
+        return Decimal(repr(round(price[0], _DIGITS) if conid in self._repriced else price[0]))
 
     def _end(self, lap: Lap) -> None:
         """Answers that are still on their way are heard, for money has moved; then the run is over."""
@@ -243,6 +260,7 @@ class Market:
 
     def _begin(self, chunk: Chunk) -> None:
         self.chunk = chunk
+        chunk.repriced = self._repriced
         self.times = chunk.times
         self.size = chunk.size
         self.row = self.venue_row = 0

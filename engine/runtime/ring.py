@@ -92,6 +92,7 @@ class Ring:
                     self._rate(action.currency)
             lap.actions = []
             if self.watch is not None:
+                self.watch.repriced()
                 for one in booked[known:]:
                     if one.kind == "dividend":
                         self.watch.paid(one.strategy, float(one.cash * rates[one.currency]))

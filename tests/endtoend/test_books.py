@@ -158,6 +158,20 @@ def test_interest_and_borrow_fees_of_six_nights(tmp_path: Path) -> None:
     assert any(name == "financing" and "ibkr-pro-2026" in said for name, said in outcome.assumptions)
 
 
+def test_after_a_split_shares_are_borrowed_at_a_price_of_its_units(tmp_path: Path) -> None:
+    """Short 100 at 50.00, ten for one on Saturday, and the next price on Monday evening.
+
+    Friday: 100 x 51 = 5,100 at 3.6 % / 360: 0.51. Then 1,000 x 6 (102 % of 5.00, rounded up) = 6,000: 0.60 a night.
+    """
+    rows: list[Row] = [(9, 1, 50.0), (10, 1, 50.0), (92, 1, 5.0), *((9 + 6 * at, 2, 10.0) for at in range(15))]
+    split = '[[splits]]\nconid = 1\nday = 2024-03-30\nratio = "10/1"\n'
+    made(tmp_path, rows, [(9, "A", -100, None), (9, "B", 1, None)], [A, B], split)
+    outcome, _ = run(tmp_path, *FINANCED)
+    fees = [one.accrued for one in outcome.postings if one.kind == "borrow fee"]
+    assert fees == [-D("0.51"), -D("0.60"), -D("0.60")]
+    adds_up(outcome)
+
+
 def test_without_the_setting_nothing_is_booked(tmp_path: Path) -> None:
     made(tmp_path, SHORT, [(10, "A", -100, None)], [A])
     outcome, rows = run(tmp_path)
@@ -341,12 +355,14 @@ def test_a_way_out_is_never_refused_for_margin_and_the_cushion_counts(tmp_path: 
         ("[[mergers]]\nconid = 1\nday = 2024-03-30\ninto = 9\nratio = 1", "conid 9 is not among"),
         ("[[spin_offs]]\nconid = 1\nday = 2024-03-30\ninto = 2\nratio = 1\ncost_share = 1.5", "from 0 to 1"),
         ('[[exercises]]\nconid = 1\nday = 2024-03-30\nunderlying = 2\nstrike = 5\nright = "X"', "C, P"),
+        ('[[exercises]]\nconid = 5\nday = 2024-03-30\nunderlying = 6\nstrike = 5\nright = "C"', "no whole number of"),
         ("[[dividends]]\nconid = 1\nday = 2024-03-30\namount = 1\npay_day = 2024-03-01", "before the ex-date"),
         ("[[expirys]]\nconid = 1", "did you mean expiries"),
     ],
 )
 def test_an_events_file_that_makes_no_sense_is_refused(tmp_path: Path, actions: str, sentence: str) -> None:
-    made(tmp_path, SHORT, [(10, "A", 1, None)], [A, B, E], actions)
+    odd = Instrument(conid=6, symbol="ODD", calendar="24/7", multiplier=D(30))
+    made(tmp_path, SHORT, [(10, "A", 1, None)], [A, B, E, OPTION, odd], actions)
     with pytest.raises(InputError, match=sentence):
         run(tmp_path)
 

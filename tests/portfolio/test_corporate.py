@@ -23,11 +23,13 @@ from engine.portfolio.books import Portfolio
 from tests.portfolio.test_books import booked, fill_of
 
 D = Decimal
-A, B, CALL = 1, 2, 3
+A, B, CALL, FUTURE, FOP = 1, 2, 3, 4, 5
 INSTRUMENTS = {
     A: Instrument(conid=A, symbol="A"),
     B: Instrument(conid=B, symbol="B"),
     CALL: Instrument(conid=CALL, symbol="A C50", sec_type=SecType.OPTION, multiplier=D(100)),
+    FUTURE: Instrument(conid=FUTURE, symbol="F", sec_type=SecType.FUTURE, multiplier=D(50)),
+    FOP: Instrument(conid=FOP, symbol="F C90", sec_type=SecType.FUTURE_OPTION, multiplier=D(50)),
 }
 
 
@@ -121,6 +123,21 @@ def test_exercise_and_assignment(contracts: int, right: str, money: int, units: 
     assert [one.kind for one in portfolio.booked] == ["exercise" if contracts > 0 else "assignment"] * 2
 
 
+@pytest.mark.parametrize(
+    ("contracts", "right", "money", "units", "cost"),
+    [(2, "C", -9000, 2, 9500), (2, "P", 9000, -2, -8500), (-2, "C", 9000, -2, -9500), (-2, "P", -9000, 2, 8500)],
+)
+def test_an_option_on_a_future_becomes_one_future(
+    contracts: int, right: str, money: int, units: int, cost: int
+) -> None:
+    """A strike of 90 is 90 x 50 = 4,500 for each; the premium of 5 is 250 for each."""
+    portfolio = books()
+    booked(portfolio, fill_of(FOP, D(contracts), D(5)))
+    assert after(portfolio, ExerciseNow(9, FOP, FUTURE, D(90), right)) == money
+    assert held(portfolio, FOP) == (0, 0, 0)
+    assert held(portfolio, FUTURE) == (units, cost, 0)
+
+
 def test_only_shorts_are_assigned_early() -> None:
     portfolio = books()
     booked(portfolio, fill_of(CALL, D(1), D(2), 1), "a")
@@ -155,8 +172,18 @@ def test_a_dividend_is_owed_until_its_pay_date_whoever_holds_then() -> None:
     assert sorted(portfolio.accrued.values()) == [-15, D("-7.5"), 50]
     assert portfolio.flows == {"a": D("-957.5"), "b": D(285)}
     booked(portfolio, fill_of(A, D(-100), D(10), 3), "a")
-    assert after(portfolio, DividendPaid(50, A, 9)) == D("27.5")
+    assert after(portfolio, DividendPaid(50, A, 50)) == D("27.5")
     assert (portfolio.dividends, portfolio.withheld, portfolio.accrued) == ({"USD": D(35)}, {"USD": D("7.5")}, {})
+
+
+def test_two_dividends_of_one_ex_date_are_paid_each_on_its_day() -> None:
+    portfolio = books()
+    booked(portfolio, fill_of(A, D(100), D(10)))
+    portfolio.adjust([DividendDue(9, A, D("0.50"), "USD", 50), DividendDue(9, A, D(2), "USD", 70)])
+    assert after(portfolio, DividendPaid(50, A, 50)) == 50
+    assert sum(portfolio.accrued.values()) == 200
+    assert after(portfolio, DividendPaid(70, A, 70)) == 200
+    assert portfolio.accrued == {}
 
 
 def test_tax_without_a_pay_date() -> None:

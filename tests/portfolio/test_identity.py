@@ -167,13 +167,14 @@ class Books(RuleBasedStateMachine):
     )
     def dividend_owed(self, conid: int, amount: Decimal, unit: str, tax: Decimal, at_once: bool) -> None:
         now = self.tick()
-        self.did(DividendDue(now, conid, amount, unit, now if at_once else now + 10**6, tax))
-        self.paid_ns.append((conid, now))
+        pay = now if at_once else now + 10**6
+        self.did(DividendDue(now, conid, amount, unit, pay, tax))
+        self.paid_ns.append((conid, pay))
 
     @rule()
     def dividends_paid(self) -> None:
-        for conid, since in self.paid_ns:
-            self.did(DividendPaid(self.tick(), conid, since))
+        for conid, pay in self.paid_ns:
+            self.did(DividendPaid(self.tick(), conid, pay))
         self.paid_ns.clear()
 
     @rule(first=st.none() | prices, second=st.none() | prices, days=st.integers(1, 20))

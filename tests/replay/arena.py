@@ -11,11 +11,13 @@ from typing import Any
 import msgspec
 from attrs import evolve, field, frozen
 
+from engine.domain.actions import Action
 from engine.domain.instrument import Instrument
 from engine.domain.market import Bar, MarketEvent, Quote, Status, Trade
 from engine.domain.moments import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from engine.domain.sessions import Sessions
 from engine.orders.manager import JournalRow
+from engine.portfolio.financing import Financing
 from engine.runtime.backtest import Backtest, Job
 from engine.runtime.result import Result
 from engine.settings import (
@@ -110,6 +112,7 @@ class Left:
             ],
             "prices": [(p.conid, p.ts_ns.tolist(), p.price.tolist()) for p in result.prices],
             "counts": result.counts,
+            "books": [result.currencies, result.postings, result.booked, result.rated],
             "off": result.off,
             "events": result.events_by_kind,
             "end": (result.end_ns, result.final_equity, result.fees),
@@ -146,6 +149,8 @@ class Arena:
     instruments: tuple[Instrument, ...] = (AAA, BBB)
     warm_up: int = 0
     params: Mapping[str, Any] = field(factory=dict)
+    actions: tuple[Action, ...] = ()  # by time
+    financing: Financing | None = None
 
     def but(self, **changes: Any) -> Arena:
         """The same with some settings changed."""
@@ -182,6 +187,8 @@ class Arena:
             span_ns=(rows[0].ts_ns, rows[-1].ts_ns),
             warm_up_until_ns=T0 + self.warm_up if self.warm_up else 0,
             widths=self.widths,
+            actions=self.actions,
+            financing=self.financing,
         )
         test.run(chunks_of(rows, self.cuts))
         return Left(
