@@ -169,9 +169,20 @@ def check_schema(schema: pa.Schema, kind: Kind, path: Path) -> None:
 
 
 def to_batch(kind: Kind, block: Block) -> pa.RecordBatch:
-    """A block as an Arrow batch of the kind's schema."""
-    schema = SCHEMAS[kind]
-    return pa.record_batch([pa.array(block[field.name], field.type) for field in schema], schema=schema)
+    """A block as an Arrow batch of the kind's schema, without a copy where Arrow allows it."""
+    return pa.record_batch([_arrow(block[name], code) for name, code in COLUMNS[kind]], schema=SCHEMAS[kind])
+
+
+def _arrow(column: NDArray[Any], code: str) -> Any:
+    # Arrow's own `array` imports pandas as `to_numpy` does: a live session would do so for its recorder's first rows.
+    count = len(column)
+    if code == "O":
+        texts = [text.encode() for text in column]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])
+    plain = np.ascontiguousarray(column.astype(code, casting="safe", copy=False))
+    data = np.packbits(plain, bitorder="little") if code == "?" else plain
+    return pa.Array.from_buffers(_ARROW[code], count, [None, pa.py_buffer(data)])
 
 
 def to_block(kind: Kind, batch: Any, path: Path) -> Block:
