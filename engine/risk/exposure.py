@@ -164,7 +164,8 @@ class Exposure:
     plan: Plan | None = None  # the same, compiled for plain orders
     register: Register | None = None  # what an order leaves in sums, where a limit counts them
     resting: Resting | None = None  # the instrument's open orders by price, where own orders must not meet
-    lines: tuple[Lines, ...] = ()  # whose money at stake follows the units here
+    lines: tuple[Lines, ...] = ()  # whose money at stake follows the units here: `followed_by`
+    alone: bool = field(init=False)  # nothing else follows the units: neither these nor legs
     unit_value: float = field(init=False)  # base currency per unit at price 1
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
@@ -187,8 +188,14 @@ class Exposure:
         self.twins = Twins(self.open)
         self.levels, self.sizes = Remembered(self._level), Remembered(self._size)
         self.dearest = Remembered(self._dearest)
+        self.followed_by(self.lines)
         self.revalue(self.rate)
         self._work_out()
+
+    def followed_by(self, lines: tuple[Lines, ...]) -> None:
+        """Whose money at stake follows the units here."""
+        self.lines = lines
+        self.alone = not (lines or self.legs)
 
     def revalue(self, rate: Decimal | None) -> None:
         """Another rate of the instrument's currency counts from now on."""

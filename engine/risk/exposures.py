@@ -164,7 +164,7 @@ class Exposures:
         exposure.plan = plan_of(exposure) if exposure.armed or exposure.register is not None else None
         # A limit on one strategy or instrument may be the first that wants the money of all of them followed.
         for other in self.known.values() if len(account.lines) > followed else (exposure,):
-            other.lines = tuple(lines for owner, lines in account.lines.items() if owner in (None, other.strategy))
+            other.followed_by(tuple(of for owner, of in account.lines.items() if owner in (None, other.strategy)))
 
 
 def _unit_value(instrument: Instrument, rates: Mapping[str, Decimal]) -> float:

@@ -85,7 +85,6 @@ class Gate:
         self.sessions = sessions
         self.account = self._exposures.account
         self._held = self.account.held
-        self._take = self._ledger.take
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
         self.latched: list[tuple[str, Held]] = []  # latches set since somebody last looked: owner and why
         self._refused: set[str] = set()
@@ -178,8 +177,11 @@ class Gate:
         if status is not None and status.trading != Trading.OPEN:
             return False
         plan = exposure.plan
+        quantity = ticket.quantity
         if plan is not None:
-            units = exposure.sizes[ticket.quantity]
+            if not (plan.from_ns <= now_ns < plan.until_ns or plan.turn(now_ns)):
+                return False
+            units = exposure.sizes[quantity]
             money = units * worst * exposure.unit_value
             if plan.asks and not passes(ticket, exposure, plan, view, price, worst, buy, level, units, money, now_ns):
                 return False
@@ -191,8 +193,21 @@ class Gate:
                 plan.register.add(worst, buy, level, units, money, now_ns)
         if not counts:
             return True
+        # It is reserved, as `Ledger.reserve` does at length. `Lines` need not hear of it: those that have a limit were
+        # asked about this instrument just now, and look anew.
         references[coid] = price
-        self._take(ticket, exposure, buy, level, now_ns)
+        entry = self._open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
+        of_account, of_strategy = exposure.units
+        if buy:
+            of_account.buys += quantity
+            of_strategy.buys += quantity
+        else:
+            of_account.sells += quantity
+            of_strategy.sells += quantity
+        if exposure.resting is not None:
+            exposure.resting.put(entry, level, buy=buy)
+        if exposure.window_ns or exposure.twins.counts is not None:
+            exposure.twins.taken(entry, now_ns, exposure.window_ns)
         exposure.sent_of_all.append(now_ns)
         for sent_ns in exposure.sent_else:
             sent_ns.append(now_ns)

@@ -68,26 +68,6 @@ class Ledger:
         self.rewritten(entry)
         return entry
 
-    def take(self, ticket: OrderTicket, exposure: Exposure, buy: bool, level: float | None, now_ns: int) -> None:
-        """Count a new order that belongs to nothing else and is no combo, the short way; `level` is its limit price.
-
-        `Lines` need not hear of it: those that have a limit were asked about this instrument just now, and look anew.
-        """
-        coid, quantity = ticket.coid, ticket.quantity
-        entry = self.open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
-        of_account, of_strategy = exposure.units
-        if buy:
-            of_account.buys += quantity
-            of_strategy.buys += quantity
-        else:
-            of_account.sells += quantity
-            of_strategy.sells += quantity
-        resting = exposure.resting
-        if resting is not None:
-            resting.put(entry, level, buy=buy)
-        if exposure.window_ns or exposure.twins.counts is not None:
-            exposure.twins.taken(entry, now_ns, exposure.window_ns)
-
     def join(self, ticket: OrderTicket) -> Group | None:
         """The OCA group that a ticket of the intent in hand belongs to."""
         if ticket.oca_group is None:
@@ -114,7 +94,7 @@ class Ledger:
         entry.over = True
         if entry.shared is not None:
             self.leave(entry)
-        elif exposure.legs or exposure.lines:
+        elif not exposure.alone:
             exposure.count(entry.ticket.side, -entry.counted)
         else:
             counted = entry.counted

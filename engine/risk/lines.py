@@ -70,7 +70,6 @@ class Lines:
     sector_max: float = inf
     currency_max: float = inf
     leverage_max: float = inf  # times what the account is worth
-    across: float = 0.0
     peak: float = 0.0  # the largest that gross has been since all was worked out anew
     trusted: float = inf
     hot: int | None = None
@@ -87,11 +86,11 @@ class Lines:
 
     def most(
         self, view: MarketView, conid: int, market: float, dear: float, more: float, buy: bool
-    ) -> tuple[float, float, float, float] | None:
-        """Gross, net on the order's side, its sector's and its currency's sum, at the worst case.
+    ) -> tuple[float, float, float, float, float] | None:
+        """Gross, net of either side (long, short), the order's sector's and its currency's sum, at the worst case.
 
-        Net on the other side, whose open orders count at the order's price if that is dearer, is left in `across`. All
-        are right to 1e-12 of what gross has been; None where that is not enough, or a price or a rate is not known.
+        On both sides open orders count at the order's price if that is dearer. All figures are right to 1e-12 of what
+        gross has been; None where that is not enough, or a price or a rate is not known.
 
         Args:
             market: The market's price, without its sign.
@@ -124,12 +123,7 @@ class Lines:
             return None
         long = self._long + up * (dear if up > 0.0 else market) * value
         short = self._short + down * (dear if down > 0.0 else market) * value
-        gross, sector, currency = self._gross + money, own.sector.money + money, own.currency.money + money
-        if buy:
-            self.across = short
-            return gross, long, sector, currency
-        self.across = long
-        return gross, short, sector, currency
+        return self._gross + money, long, short, own.sector.money + money, own.currency.money + money
 
     def limit(self, limits: Limits) -> None:
         """Take over the limits of a table."""

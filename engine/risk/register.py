@@ -48,7 +48,7 @@ class Register:
         self.until_ns = min(own.until_ns, whole.until_ns)
 
     def add(self, worst: float, buy: bool, level: float | None, units: float, money: float, now_ns: int) -> None:
-        """Count a new order that is not open yet.
+        """Count a new order that is not open yet; both purses are in order (`turn`).
 
         Args:
             worst: The dearest of its price and the market's.
@@ -56,8 +56,6 @@ class Register:
             units: Its quantity.
             money: Of all units at the dearest price, in base currency.
         """
-        if not self.from_ns <= now_ns < self.until_ns:
-            self.turn(now_ns)
         for purse in self.purses:
             purse.sent += 1
             purse.notional += money

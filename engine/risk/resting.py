@@ -67,23 +67,19 @@ class Resting:
         """Whether an order at a price (None: at any) would meet one that rests on a side."""
         heap = self._buys if side is _BUY else self._sells
         while heap:
-            best = heap[0]
-            if _stands(best):
-                return level is None or best[0] <= (-level if side is _BUY else level)
+            at, _, entry, ticket = heap[0]
+            if not entry.over and (entry.ticket is ticket or _asks(entry, at)):
+                return level is None or at <= (-level if side is _BUY else level)
             heappop(heap)
         return False
 
     def _thin(self, heap: list[Entry]) -> None:
         """Drop what is dead, when it is likely to be half of all."""
-        heap[:] = [one for one in heap if not one[2].over and _stands(one)]
+        heap[:] = [one for one in heap if not one[2].over and (one[2].ticket is one[3] or _asks(one[2], one[0]))]
         heapify(heap)
         self._thin_at = 2 * max(len(heap), _FEW)
 
 
-def _stands(one: Entry) -> bool:
-    at, _, entry, ticket = one
-    if entry.over:
-        return False
-    if entry.ticket is ticket:
-        return True
+def _asks(entry: Reserved, at: float) -> bool:
+    """Whether an order, or the modification that is on its way, has a rank still."""
     return rank(entry.ticket) == at or (entry.wanted is not None and rank(entry.wanted) == at)

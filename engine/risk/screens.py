@@ -50,7 +50,6 @@ def passes(
         (plan.types is not None and ticket.order_type not in plan.types)
         or (plan.tifs is not None and ticket.tif not in plan.tifs)
         or (account.in_doubt and len(account.in_doubt) > plan.in_doubt)
-        or not (plan.from_ns <= now_ns < plan.until_ns or plan.turn(now_ns))
     ):
         return False
     resting = plan.resting
@@ -99,11 +98,11 @@ def passes(
         found = lines.most(view, ticket.conid, size, worst, units, buy)
         if found is None:
             return False
-        gross, net, sector, currency = found
+        gross, long, short, sector, currency = found
         if not (
             gross <= lines.gross_max
-            and net <= lines.net_max
-            and lines.across <= lines.net_max
+            and long <= lines.net_max
+            and short <= lines.net_max
             and sector <= lines.sector_max
             and currency <= lines.currency_max
         ):

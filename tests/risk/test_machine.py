@@ -458,10 +458,10 @@ class GateLife(RuleBasedStateMachine):
                 assert stake.up == held + self.counted(name, conid, Side.BUY)
                 assert stake.down == self.counted(name, conid, Side.SELL) - held
             gross = sum(stake.worst for stake in found.values())
-            for buy, side in ((True, Side.BUY), (False, Side.SELL)):
+            net = [sum(stake.side(side) for stake in found.values()) for side in Side]
+            for buy in (True, False):
                 told = account.lines[name].most(view, 1, 100.0, 100.0, 0.0, buy)
-                net = sum(stake.side(side) for stake in found.values())
-                assert told == pytest.approx((gross, net, gross, gross))  # all of one sector and currency
+                assert told == pytest.approx((gross, *net, gross, gross))  # all of one sector and currency
             assert self.least_gross(found, name) <= gross - shared(account, found, found, name) + 1e-6
 
     def least_gross(self, found: Mapping[int, Stake], strategy: str | None) -> float:
