@@ -30,14 +30,21 @@ def doubt(bench: Bench) -> None:
     bench.take()
 
 
-def read(bench: Bench, numbers: Iterable[int], *, full: bool = True) -> None:
-    """A list of the orders with these numbers, and one of executions without any, a minute later."""
+def read(bench: Bench, numbers: Iterable[int], *, full: bool = True, late: tuple[int, ...] = ()) -> None:
+    """A list of the orders with these numbers, and one of executions without any, a minute later.
+
+    Args:
+        late: Orders that are placed and taken while the lists are on their way.
+    """
     bench.now += 60_000_000_000
+    as_of_ns = bench.now
     copies = tuple(
         bench.copy(ticket(f"s-{number:06d}"), order_id=str(100 + number), from_stream=False) for number in numbers
     )
-    bench.desk.orders_read(OrdersKnown(orders=copies, as_of_ns=bench.now, full=full), bench.now)
-    bench.desk.executions_read(ExecutionsKnown(executions=(), as_of_ns=bench.now, days=7), bench.now)
+    for number in late:
+        busy(number, number, bench)
+    bench.desk.orders_read(OrdersKnown(orders=copies, as_of_ns=as_of_ns, full=full), bench.now)
+    bench.desk.executions_read(ExecutionsKnown(executions=(), as_of_ns=as_of_ns, days=7), bench.now)
 
 
 def test_a_list_that_keeps_the_newest_proves_a_new_order_absent() -> None:
@@ -91,15 +98,7 @@ def test_a_full_list_without_a_gap_reaches_back_to_its_oldest_order() -> None:
 def test_orders_that_are_too_young_to_show_up_are_not_held_against_a_list() -> None:
     bench = busy(1, ENOUGH + 10)
     doubt(bench)
-    bench.now += 60_000_000_000
-    read_ns = bench.now
-    copies = tuple(
-        bench.copy(ticket(f"s-{number:06d}"), order_id=str(100 + number), from_stream=False)
-        for number in range(11, ENOUGH + 11)
-    )
-    busy(900, 901, bench)  # taken while the list was on its way
-    bench.desk.orders_read(OrdersKnown(orders=copies, as_of_ns=read_ns, full=True), bench.now)
-    bench.desk.executions_read(ExecutionsKnown(executions=(), as_of_ns=read_ns, days=7), bench.now)
+    read(bench, range(11, ENOUGH + 11), late=(900, 901))
     assert bench.order(DOUBTED).state is State.LOST
 
 

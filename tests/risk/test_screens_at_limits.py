@@ -141,17 +141,20 @@ SENT: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize(("limits", "before", "within", "beyond", "code"), SENT)
-@pytest.mark.parametrize("level", ["account", "strategy"])
-def test_limits_on_an_order(
-    desk: Any, level: str, limits: Terms, before: list[Terms], within: Terms, beyond: Terms, code: str
-) -> None:
-    here: Desk = desk(limits) if level == "account" else desk({}, limits)
+def _at_the_limit(here: Desk, before: list[Terms], within: Terms, beyond: Terms, code: str) -> None:
     for terms in before:
         assert here.ask(terms)[0] == "ok"
     assert here.ask(within) == ("ok", True)
     if code != "none":
         assert here.ask(beyond) == (code, False)
+
+
+@pytest.mark.parametrize(("limits", "before", "within", "beyond", "code"), SENT)
+@pytest.mark.parametrize("level", ["account", "strategy"])
+def test_limits_on_an_order(
+    desk: Any, level: str, limits: Terms, before: list[Terms], within: Terms, beyond: Terms, code: str
+) -> None:
+    _at_the_limit(desk(limits) if level == "account" else desk({}, limits), before, within, beyond, code)
 
 
 def test_own_orders_that_rest_are_not_met(desk: Any) -> None:
@@ -294,11 +297,7 @@ CLEARED: list[tuple[Terms, list[Terms], Terms, Terms, str]] = [
 def test_the_checks_that_are_always_asked(
     desk: Any, level: str, limits: Terms, before: list[Terms], within: Terms, beyond: Terms, code: str
 ) -> None:
-    here: Desk = desk(limits) if level == "account" else desk({}, limits)
-    for terms in before:
-        assert here.ask(terms)[0] == "ok"
-    assert here.ask(within) == ("ok", True)
-    assert here.ask(beyond) == (code, False)
+    _at_the_limit(desk(limits) if level == "account" else desk({}, limits), before, within, beyond, code)
 
 
 def test_what_is_held_counts_on_its_side(desk: Any) -> None:
