@@ -17,6 +17,7 @@ from msgspec import Struct
 from engine.domain.instrument import Instrument
 from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import OrderTicket
+from engine.risk import times
 from engine.risk.days import Days
 from engine.risk.numbers import number
 from engine.risk.outside import Outside
@@ -65,8 +66,8 @@ class Purse:
     changes: int = 0  # of today's, modifications and cancels
     notional: float = 0.0
     executions: int = 0
-    hour_ns: deque[int] = field(factory=deque)  # new orders
-    minute_ns: deque[int] = field(factory=deque)  # messages
+    orders_ns: list[int] = field(factory=list)  # of the last hour
+    changes_ns: list[int] = field(factory=list)  # modifications and cancels of the last minute
 
     def turn(self, days: Days, now_ns: int) -> None:
         """Another day may have begun: its sums are empty; and times that are too old are dropped, once a minute."""
@@ -92,21 +93,16 @@ class Purse:
         """A modification or a cancel leaves."""
         self.sent += 1
         self.changes += 1
-        self.minute_ns.append(now_ns)
+        self.changes_ns.append(now_ns)
 
     def in_hour(self, now_ns: int) -> int:
         """New orders within the hour that ends now."""
-        return _in_last(self.hour_ns, now_ns - NS_PER_HOUR)
+        return times.drop(self.orders_ns, now_ns - NS_PER_HOUR)
 
     def in_minute(self, now_ns: int) -> int:
         """Messages within the minute that ends now."""
-        return _in_last(self.minute_ns, now_ns - NS_PER_MINUTE)
-
-
-def _in_last(times: deque[int], floor_ns: int) -> int:
-    while times and times[0] <= floor_ns:
-        times.popleft()
-    return len(times)
+        floor_ns = now_ns - NS_PER_MINUTE
+        return times.after(self.orders_ns, floor_ns) + times.drop(self.changes_ns, floor_ns)
 
 
 @define(eq=False)
@@ -135,7 +131,7 @@ class Account:
     recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
     in_doubt: set[str] = field(factory=set, init=False)
     groups: dict[Group, None] = field(factory=dict, init=False)  # OCA groups with an open order
-    throttled: dict[str, deque[int]] = field(factory=dict, init=False)  # when orders were refused for R9, by strategy
+    throttled: dict[str, list[int]] = field(factory=dict, init=False)  # when orders were refused for R9, by strategy
     joining: dict[str, Group] = field(factory=dict, init=False)  # those of the intent that is being judged, by name
     lines: dict[str | None, Lines] = field(factory=dict, init=False)  # of whom a limit on money at stake is set
     beside: dict[int, list[Exposure]] = field(factory=dict, init=False)  # the exposures of all strategies, by conid
@@ -173,8 +169,7 @@ class Account:
             purse.notional += notional
             if new:
                 purse.sent += 1
-                purse.minute_ns.append(now_ns)
-                purse.hour_ns.append(now_ns)
+                purse.orders_ns.append(now_ns)
             else:
                 purse.change(now_ns)
         if (new or notional) and self.outside is not None:
@@ -209,8 +204,7 @@ class Account:
             purse = self.purse(owner, now_ns)
             purse.sent -= 1
             purse.notional -= notional
-            purse.minute_ns.pop()
-            purse.hour_ns.pop()
+            purse.orders_ns.pop()
         if self.outside is not None:
             self.spent.pop()
             self.spent_in_all = sum(money for _, money in self.spent)
@@ -259,9 +253,9 @@ class Account:
 
     def throttle(self, strategy: str, now_ns: int) -> int:
         """One more order was refused for R9; how many were within the hour that ends now."""
-        times = self.throttled.setdefault(strategy, deque())
-        times.append(now_ns)
-        return _in_last(times, now_ns - NS_PER_HOUR)
+        refused_ns = self.throttled.setdefault(strategy, [])
+        refused_ns.append(now_ns)
+        return times.drop(refused_ns, now_ns - NS_PER_HOUR)
 
     def latch_on(self, strategy: str, now_ns: int) -> Held | None:
         """The latch that counts for a strategy now, the stricter of its own and the account's."""

@@ -38,6 +38,7 @@ class Dated:
     held: Mapping[int, tuple[Units, float]] = field(factory=dict)
     _contract: Contract | None = None  # the one that the next is worked out of
     _until_ns: int = 0
+    _own: Greeks | None = None  # of that contract
     _told: dict[int, Greeks] = field(factory=dict)
 
     def allows(
@@ -50,13 +51,14 @@ class Dated:
             return False
         if contract is not self._contract:
             self._contract, self._until_ns = contract, self._opens_until_ns(contract)
+            self._own = self._greeks_of(ticket.conid, contracts) if self.greeks else None
         if now_ns > self._until_ns:
             return False
         if not buy:
             own = exposure.units[0]
             if own.sells + ticket.quantity > own.position:  # short: what covers it is for the check
                 return False
-        return not self.greeks or self._within(ticket.conid, contracts, units if buy else -units)
+        return not self.greeks or self._within(contracts, units if buy else -units)
 
     def _opens_until_ns(self, contract: Contract) -> int:
         """The last moment at which it may be traded; below zero where that is not known."""
@@ -67,13 +69,13 @@ class Dated:
         ends_ns = contract.expires_ns if contract.notice_ns is None else min(contract.expires_ns, contract.notice_ns)
         return ends_ns - self.days * NS_PER_DAY
 
-    def _within(self, conid: int, contracts: Mapping[int, Contract], more: float) -> bool:
+    def _within(self, contracts: Mapping[int, Contract], more: float) -> bool:
         """Whether the sums stay within their limits with all that is open and pushes the way of this order."""
-        mine = self._greeks_of(conid, contracts)
-        if mine is None:
+        if self._own is None:
             return False
-        adds_delta = delta = more * mine[1]
-        adds_vega = vega = more * mine[2]
+        _, adds_delta, adds_vega = self._own
+        adds_delta = delta = more * adds_delta
+        adds_vega = vega = more * adds_vega
         size = abs(delta) + abs(vega)
         for of, (units, _) in self.held.items():
             if not (units.position or units.buys or units.sells):

@@ -6,7 +6,6 @@ once, so that two orders of one moment can't both use the same room.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
 from math import inf, nan
@@ -21,6 +20,7 @@ from engine.domain.order import Order
 from engine.domain.sessions import Sessions
 from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
+from engine.risk import times
 from engine.risk.limits import Bounds
 from engine.risk.numbers import BLUR
 from engine.risk.together import Bracket, Oca
@@ -81,12 +81,7 @@ class Tally:
 
     def in_last(self, span_ns: int, now_ns: int) -> int:
         """How many were sent within the span that ends now."""
-        sent = self.sent_ns
-        old = bisect_right(sent, now_ns - span_ns)
-        if old * 16 > len(sent):  # a part of them at a time, so that a long list is not moved with each order
-            del sent[:old]
-            old = 0
-        return len(sent) - old
+        return times.drop(self.sent_ns, now_ns - span_ns)
 
 
 class Reserved(Struct, eq=False):

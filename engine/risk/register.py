@@ -59,8 +59,7 @@ class Register:
         for purse in self.purses:
             purse.sent += 1
             purse.notional += money
-            purse.hour_ns.append(now_ns)
-            purse.minute_ns.append(now_ns)
+            purse.orders_ns.append(now_ns)
         recent = self.recent
         recent.size = units
         self.sizes.append(units)

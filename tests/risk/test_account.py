@@ -8,7 +8,8 @@ import pytest
 
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import OrderType, Side
-from engine.risk.account import ACCOUNT, Account, Held, Level, Purse
+from engine.risk import times
+from engine.risk.account import ACCOUNT, Account, Held, Level
 from engine.risk.days import Days
 from engine.risk.exposure import Reserved
 from engine.risk.outside import Outside
@@ -29,14 +30,24 @@ def account(outside: Outside | None = None) -> Account:
 
 
 def test_messages_and_orders_leave_their_span_at_its_last_nanosecond() -> None:
-    purse = Purse()
+    here = account()
     for at in (T0, T0, T0 + 1):
-        purse.change(at)
-        purse.hour_ns.append(at)
-    assert [purse.in_minute(T0 + NS_PER_MINUTE - 1), purse.in_hour(T0 + HOUR - 1)] == [3, 3]
-    assert [purse.in_minute(T0 + NS_PER_MINUTE), purse.in_hour(T0 + HOUR)] == [1, 1]
+        here.sent("a", 1.0, at, new=True)
+        here.cancelled("a", at)
+    purse = here.purse("a", T0 + 1)
+    assert [purse.in_minute(T0 + NS_PER_MINUTE - 1), purse.in_hour(T0 + HOUR - 1)] == [6, 3]
+    assert [purse.in_minute(T0 + NS_PER_MINUTE), purse.in_hour(T0 + HOUR)] == [2, 1]
     assert [purse.in_minute(T0 + NS_PER_MINUTE + 1), purse.in_hour(T0 + HOUR + 1)] == [0, 0]
-    assert (purse.messages, purse.orders) == (3, 0)
+    assert (purse.messages, purse.orders) == (6, 3)
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
+def test_times_are_dropped_a_part_at_a_time_and_counted_exactly(count: int) -> None:
+    sent = list(range(1, count + 1))
+    for floor in range(count + 2):
+        assert times.after(sent, floor) == max(count - floor, 0)
+        assert times.drop(sent, floor) == max(count - floor, 0)
+        assert len(sent) <= max(count - floor, 0) * 16 // 15
 
 
 def test_what_is_sent_counts_for_its_owner_and_the_account() -> None:
