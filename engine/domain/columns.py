@@ -172,6 +172,8 @@ class Chunk:
     _times: Sequence[int] | None = field(default=None, init=False)
     # By conid what prices are looked up in: quotes, trades, bars; cut out once, None where there is nothing of a kind.
     _said: dict[int, tuple[Said | None, Said | None, Said | None]] = field(factory=dict, init=False)
+    # Of these its quote columns alone, where the rows are one instrument's quotes: what a busy strategy asks most.
+    _quoted: dict[int, tuple[Sequence[Any], Sequence[Any], Sequence[int]]] = field(factory=dict, init=False)
 
     @property
     def size(self) -> int:
@@ -195,6 +197,13 @@ class Chunk:
     def price(self, conid: int, row: int) -> tuple[float, int] | None:
         """The price in force just before a row and when it was said: the middle of the quote, or the last trade, or the
         last bar's close; None if there is none. What was said before a split is told in the units of after it."""
+        alone = self._quoted.get(conid)
+        index = row - 1
+        if alone is not None and index >= 0:
+            bids, asks, times = alone
+            mid: float = (bids[index] + asks[index]) * 0.5
+            if mid == mid:  # a side that is absent is NaN, and so is the middle
+                return mid, times[index]
         quotes, trades, bars = self._said.get(conid) or self._cut(conid)
         index = -1
         if quotes is not None:
@@ -203,8 +212,8 @@ class Chunk:
             if index >= 0:
                 if mine is not None:
                     index = int(mine[index])
-                mid: float = (bids[index] + asks[index]) * 0.5
-                if mid == mid:  # a side that is absent is NaN, and so is the middle
+                mid = (bids[index] + asks[index]) * 0.5
+                if mid == mid:
                     return mid, times[index]
         if index < 0 and self.quotes_before:
             quote = self.quotes_before.get(conid)
@@ -222,6 +231,7 @@ class Chunk:
     def reprice(self) -> None:
         """Something was added to `repriced`: prices are looked up anew."""
         self._said.clear()
+        self._quoted.clear()
 
     def _cut(self, conid: int) -> tuple[Said | None, Said | None, Said | None]:
         """Cut out what an instrument's rows say of its price."""
@@ -237,6 +247,8 @@ class Chunk:
             rows = mine if columns.at is None else columns.at if mine is None else columns.at[mine]
             first, second, times = (columns.buffer(name) for name in names)
             found.append((first, second, times, rows, mine))
+            if kind is _QUOTES and rows is None:
+                self._quoted[conid] = first, second, times
         quotes, trades, bars = found
         self._said[conid] = quotes, trades, bars
         return quotes, trades, bars

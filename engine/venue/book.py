@@ -200,13 +200,14 @@ class Book:
 
     def scan(self, row: int, stop: int) -> int:
         """First row in [row, stop) that produces an answer here; `stop` if none does."""
-        if self.hit >= row:
-            return self.hit if self.hit < stop else stop
+        hit = self.hit
+        if hit >= row:
+            return hit if hit < stop else stop
         first = self._clean if self._clean > row else row
         if first >= stop:
             return stop
-        tape, quotes = self.cut, self.lone
-        if quotes is not None and tape is not None and tape.ticks_from < first and not self.others:
+        quotes = self.lone
+        if quotes is not None and first and not self.others:  # from row 1 on the quotes are known
             # The best price of either side meets the first quote that reaches it; index and row are one.
             found = quotes.first_ask_at_most(self.buys[0].hi, first, stop) if self.buys else stop
             if self.sells:

@@ -135,7 +135,7 @@ class SimVenue(Lives):
             return None
         floor = self._floor
         floor.row = self._row = row
-        self._arrive(requests, now_ns, row)
+        self._arrive(requests, now_ns)
         answers = floor.answers
         floor.answers = []
         return answers
@@ -162,7 +162,7 @@ class SimVenue(Lives):
         queue = self._queue
         while queue and queue[0][0] <= now_ns and not self._alarms:  # mostly there is nothing else
             at, _, request = queue.popleft()
-            self._arrive((request,), at, row)
+            self._arrive((request,), at)
         if queue or self._heap or self._alarms:
             self._take_in_turn(now_ns, row)
         return self._heard(now_ns)
@@ -185,7 +185,7 @@ class SimVenue(Lives):
             if at > now_ns:
                 break
             request = queue.popleft()[2] if queue else heappop(self._heap)[2]
-            self._arrive((request,), at, row)
+            self._arrive((request,), at)
 
     def scan(self, row: int, stop: int) -> int:
         """First row in [row, stop) at which an order produces an answer; `stop` if none does."""
@@ -284,7 +284,7 @@ class SimVenue(Lives):
 
     # Commands
 
-    def _arrive(self, requests: Sequence[Request], now_ns: int, row: int) -> None:
+    def _arrive(self, requests: Sequence[Request], now_ns: int) -> None:
         floor = self._floor
         for request in requests:
             kind = request.__class__
@@ -302,7 +302,7 @@ class SimVenue(Lives):
                 if not plain.cancel(floor, coid, now_ns):
                     self._cancel(coid, now_ns)
             elif isinstance(request, ModifyRequest):
-                self._modify(request.ticket, now_ns, row)
+                self._modify(request.ticket, now_ns, floor.row)
 
     def _cancel(self, coid: str, now_ns: int) -> None:
         floor = self._floor

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.domain.columns import Chunk, Columns, distinct, intervals, merge, plain
 from engine.domain.market import COLUMNS, ROW, Bar, Kind, MarketEvent, Quote, Status, Trade
+from engine.domain.repricing import Step
 from engine.domain.view import ChunkView
 
 NAN = float("nan")
@@ -169,6 +170,15 @@ def test_nothing_at_all_is_an_empty_chunk() -> None:
     assert (chunk.size, chunk.kinds, chunk.built, list(chunk.times)) == (0, {}, None, [])
     assert chunk.price(1, 0) is None
     assert Columns(Kind.TRADES, columns_of(Kind.TRADES, [])).conids == ()
+
+
+def test_prices_that_were_asked_for_before_a_split_are_told_anew_after_it() -> None:
+    quotes: list[MarketEvent] = [Quote(10, 1, 99.0, 101.0, 1.0, 1.0), Quote(30, 1, 9.0, 11.0, 1.0, 1.0)]
+    chunk = merge({Kind.QUOTES: columns_of(Kind.QUOTES, quotes)})
+    assert (chunk.price(1, 0), chunk.price(1, 1), chunk.price(1, 2)) == (None, (100.0, 10), (10.0, 30))
+    chunk.repriced = {1: [Step(20, factor=0.25)]}
+    chunk.reprice()
+    assert (chunk.price(1, 0), chunk.price(1, 1), chunk.price(1, 2)) == (None, (25.0, 10), (10.0, 30))
 
 
 def test_the_middle_of_a_quote_needs_both_sides() -> None:
