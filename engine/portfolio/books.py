@@ -115,7 +115,8 @@ class Portfolio:
     estimates: dict[str, tuple[str, Sequence[commissions.Line]]] = field(factory=dict, init=False)  # by execution
     early: dict[str, bool] = field(factory=dict, init=False)  # `commissions`: executions charged before they were heard
     rated: list[tuple[int, str, Decimal]] = field(factory=list, init=False)  # when a currency got which rate
-    revalued: list[tuple[str, Decimal]] = field(factory=list, init=False)  # by a new rate, by owner; trades apart
+    # Money beside trades in base currency as it counted when it came, and by new rates since; whoever follows takes it.
+    credited: list[tuple[str, Decimal]] = field(factory=list, init=False)
     _flows: dict[str, Decimal] = field(factory=dict, init=False)
     _moneys: dict[tuple[str, str], Decimal] = field(factory=dict, init=False)  # beside trades, by owner and currency
     _counted: int = field(default=0, init=False)  # entries whose fees are in `_moneys`
@@ -170,6 +171,7 @@ class Portfolio:
                     self._moneys[strategy, one.currency] = (
                         self._moneys.get((strategy, one.currency), _ZERO) + one.cash
                     )  # fmt: skip
+                    self.credited.append((strategy, one.cash * self.rates[one.currency]))
                 self._flows[strategy] = self._flows.get(strategy, _ZERO) + one.cash * self.rates[one.currency]
                 self.account[one.conid] = self.account.get(one.conid, _ZERO) + one.after - one.before
             self.booked += done
@@ -189,7 +191,9 @@ class Portfolio:
             key = posting.owner, currency
             self._moneys[key] = self._moneys.get(key, _ZERO) + total
         if total:
-            flow = self._flows[posting.owner] = self._flows.get(posting.owner, _ZERO) + total * self.rates[currency]
+            in_base = total * self.rates[currency]
+            self.credited.append((posting.owner, in_base))
+            flow = self._flows[posting.owner] = self._flows.get(posting.owner, _ZERO) + in_base
             self.steps.append(Step(posting.ts_ns, posting.owner, None, 0.0, float(flow)))
 
     def _revalue(self, action: RateNow) -> None:
@@ -204,7 +208,7 @@ class Portfolio:
                 earned[owner] = earned.get(owner, _ZERO) + amount
         self.rates[currency] = action.rate
         self.rated.append((action.ts_ns, currency, action.rate))
-        self.revalued += [
+        self.credited += [
             (owner, amount * (action.rate - old)) for owner, amount in earned.items() if amount
         ]  # fmt: skip
         for (owner, conid), held in self.holdings.items():

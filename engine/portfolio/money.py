@@ -128,5 +128,6 @@ def explained(books: Portfolio, currency: str, amount: Decimal, why: str) -> Non
         books.post(Posting(0, why, ACCOUNT, currency, _ZERO, amount, 0, "told by the venue"))
         books.postings.clear()  # the journal has it: a run of weeks keeps no list of its own
         books.steps.clear()
+        books.credited.clear()
     else:
         books.deposit(currency, amount)

@@ -82,7 +82,7 @@ class Ring:
         if lap.updates:
             lap.positions = self.portfolio.hear(lap.updates)
         if lap.actions:
-            booked, posted, rates = self.portfolio.booked, self.portfolio.postings, self.portfolio.rates
+            booked, posted = self.portfolio.booked, self.portfolio.postings
             known, before = len(booked), len(posted)
             lap.positions = lap.positions + self.portfolio.adjust(lap.actions)
             self.orders.facts += [(one.ts_ns, "booked", one.strategy, one) for one in booked[known:]]
@@ -93,24 +93,18 @@ class Ring:
             lap.actions = []
             if self.watch is not None:
                 self.watch.repriced()
-                for one in booked[known:]:
-                    if one.kind == "dividend":
-                        self.watch.paid(one.strategy, float(one.cash * rates[one.currency]))
-                for money in posted[before:]:
-                    self.watch.paid(money.owner, float((money.cash + money.accrued) * rates[money.currency]))
+                for owner, money in self.portfolio.credited:
+                    self.watch.paid(owner, float(money))
+            self.portfolio.credited.clear()
         if self.watch is not None and (lap.updates or lap.positions or moved):
             chunk, row = lap.chunk, lap.start
             self.watch.hear(lap.updates, lap.positions, lambda conid: chunk.price(conid, row), lap.now_ns)
 
     def _rate(self, currency: str) -> None:
         """A currency is worth something else: risk weighs what is in it anew."""
-        books = self.portfolio
         self.gate.rate_now(currency)
         if self.watch is not None:
-            for owner, change in books.revalued:
-                self.watch.paid(owner, float(change))
-            self.watch.rate_now(currency, float(books.rates[currency]))
-        books.revalued.clear()
+            self.watch.rate_now(currency, float(self.portfolio.rates[currency]))
 
     def decide(self, lap: Lap) -> None:
         """Strategies: updates first, then timers, then rows, until somebody wants something."""

@@ -254,6 +254,25 @@ def test_rates_of_a_dated_table(tmp_path: Path) -> None:
         run(tmp_path, 'books.fx="recording"', "account.fx_rates.EUR=1")
 
 
+@pytest.mark.parametrize(("most", "latched"), [("99_100", True), ("99_100.02", False)])
+def test_interest_and_a_new_rate_at_one_midnight_count_once_each(tmp_path: Path, most: str, latched: bool) -> None:
+    """A million euros earn 36 % / 360 = 1,000 a night. On Saturday a euro falls from 1.00 to 0.90: of 1,200,000 there
+    are 200,000 + 1,001,000 x 0.90 = 1,100,900 left, less 0.01 for the spread."""
+    (tmp_path / "euro.toml").write_text(
+        'name = "euro"\n[[terms]]\ncurrency = "EUR"\nvalid_from = 2024-01-01\ncredit = [{ spread = 0 }]\n'
+        '[[benchmarks]]\ncurrency = "EUR"\nvalid_from = 2024-01-01\nrate = 36\n'
+    )
+    rate = '[[rates]]\ncurrency = "EUR"\nvalid_from = {}\nrate = {}\n'
+    (tmp_path / "fx.toml").write_text(
+        'name = "fx"\nsource = "me"\n' + rate.format("2024-01-01", 1) + rate.format("2024-03-30", "0.9")
+    )
+    made(tmp_path, [(9, 1, 30.01), (10, 1, 30.01), (25, 1, 30.01)], [(9, "A", 1, None)], [A])
+    settings = "account.cash={USD=200_000,EUR=1_000_000}", 'books.financing="./euro.toml"', 'books.fx="./fx.toml"'
+    outcome, rows = run(tmp_path, *settings, f"risk.account.daily_loss_max={most}")
+    assert outcome.final_equity == D("1100899.99") - D("0.01")  # it would be sold a cent lower
+    assert [(ts - FRIDAY) // HOUR for ts, kind, _, _ in rows if kind == "latched"] == ([24] if latched else [])
+
+
 def test_a_conversion_with_the_first_row_and_one_later(tmp_path: Path) -> None:
     made(tmp_path, SHORT, [(10, "A", 1, None)], [A])
     with (tmp_path / "run.toml").open("a") as config:
