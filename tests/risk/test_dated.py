@@ -160,3 +160,18 @@ def test_what_the_venue_tells_of_a_contract_counts_at_once() -> None:
         assert told(one, conid, 1, conid) == "ok"
         outside.contracts[conid] = sooner
         assert told(one, conid, 1, conid + 100) == ("EXPIRY" if conid == CALL else "DELIVERY")
+
+
+@pytest.mark.parametrize("conid", [CALL, LATER])
+def test_greeks_told_anew_count_at_once(conid: int) -> None:
+    """Two of the later call held, one of the other open and one more: 200; at a delta of 0.9 for either, 280."""
+    one = gate({CALL: known(), LATER: known()}, {**FULL, "option_delta_max": D(250)})
+    held(one, LATER, 2)
+    one.exposure("a", CALL)  # whose first order would go the long way
+    outside = one.account.outside
+    assert outside is not None
+    assert told(one, CALL, 1, 1) == "ok"
+    outside.contracts[conid] = known(delta=D("0.9"))
+    assert told(one, CALL, 1, 2) == "DELTA"
+    outside.contracts[conid] = known()
+    assert told(one, CALL, 1, 3) == "ok"
