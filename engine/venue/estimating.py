@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Final
@@ -11,7 +10,8 @@ from engine.domain.instrument import Instrument, SecType
 from engine.domain.moments import NS_PER_DAY
 from engine.venue.fees import FeeLedger, FeeSchedule, Line, Tab
 
-_ORDERS_MAX: Final = 10_000  # orders whose executions are added up
+_ORDERS_MAX: Final = 10_000  # orders of a day whose executions are added up
+_DAYS: Final = 2  # that can still be told of: today's and the last one's before it
 
 
 class FeeEstimator:
@@ -34,7 +34,7 @@ class FeeEstimator:
             )
         }
         self._ledger = FeeLedger(schedule, self._covered)
-        self._tabs: OrderedDict[tuple[str, int, int], Tab] = OrderedDict()
+        self._tabs: dict[int, dict[tuple[str, int], Tab]] = {}  # by day; of each order and contract
 
     def __call__(
         self, coid: str, conid: int, quantity: Decimal, price: Decimal, ts_ns: int, *, sells: bool
@@ -43,8 +43,13 @@ class FeeEstimator:
         instrument = self._covered.get(conid)
         if instrument is None:
             return ()
-        key = coid, conid, ts_ns // NS_PER_DAY
-        tab = self._tabs.setdefault(key, Tab())
-        if len(self._tabs) > _ORDERS_MAX:
-            self._tabs.popitem(last=False)
+        day = ts_ns // NS_PER_DAY
+        tabs = self._tabs.get(day)
+        if tabs is None:
+            tabs = self._tabs[day] = {}
+            for old in sorted(self._tabs)[:-_DAYS]:
+                del self._tabs[old]
+        tab = tabs.setdefault((coid, conid), Tab())
+        if len(tabs) > _ORDERS_MAX:
+            del tabs[next(iter(tabs))]
         return self._ledger.one(tab, instrument, quantity, price, ts_ns, sells=sells)

@@ -19,6 +19,7 @@ from engine.portfolio.identity import gaps
 from engine.portfolio.money import explained
 from engine.venue.estimating import FeeEstimator
 from engine.venue.schedules import load_fees
+from tests.runtime_live.sizes import sizes
 
 D = Decimal
 X = Instrument(conid=1, symbol="X")
@@ -126,3 +127,23 @@ def test_an_estimate_adds_up_over_the_executions_of_an_order() -> None:
     without = FeeEstimator(load_fees("ibkr-us-fixed-2026"), {1: X}, {"EUR"})  # no rate of the dollar is known
     assert without("a-4", 1, D(1), D(1), 0, sells=True) == ()
     assert FeeEstimator(load_fees("none"), {1: X}, {"USD"})("a-4", 1, D(1), D(1), 0, sells=True) == ()
+
+
+def test_an_estimate_remembers_two_days_of_orders() -> None:
+    estimate = FeeEstimator(load_fees("ibkr-us-fixed-2026"), {1: X}, {"USD"})
+    day = 86_400 * 10**9
+
+    def commission(coid: str, shares: int, at: int) -> D:
+        return estimate(coid, 1, D(shares), D(25), at * day, sells=False)[0][1]
+
+    for number in range(20_000, 20_010):
+        commission(f"a-{number}", 100, number)
+    after_some = sizes(estimate=estimate._tabs)
+    for number in range(20_010, 20_040):
+        commission(f"a-{number}", 100, number)
+    assert sizes(estimate=estimate._tabs) == after_some
+    # Told a day late: 300 in all are 1.50, of which the minimum of 1.00 was charged.
+    assert commission("a-20038", 200, 20_038) == D("0.50")
+    # Told two days late, it is taken for an order of its own: 200 shares are 1.00.
+    assert commission("a-20037", 200, 20_037) == D("1.00")
+    assert sizes(estimate=estimate._tabs) == after_some
