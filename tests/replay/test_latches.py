@@ -180,3 +180,39 @@ def test_cuts_and_wiring_change_no_latch(
     for number in (0, *dice.sample(range(1, len(WAYS)), 3)):
         how = WAYS[number](dice, len(events))
         _same(base, arena.but(**how).run(events, Gambler, Columns, Gambler), how)
+
+
+few = st.builds(
+    lambda hour, more: evolve(LOOSE, orders_per_hour_max=hour, throttled_orders_max=more),
+    st.sampled_from((None, 1, 3, 6)),
+    st.sampled_from((None, 0, 2)),
+)
+
+
+@given(arenas, markets(), st.integers(0, 1000), few, few)
+@settings(max_examples=max(30, settings().max_examples // 2))
+def test_cuts_and_wiring_change_no_throttle(
+    arena: Arena, events: list[MarketEvent], seed: int, limits: Limits, own: Limits
+) -> None:
+    """R9 latches on orders and not on prices: nobody follows worth, and the fused ring takes its short way."""
+    dice = Random(seed)
+    arena = arena.but(
+        params={name: seed + place for place, name in enumerate("abc")}, limits=limits, own_limits={"b": own}
+    )
+    base = arena.run(events, Gambler, Columns, Gambler)
+    for number in (0, *dice.sample(range(1, len(WAYS)), 3)):
+        how = WAYS[number](dice, len(events))
+        _same(base, arena.but(**how).run(events, Gambler, Columns, Gambler), how)
+
+
+def test_a_throttle_reduces_first_and_then_halts_and_takes_what_rests_with_it() -> None:
+    class Keen(Strategy[Any]):
+        def on_quote(self, event: Quote) -> None:
+            self.ctx.buy(event.conid, 1, limit=D(50) - (event.ts_ns - T0) // MS)
+
+    limits = evolve(LOOSE, orders_per_hour_max=2, throttled_orders_max=1)
+    left = run_of(Keen, limits, falling(*[100.0] * 6))
+    # Two rest, the third is one too many; with the fourth two have been refused, one more than may be.
+    assert latches(left) == [(2 * MS, "a", "THROTTLE", 1), (3 * MS, "a", "THROTTLE", 2)]
+    assert [row.code for row in left.result.refusals] == ["THROTTLE"] * 4
+    assert [str(row.order.state) for row in left.result.orders[:2]] == ["cancelled", "cancelled"]
