@@ -356,6 +356,29 @@ def test_margin_tiers_at_their_bound(tmp_path: Path, margin: str, units: int, re
     assert [one.code for one in outcome.refusals] == (["MARGIN"] if refused else [])
 
 
+@pytest.mark.parametrize(
+    ("ratio", "limit", "most", "refused"),
+    [
+        ("1/10", "risk.account.gross_max", "370_000", False),
+        ("1/10", "risk.account.gross_max", "369_999", True),
+        ("10/1", "risk.account.gross_max", "370_000", False),
+        ("10/1", "risk.account.gross_max", "369_999", True),
+        ("1/10", "risk.account.leverage_max", "1.9", False),  # of 199,970
+        ("1/10", "risk.account.leverage_max", "1.8", True),
+    ],
+)
+def test_until_its_next_price_what_has_split_is_at_stake_as_before(
+    tmp_path: Path, ratio: str, limit: str, most: str, refused: bool
+) -> None:
+    """3,000 of A at 100.00, split on Saturday and not priced before Sunday noon; meanwhile 7,000 of B at 10.00."""
+    rows: list[Row] = [(9, 1, 100.0), (10, 1, 100.0), (60, 1, 100.0), (11, 2, 10.0), (30, 2, 10.0), (61, 2, 10.0)]
+    split = f'[[splits]]\nconid = 1\nday = 2024-03-30\nratio = "{ratio}"\n'
+    made(tmp_path, rows, [(9, "A", 3000, None), (30, "B", 7000, None)], [A, B], split)
+    outcome, _ = run(tmp_path, f"{limit}={most}")
+    assert len(outcome.fills) == (1 if refused else 2)
+    assert [one.code for one in outcome.refusals] == (["GROSS" if "gross" in limit else "LEVERAGE"] if refused else [])
+
+
 def test_a_way_out_is_never_refused_for_margin_and_the_cushion_counts(tmp_path: Path) -> None:
     made(tmp_path, [(9.0, 1, 30.01), *SHORT], [(10, "A", 6_000, None), (22, "A", -6_000, None)], [A])
     outcome, _ = run(tmp_path, 'books.margin="cash"')
