@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from attrs import evolve, field, frozen
+from numpy.typing import NDArray
 
 from engine.domain.actions import Action
 from engine.domain.instrument import Instrument
@@ -53,6 +55,11 @@ LOOSE = Limits(
 Make = type[Strategy[Any]]
 Fact = tuple[int, str, str, bytes]
 _ENCODE = msgspec.json.Encoder(decimal_format="string", order="deterministic").encode
+
+
+def _listed(line: NDArray[np.float64]) -> list[float | None]:
+    """A line as a list that equals another with the same gaps."""
+    return [None if value != value else value for value in line.tolist()]
 
 
 class Noted:
@@ -105,8 +112,8 @@ class Left:
             "orders": result.orders,
             "refusals": result.refusals,
             "positions": result.positions,
-            "equity": [curve.ts_ns.tolist(), curve.equity.tolist(), curve.cash.tolist(), curve.exposure.tolist()],
-            "by_strategy": {name: line.tolist() for name, line in curve.by_strategy.items()},
+            "equity": [curve.ts_ns.tolist(), *map(_listed, (curve.equity, curve.cash, curve.exposure))],
+            "by_strategy": {name: _listed(line) for name, line in curve.by_strategy.items()},
             "indicators": [
                 (i.strategy, i.conid, i.name, i.ts_ns.tolist(), i.value.tolist()) for i in result.indicators
             ],
