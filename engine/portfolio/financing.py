@@ -92,13 +92,14 @@ class Financing:
         month = ended.day.year * 12 + ended.day.month
         found, collateral = self._borrowed(books, ended, prices, month)
         worth = net_worth(books, prices)
-        for currency in sorted({*books.cash, *collateral, *_pairs(books)}):
+        beside = _beside_cash(books, prices)
+        for currency in sorted({*books.cash, *collateral, *beside}):
             terms = self._terms(currency, ended.day)
             benchmark = self._benchmark(currency, ended.day)
             if terms is None or benchmark is None:
                 continue
             bound = collateral.get(currency, _ZERO)
-            free = books.cash.get(currency, _ZERO) + _pairs(books).get(currency, _ZERO) - bound
+            free = books.cash.get(currency, _ZERO) + beside.get(currency, _ZERO) - bound
             scale = _scale(worth, terms.full_at * books.rates[currency])
             for kind, balance, amount in (
                 ("interest", free, _interest(free, terms, benchmark, scale)),
@@ -174,14 +175,23 @@ def net_worth(books: Portfolio, prices: Mapping[int, Decimal]) -> Decimal:
     return total
 
 
-def _pairs(books: Portfolio) -> dict[str, Decimal]:
-    """Cash that is held as a position in a currency pair: of EUR.USD the euros. The dollars are in cash already."""
+def _beside_cash(books: Portfolio, prices: Mapping[int, Decimal]) -> dict[str, Decimal]:
+    """What is cash at the broker's and a position in our books, by currency.
+
+    Of EUR.USD that is the euros; the dollars are in cash already. A future is not paid for: what our cash gave for it
+    is there, and each day what it has gained since, or lost.
+    """
     found: dict[str, Decimal] = {}
     for conid, units in books.account.items():
         instrument = books.instruments[conid]
         base = instrument.symbol[:3]
         if units and instrument.sec_type is SecType.CASH and base in books.rates:
             found[base] = found.get(base, _ZERO) + units
+    for (_, conid), held in books.holdings.items():
+        instrument, price = books.instruments[conid], prices.get(conid)
+        if held.quantity and instrument.sec_type is SecType.FUTURE:
+            worth = held.cost if price is None else held.quantity * price * instrument.multiplier
+            found[instrument.currency] = found.get(instrument.currency, _ZERO) + worth
     return found
 
 

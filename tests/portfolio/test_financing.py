@@ -22,6 +22,7 @@ from tests.portfolio.test_books import booked, fill_of
 D = Decimal
 X = Instrument(conid=1, symbol="X")
 PAIR = Instrument(conid=2, symbol="EUR.USD", sec_type=SecType.CASH)
+FUTURE = Instrument(conid=3, symbol="F", sec_type=SecType.FUTURE, multiplier=D(50))
 DAY = date(2026, 3, 10)
 
 
@@ -33,7 +34,7 @@ def financing(**borrow: Decimal) -> Financing:
 
 def books(cash: Decimal, table: Financing | None = None) -> Portfolio:
     rates = {"USD": D(1), "EUR": D("1.10")}
-    return Portfolio({1: X, 2: PAIR}, {"USD": cash}, rates, table or financing())
+    return Portfolio({1: X, 2: PAIR, 3: FUTURE}, {"USD": cash}, rates, table or financing())
 
 
 def day(portfolio: Portfolio, *prices: tuple[int, Decimal], on: date = DAY) -> list[Posting]:
@@ -125,6 +126,26 @@ def test_without_a_price_nothing_is_borrowed_and_a_currency_without_a_benchmark_
     portfolio.deposit("EUR", D(1_000_000))
     booked(portfolio, fill_of(1, D(-30), D(9)))
     assert day(portfolio) == []
+
+
+@pytest.mark.parametrize(
+    ("units", "price", "a_day"),
+    [
+        # 190,000 beside the first 10,000 earn 3.83 %, whatever a future of 50 x 5,000 = 250,000 stands for.
+        (1, "5000", D("20.21388889")),
+        (-1, "5000", D("20.21388889")),
+        (1, None, D("20.21388889")),
+        # It has gained 50 x 100 = 5,000, which is paid as the day ends: 195,000 x 0.0383 / 360; or lost them.
+        (1, "5100", D("20.74583333")),
+        (-1, "5100", D("19.68194444")),
+    ],
+)
+def test_a_future_is_not_paid_for(units: int, price: str | None, a_day: Decimal) -> None:
+    portfolio = books(D(200_000))
+    booked(portfolio, fill_of(3, D(units), D(5000)))
+    assert portfolio.cash["USD"] == 200_000 - units * 250_000
+    told = () if price is None else ((3, D(price)),)
+    assert [one.accrued for one in day(portfolio, *told)] == [a_day]
 
 
 def test_euros_in_a_pair_are_euros(tmp_path: Path) -> None:
