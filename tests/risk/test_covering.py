@@ -42,7 +42,12 @@ DIAGONAL = combo(31, (LATER, 1), (CALL, -1))  # bought, its short leg is covered
 WRONG_WAY = combo(32, (CALL, 1), (LATER, -1))  # here it is not: the long one ends earlier
 BUY_WRITE = combo(33, (SHARES, 100), (CALL, -1))
 HALF_WRITE = combo(34, (SHARES, 50), (CALL, -1))
-ALL = {**KNOWN, **{one.conid: one for one in (FOP, BIG, LATER_PUT, DIAGONAL, WRONG_WAY, BUY_WRITE, HALF_WRITE)}}
+SWAP = combo(35, (SHARES, 50), (OTHER, -50))
+TWO_SOLD = combo(36, (OTHER, -1), (CALL, -1))
+ALL = {
+    **KNOWN,
+    **{one.conid: one for one in (FOP, BIG, LATER_PUT, DIAGONAL, WRONG_WAY, BUY_WRITE, HALF_WRITE, SWAP, TWO_SOLD)},
+}
 FACTS = {
     **OPTIONS,
     15: Contract(right="C", expires_ns=SOON, underlying=16),
@@ -111,6 +116,13 @@ def test_the_refusal_says_how_much_may_be_sold_and_what_wants_the_rest() -> None
     limit, value, sentence = told(covered(held={SHARES: 150, CALL: -1}), sale(60))
     assert (limit, value) == ("50", "60")
     assert "CALL" in sentence
+
+
+def test_what_is_uncovered_already_is_not_this_orders() -> None:
+    """Two short calls and 150 shares: half a call is naked as it is. A hundred fewer shares would bare 100 more."""
+    limit, value, sentence = told(covered(held={SHARES: 150, CALL: -1, LATER: -1}), sale(100))
+    assert (limit, value) == ("0", "100")
+    assert sentence.endswith("to cover CALL, LATER")
 
 
 @pytest.mark.parametrize(
@@ -219,6 +231,11 @@ def test_of_an_oca_group_the_largest_counts() -> None:
     gate = covered(held={SHARES: 150, CALL: -1})
     assert ask(gate, *(sale(50, limit_price=D(price), oca_group="g") for price in (110, 120))) == "ok"
     assert ask(gate, *(sale(1, limit_price=D(price), oca_group="h") for price in (110, 120))) == "NAKED"
+    first = covered(held={SHARES: 150, CALL: -1})
+    pair = [sale(units, limit_price=D(110), oca_group="g") for units in (30, 50)]
+    assert ask(first, *pair) == "ok"
+    assert change(first, pair[0].coid, quantity=D(50)) == "ok"
+    assert change(first, pair[0].coid, quantity=D(51)) == "NAKED"
 
 
 # --- combos ----------------------------------------------------------------------------------------------------------
@@ -238,6 +255,11 @@ def test_of_an_oca_group_the_largest_counts() -> None:
         (33, SELL, {SHARES: 200, CALL: -2}, "ok"),
         (34, BUY, {}, "NAKED"),
         (34, BUY, {SHARES: 50}, "ok"),
+        (35, SELL, {SHARES: 149, CALL: -1}, "NAKED"),
+        (35, SELL, {SHARES: 150, CALL: -1}, "ok"),
+        (35, BUY, {SHARES: 100, CALL: -1}, "ok"),
+        (36, BUY, {}, "NAKED"),  # what is sold beside the call changes nothing
+        (36, BUY, {SHARES: 100}, "ok"),
     ],
 )
 def test_the_legs_of_a_combo_cover_one_another(conid: int, side: Side, held: dict[int, int], code: str) -> None:
