@@ -22,6 +22,7 @@ from engine.orders.desk import Desk
 from engine.orders.reconcile import Class, Difference, Held, ReconcilePolicy, Remedy, compare_cash, compare_positions
 from engine.portfolio.books import Portfolio
 from engine.portfolio.commissions import open_estimates
+from engine.portfolio.money import told_cash
 from engine.ports import Broker, Clock
 from engine.risk.monitors import drift
 from engine.runtime.live.letters import CashTold, ExecutionsRead, InstrumentNow, OrdersRead, TakenOver
@@ -177,7 +178,7 @@ class Reconciler:
         mine = [position for position in positions if position.conid in self._instruments or position.conid in ours]
         found = compare_positions(ours, mine, missing, own=own, policy=self._policy)
         return found + compare_cash(
-            self._portfolio.cash,
+            told_cash(self._portfolio),
             self._read,
             policy=self._policy,
             before=self._ledger,

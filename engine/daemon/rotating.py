@@ -32,6 +32,7 @@ from engine.journal.durable import DurableJournal, StoredRow
 from engine.journal.reading import JournalReader
 from engine.operator.trading import KIND as LATCH
 from engine.portfolio.identity import TALLIES
+from engine.portfolio.money import told_cash
 from engine.ports import Clock
 from engine.risk import rebuilding
 from engine.risk.account import NS_PER_HOUR
@@ -200,7 +201,7 @@ def _opening(books: Books, last_ns: int) -> list[Row]:
     kept = [order for order in books.orders.orders.values() if order.is_open or order.updated_ns >= last_ns - KEPT_NS]
     fills = {execution for order in kept for execution in order.fills}
     rows: list[Row] = [
-        (last_ns, "cash", "", portfolio.cash),
+        (last_ns, "cash", "", told_cash(portfolio)),
         (last_ns, "fees", "", portfolio.fees),
         (last_ns, "numbers", "", books.numbers),
         (last_ns, "charged", "", sorted(books.charged & fills)),

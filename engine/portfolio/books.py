@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from engine.domain.actions import Action, Booked, OnHolders, Posting, RateNow, SplitNow
 from engine.domain.facts import Filled
-from engine.domain.instrument import ONE, Instrument
+from engine.domain.instrument import ONE, Instrument, SecType
 from engine.domain.messages import PositionNow, Update
 from engine.portfolio import commissions, money
 from engine.portfolio.actions import book, other_of
@@ -248,7 +248,8 @@ class Portfolio:
 
         Args:
             quantity: Signed units to add to what the owner holds.
-            cost: What they cost in all, signed alike; it counts as a deposit of the instrument, no cash moves.
+            cost: What they cost in all, signed alike; it counts as a deposit of the instrument, no cash moves. Of a
+                future it comes out of cash: it was not paid, and the cash that a venue tells still has it.
             realised: Profit of before that belongs to the position; the deposit is that much smaller.
         """
         held = self.holdings.setdefault((owner, conid), Holdings())
@@ -256,9 +257,11 @@ class Portfolio:
         held.cost += cost
         held.realised += realised
         self.account[conid] = self.account.get(conid, _ZERO) + quantity
-        currency = self.instruments[conid].currency
-        self.cash.setdefault(currency, _ZERO)
-        self.deposits[currency] = self.deposits.get(currency, _ZERO) + cost - realised
+        instrument = self.instruments[conid]
+        currency = instrument.currency
+        paid = _ZERO if instrument.sec_type is SecType.FUTURE else cost
+        self.cash[currency] = self.cash.get(currency, _ZERO) - cost + paid
+        self.deposits[currency] = self.deposits.get(currency, _ZERO) + paid - realised
         return self._now(owner, conid, held, currency)
 
     def _now(self, strategy: str, conid: int, held: Holdings, currency: str) -> PositionNow:

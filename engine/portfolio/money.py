@@ -19,6 +19,7 @@ from engine.domain.actions import (
     InterestPaid,
     Posting,
 )
+from engine.domain.instrument import SecType
 from engine.portfolio.actions import dividend_cash
 
 if TYPE_CHECKING:
@@ -115,6 +116,16 @@ def take(books: Portfolio, posting: Posting) -> None:
 def month_of(day: date) -> int:
     """The number of a day's month."""
     return day.year * 12 + day.month
+
+
+def told_cash(books: Portfolio) -> dict[str, Decimal]:
+    """Cash by currency as a venue tells it: what our books gave for futures that are open is there, nobody paid it."""
+    found = dict(books.cash)
+    for (_, conid), held in books.holdings.items():
+        instrument = books.instruments[conid]
+        if held.cost and instrument.sec_type is SecType.FUTURE:
+            found[instrument.currency] = found.get(instrument.currency, _ZERO) + held.cost
+    return found
 
 
 def explained(books: Portfolio, currency: str, amount: Decimal, why: str) -> None:

@@ -13,7 +13,7 @@ import trio.testing
 from engine.daemon.halting import InstrumentHalts
 from engine.daemon.reconciling import Reconciler
 from engine.domain.brokerage import Balance, ExecutionsKnown, OrdersKnown, VenuePosition
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import Instrument, SecType
 from engine.errors import VenueUnreachable
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
@@ -21,9 +21,11 @@ from engine.orders.reconcile import ReconcilePolicy
 from engine.orders.replies import read_policy
 from engine.portfolio.books import Portfolio
 from engine.webapi.clock import RatedClock
+from tests.portfolio.test_books import booked, fill_of
 
 S = 1_000_000_000
 AAPL = Instrument(conid=265598, symbol="AAPL")
+ES = Instrument(conid=11, symbol="ES", sec_type=SecType.FUTURE, multiplier=Decimal(50))
 
 
 class Venue:
@@ -52,6 +54,20 @@ class Venue:
         return {}
 
 
+class Holder(Venue):
+    """A venue that holds one future and tells this cash; nobody has paid for the future."""
+
+    def __init__(self, clock: RatedClock, cash: Decimal) -> None:
+        super().__init__(clock, 0, 0)
+        self._cash = cash
+
+    async def positions(self) -> tuple[VenuePosition, ...]:
+        return (VenuePosition(conid=ES.conid, quantity=Decimal(1), average_cost=Decimal(250_000)),)
+
+    async def ledger(self) -> Mapping[str, Balance]:
+        return {"USD": Balance(cash=self._cash)}
+
+
 class Heard:
     """Stands for the nursery: letters, and how often one waited for them to be taken in."""
 
@@ -67,6 +83,24 @@ class Heard:
         return self.letters.append
 
 
+def reconciler_of(venue: Any, clock: RatedClock, heard: Any, books: Portfolio, store: Any) -> Reconciler:
+    book: Any = LiveOrders()
+    return Reconciler(
+        venue,
+        clock,
+        heard,
+        Desk(book, read_policy({}), DeskSettings()),
+        books,
+        books.instruments,
+        ReconcilePolicy(),
+        store=store,
+        alert=lambda alert, now_ns: None,
+        halts=InstrumentHalts(),
+        last_cash={},
+        last_ledger={},
+    )
+
+
 @pytest.mark.parametrize(("stale", "lost", "readings"), [(0, 0, 2), (3, 0, 5), (0, 1, 2)])
 async def test_a_difference_counts_once_executions_are_known_from_after_the_first_reading(
     autojump_clock: trio.testing.MockClock, stale: int, lost: int, readings: int
@@ -78,24 +112,34 @@ async def test_a_difference_counts_once_executions_are_known_from_after_the_firs
     async def store(rows: Any) -> None:
         stored.extend(rows)
 
-    book: Any = LiveOrders()
-    anything: Any = (venue, heard)
-    reconciler = Reconciler(
-        anything[0],
-        clock,
-        anything[1],
-        Desk(book, read_policy({}), DeskSettings()),
-        Portfolio(instruments={AAPL.conid: AAPL}, cash={}, rates={"USD": Decimal(1)}),
-        {AAPL.conid: AAPL},
-        ReconcilePolicy(),
-        store=store,
-        alert=lambda alert, now_ns: None,
-        halts=InstrumentHalts(),
-        last_cash={},
-        last_ledger={},
-    )
+    books = Portfolio(instruments={AAPL.conid: AAPL}, cash={}, rates={"USD": Decimal(1)})
+    reconciler = reconciler_of(venue, clock, heard, books, store)
     done = await reconciler.run_once(first=False)
     assert venue.readings == readings
     assert heard.waits == readings - stale - lost
     assert done is (lost == 0)
     assert bool([row for row in stored if row[1] == "reconciled" and row[3]]) is (lost == 0)
+
+
+@pytest.mark.parametrize("bought", [True, False])
+@pytest.mark.parametrize(("cash", "gaps"), [("100000", []), ("100020", [("USD", Decimal(20))])])
+async def test_what_a_future_stands_for_is_no_gap_in_cash(
+    autojump_clock: trio.testing.MockClock, cash: str, gaps: list[tuple[str, Decimal]], *, bought: bool
+) -> None:
+    """100,000 and a future of 50 x 5,000: bought by ourselves, or found in the account."""
+    del autojump_clock
+    clock = RatedClock(1_000 * S, 1.0)
+    stored: list[Any] = []
+
+    async def store(rows: Any) -> None:
+        stored.extend(rows)
+
+    books = Portfolio(instruments={ES.conid: ES}, cash={"USD": Decimal(100_000)}, rates={"USD": Decimal(1)})
+    if bought:
+        booked(books, fill_of(ES.conid, Decimal(1), Decimal(5_000)))
+    else:
+        books.take_over("outside", ES.conid, Decimal(1), Decimal(250_000))
+    assert books.cash == {"USD": Decimal(-150_000)}
+    venue = Holder(clock, Decimal(cash))
+    assert await reconciler_of(venue, clock, Heard(), books, store).run_once(first=False)
+    assert [row[3] for row in stored if row[1] == "cash"] == [dict([gap]) for gap in gaps]

@@ -16,7 +16,7 @@ from engine.daemon.recovering import Books, read_books
 from engine.daemon.rotating import keep_small, rotate
 from engine.domain.brokerage import Balance
 from engine.domain.facts import ESTIMATED, Filled
-from engine.domain.instrument import Instrument
+from engine.domain.instrument import Instrument, SecType
 from engine.errors import CoidUsed
 from engine.journal.committer import Committer
 from engine.journal.durable import DurableJournal
@@ -79,7 +79,11 @@ def books_of(path: Path) -> Books:
         journal.close()
 
 
-def test_the_next_journal_begins_with_the_same_books(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [SecType.STOCK, SecType.FUTURE])
+def test_the_next_journal_begins_with_the_same_books(
+    tmp_path: Path, kind: SecType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(INSTRUMENTS, 1, Instrument(conid=1, symbol="ACME", calendar="24/7", sec_type=kind))
     path = tmp_path / "journal.db"
     last_ns = written(path)
     before = books_of(path)
