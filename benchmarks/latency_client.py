@@ -126,9 +126,9 @@ def ours(stamps: Stamps, url: str, folder: Path, *, synced: bool) -> None:
         prepare(self, fresh)
         self._database.execute("PRAGMA synchronous = OFF")
 
-    def timed(self: Any, rows: Any, coids: Any) -> int:
+    def timed(self: Any, rows: Any, coids: Any, *more: Any) -> int:
         began_ns = time.perf_counter_ns()
-        seq = write(self, rows, coids)
+        seq = write(self, rows, coids, *more)
         if coids:
             stamps.commits.append(time.perf_counter_ns() - began_ns)
         return int(seq)

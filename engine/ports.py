@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from engine.domain.brokerage import (
@@ -43,6 +43,34 @@ class Clock(Protocol):
         """Wait until this clock shows `moment_ns`."""
 
 
+class Permit(Protocol):
+    """Whether a request that is being made ready may leave: granted or refused, once. Until then nothing leaves."""
+
+    @property
+    def granted(self) -> bool:
+        """Whether it may leave now."""
+
+    async def settled(self) -> bool:
+        """Wait until it is granted (True) or refused."""
+
+    def arm(self, go: Callable[[], None]) -> None:
+        """Have `go` called by whoever grants it, in the thread that does, but not after `disarm`; at once if it is
+        granted already, never if it is refused. It must neither wait nor raise."""
+
+    def disarm(self) -> None:
+        """When this returns, `go` has been called to its end, or never will be."""
+
+
+class ReadyPlacement(Protocol):
+    """A placement that waits for its permit, in a round that it has opened."""
+
+    def round(self) -> AbstractContextManager[None]:
+        """That round, until it is left."""
+
+    async def answer(self) -> WriteAnswer:
+        """As `Broker.place`."""
+
+
 class Broker(Protocol):
     """Where orders go. Every write goes out once; what its silence means is the caller's business.
 
@@ -50,8 +78,15 @@ class Broker(Protocol):
     arrived), VenueRefused (a read or an idempotent request was refused).
     """
 
-    async def place(self, tickets: Sequence[OrderTicket]) -> WriteAnswer:
-        """Send one order, a bracket (entry first) or an OCA group."""
+    async def place(self, tickets: Sequence[OrderTicket], *, permit: Permit | None = None) -> WriteAnswer:
+        """Send one order, a bracket (entry first) or an OCA group; not before the permit is granted.
+
+        VenueUnreachable if it is refused: nothing left us.
+        """
+
+    def ready(self, tickets: Sequence[OrderTicket], permit: Permit, *, urgent: bool = False) -> ReadyPlacement | None:
+        """Open a round and make a placement ready, in this turn of the loop; None where that has to wait: then a
+        round is opened, and `place` called, as ever."""
 
     async def preview(self, tickets: Sequence[OrderTicket]) -> Preview:
         """Ask what one order or a bracket (entry first) would do; nothing is sent to the market."""
@@ -59,8 +94,8 @@ class Broker(Protocol):
     async def reply(self, reply_id: str, *, confirmed: bool) -> WriteAnswer:
         """Answer a question."""
 
-    async def modify(self, order_id: str, ticket: OrderTicket) -> WriteAnswer:
-        """Replace a working order by a full ticket."""
+    async def modify(self, order_id: str, ticket: OrderTicket, *, permit: Permit | None = None) -> WriteAnswer:
+        """Replace a working order by a full ticket; of the permit as `place`."""
 
     async def cancel(self, order_id: str, *, urgent: bool) -> CancelAnswer:
         """Ask for a cancellation; `urgent` is a halt's or a risk-driven one."""

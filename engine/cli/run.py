@@ -11,7 +11,7 @@ import click
 
 from engine.cli.options import config_argument, set_option
 
-SWITCH_S: Final = 0.0005
+SWITCH_S: Final = 0.00002
 OBJECTS: Final = 20_000  # made between two searches for cycles; 700 by default
 
 
@@ -63,7 +63,8 @@ def run(
         from engine.daemon.running import run as trade
 
         logs.configure()
-        # The loop shares the interpreter with threads that write logs and the journal; it is to have it back soon.
+        # The loop shares the interpreter with threads that write logs and the journal. It is to have it back soon, and
+        # the journal's is to have it at once while the loop makes the order's request ready.
         sys.setswitchinterval(SWITCH_S)
         # An order makes some thousand objects and no cycle: no search for cycles is to fall into its way each time, nor
         # one through all that was imported.

@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +37,18 @@ CREATE TABLE facts (
 CREATE INDEX facts_by_name ON facts (name, seq);
 CREATE TABLE coids (coid TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
+# Rows, and client order ids as rows without a chain, in one statement that is a transaction of its own: one call during
+# which the interpreter is free for the loop. Temporary: the file does not know of it.
+_LOT: Final = """
+CREATE TEMP VIEW lot AS SELECT seq, ts_ns, kind, name, body, chain FROM facts;
+CREATE TEMP TRIGGER lot_stored INSTEAD OF INSERT ON lot BEGIN
+    INSERT INTO facts SELECT NEW.seq, NEW.ts_ns, NEW.kind, NEW.name, NEW.body, NEW.chain WHERE NEW.chain IS NOT NULL;
+    INSERT INTO coids SELECT NEW.name, NEW.seq WHERE NEW.chain IS NULL;
+END;
+"""
+_AT_ONCE_MAX: Final = 16  # rows and ids: of each number a statement is kept
+_LOG_BYTES: Final = 6 << 20
+_LOG_PAGES_MAX: Final = 4_000  # then a commit brings the log into the database, however little time there is
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 _START: Final = b"\0" * 16
 
@@ -74,6 +88,7 @@ class DurableJournal:
     def _open(self) -> None:
         path = self.path
         self.low = False
+        self.untidied = 0  # commits since the log was last brought into the database
         fresh = not path.exists() or path.stat().st_size == 0
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -85,6 +100,7 @@ class DurableJournal:
         self._seq, self._chain = (0, _START) if last is None else (int(last[0]), bytes(last[1]))
         self._reserve = path.with_name(path.name + ".reserve")
         self._make_reserve()
+        self._lay_out()
 
     def _prepare(self, fresh: bool) -> None:
         execute = self._database.execute
@@ -108,8 +124,23 @@ class DurableJournal:
                 )
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
+        execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES_MAX}")
+        execute("PRAGMA temp_store = MEMORY")
         if fresh:
             self._database.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+        self._database.executescript(_LOT)
+
+    def _lay_out(self) -> None:
+        """Give the log its size: a commit that only writes over blocks takes half as long as one that adds some.
+
+        Behind the last commit SQLite looks at nothing whose checksum does not follow on.
+        """
+        with suppress(OSError), self.path.with_name(self.path.name + "-wal").open("ab") as log:
+            missing = _LOG_BYTES - log.tell()
+            if missing > 0:
+                log.write(bytes(missing))
+                log.flush()
+                os.fsync(log.fileno())
 
     def _make_reserve(self) -> None:
         try:
@@ -127,19 +158,28 @@ class DurableJournal:
         """Number of the last row."""
         return self._seq
 
-    def write(self, rows: Sequence[Row], *, coids: Iterable[str] = (), essential: bool = False) -> int:
+    def write(
+        self,
+        rows: Sequence[Row],
+        *,
+        coids: Iterable[str] = (),
+        essential: bool = False,
+        at_sync: Callable[[], None] | None = None,
+    ) -> int:
         """Store rows and sync them; all or none.
 
         Args:
             coids: Client order ids that are about to be sent for the first time.
             essential: Halts, cancels and the venue's word: the reserve is given up for them.
+            at_sync: Called, where rows are few, when only the database's work is left, which needs no interpreter; it
+                may be called again where that fails.
 
         Returns: Number of the last row.
 
         Raises: CoidUsed, JournalFull.
         """
         try:
-            return self._write(rows, coids)
+            return self._write(rows, coids, at_sync)
         except (sqlite3.OperationalError, OSError) as error:
             if not _is_full(error):
                 raise
@@ -148,35 +188,56 @@ class DurableJournal:
                 self._reserve.unlink(missing_ok=True)
                 self.low = True
                 try:
-                    return self._write(rows, coids)
+                    return self._write(rows, coids, at_sync)
                 except (sqlite3.OperationalError, OSError) as again:
                     raise JournalFull(f"{self.path}: the disk is full, and so is the reserve") from again
             self.low = True
             raise JournalFull(f"{self.path}: the disk is full") from error
 
-    def _write(self, rows: Sequence[Row], coids: Iterable[str]) -> int:
+    def _write(self, rows: Sequence[Row], coids: Iterable[str], at_sync: Callable[[], None] | None = None) -> int:
         seq, chain = self._seq, self._chain
-        made = []
+        made: list[tuple[Any, ...]] = []
         for ts_ns, kind, name, what in rows:
             seq += 1
             body = _ENCODER.encode(what).decode()
             chain = _link(chain, seq, ts_ns, kind, name, body)
             made.append((seq, ts_ns, kind, name, body, chain))
+        made += [(seq, None, None, coid, None, None) for coid in coids]
+        if not made:
+            return seq
+        try:
+            if len(made) <= _AT_ONCE_MAX:
+                statement, values = _statement(len(made)), [value for row in made for value in row]
+                if at_sync is not None:
+                    at_sync()
+                self._database.execute(statement, values)
+            else:
+                self._write_many(made)
+        except sqlite3.IntegrityError as error:
+            raise CoidUsed("a client order id was given twice") from error
+        self._seq, self._chain = seq, chain
+        self.untidied += 1
+        return seq
+
+    def _write_many(self, made: Sequence[tuple[Any, ...]]) -> None:
         execute = self._database.execute
         execute("BEGIN IMMEDIATE")
         try:
-            self._database.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", made)
-            try:
-                self._database.executemany("INSERT INTO coids VALUES (?, ?)", [(coid, seq) for coid in coids])
-            except sqlite3.IntegrityError as error:
-                raise CoidUsed("a client order id was given twice") from error
+            self._database.executemany(_statement(1), made)
             execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:
                 execute("ROLLBACK")
             raise
-        self._seq, self._chain = seq, chain
-        return seq
+
+    def tidy(self) -> None:
+        """Bring what was committed from the log into the database, so that the log begins anew where it is laid out.
+
+        For a moment at which nothing is to be stored; what can't be done now is done later.
+        """
+        self.untidied = 0
+        with suppress(sqlite3.OperationalError):
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def put_away(self, fresh: Path, archive: Path, *, after: int) -> None:
         """Go on in the file `fresh`, which takes this one's place; this one is `archive` from then on.
@@ -261,6 +322,11 @@ class DurableJournal:
 
 def _link(before: bytes, seq: int, ts_ns: int, kind: str, name: str, body: str) -> bytes:
     return sha256(before + f"{seq}\0{ts_ns}\0{kind}\0{name}\0{body}".encode()).digest()[:16]
+
+
+@cache
+def _statement(rows: int) -> str:
+    return "INSERT INTO lot VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
 
 
 def _is_full(error: Exception) -> bool:

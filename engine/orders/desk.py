@@ -42,7 +42,7 @@ from engine.orders.slate import Slate
 from engine.orders.writer import PreviewSettings, Unsent, Writer
 
 _WITHOUT_STREAM: Final = frozenset({"stream", "data"})  # layers; those below answer
-_SHUT: Final = frozenset({"halted", "stopping"})
+SHUT: Final = frozenset({"halted", "stopping"})
 _NO_STREAM: Final = "no stream tells of orders"
 _TOLD_DAYS: Final = 7  # as far back as the venue tells of executions, and of their fees
 
@@ -162,7 +162,7 @@ class Desk:
 
         Risk refuses them too; what it had approved just before is stopped here.
         """
-        self._shut = state in _SHUT
+        self._shut = state in SHUT
 
     # --- what is wanted -----------------------------------------------------------------------------------------
 

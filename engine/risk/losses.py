@@ -11,6 +11,7 @@ both for one moment. Losses exactly at their limit are within it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,7 @@ _LOSSES: Final = (
     "daily_loss_reduce", "daily_loss_max", "daily_realised_loss_reduce", "daily_realised_loss_max",
     "drawdown_reduce_pct", "drawdown_halt_pct", "loss_streak_max", "loss_streak_halt",
 )  # fmt: skip
+_loss_limits: Final = attrgetter(*_LOSSES)
 _OF_A_DAY: Final = frozenset({"LOSS_REDUCED", "LOSS"})  # what has fired, as a standing names it
 
 
@@ -391,7 +393,7 @@ def _as_told(owner: Owner, told: Standing, deposit: float) -> bool:
 
 
 def _limits_losses(limits: Limits) -> bool:
-    return any(getattr(limits, one) is not None for one in _LOSSES)
+    return _loss_limits(limits).count(None) < len(_LOSSES)  # asked at every letter
 
 
 def _streak_too_long(owner: Owner) -> bool:

@@ -7,26 +7,27 @@ primes everything anew.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
+from attrs import frozen
 
 from engine.domain import brokerage as b
 from engine.domain.instrument import Instrument
 from engine.domain.ticket import OrderTicket
-from engine.errors import AnswerLost, VenueRefused
-from engine.ports import Clock
+from engine.errors import AnswerLost, VenueRefused, VenueUnreachable
+from engine.ports import Clock, Permit
 from engine.webapi import venue
 from engine.webapi.budgets import SECOND
 from engine.webapi.calls import Call, Caller, Reply, Urgency
 from engine.webapi.conidex import NoCombo
-from engine.webapi.endpoints.orders import ALL_ORDERS, RECENT_DAYS, TRADE_DAYS, Orders
+from engine.webapi.endpoints.orders import ALL_ORDERS, RECENT_DAYS, TRADE_DAYS, Orders, placing, written
 from engine.webapi.endpoints.portfolio import Portfolio
-from engine.webapi.facts.orders import OrderRow
+from engine.webapi.facts.orders import OrderRow, PlacementRow
 from engine.webapi.news import News
 from engine.webapi.orderview import NotYetKnown, OrderView
 from engine.webapi.scheduler import Scheduler, Turn
@@ -49,11 +50,48 @@ class _InRound:
         self._scheduler = scheduler
         self.turn: Turn | None = None
 
+    @contextmanager
+    def under_way(self, turn: Turn) -> Iterator[None]:
+        """Calls go through this round meanwhile."""
+        self.turn = turn
+        try:
+            yield
+        finally:
+            self.turn = None
+
     async def call(self, call: Call, *, deadline_ns: int | None = None) -> Reply:
         """See `calls.Caller`."""
         if self.turn is not None:
             return await self.turn.call(call, deadline_ns=deadline_ns)
         return await self._scheduler.call(call, deadline_ns=deadline_ns)
+
+
+@frozen
+class ReadyPlacement:
+    """A placement that waits for its permit, in a round of its own. Fulfils `ports.ReadyPlacement`."""
+
+    _broker: WebBroker
+    _turn: Turn
+    _call: Call
+    _reply: Callable[[], Awaitable[Reply]]
+    _tickets: int
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """The round, to its end."""
+        try:
+            with self._broker._in_round.under_way(self._turn):
+                yield
+        finally:
+            self._turn.end()
+
+    async def answer(self) -> b.WriteAnswer:
+        """What `place` returns. Raises: as `place`."""
+        try:
+            rows = written(self._call, await self._reply())
+        except VenueRefused as refused:
+            return b.AllRefused(reason=refused.problem)
+        return self._broker._placed(rows, self._tickets)
 
 
 class WebBroker:
@@ -103,15 +141,36 @@ class WebBroker:
 
     # --- writes -------------------------------------------------------------------------------------------------
 
-    async def place(self, tickets: Sequence[OrderTicket]) -> b.WriteAnswer:
-        """Send one order, a bracket (entry first) or an OCA group."""
+    async def place(self, tickets: Sequence[OrderTicket], *, permit: Permit | None = None) -> b.WriteAnswer:
+        """Send one order, a bracket (entry first) or an OCA group, when the permit is granted."""
         try:
             wires = [self._wire(ticket) for ticket in tickets]
-            answer = venue.write_answer(await self._writes.place(self.account, wires), tickets=len(wires))
+            rows = await self._writes.place(self.account, wires, permit=permit)
         except VenueRefused as refused:
             return b.AllRefused(reason=refused.problem)
+        return self._placed(rows, len(wires))
+
+    def _placed(self, rows: Sequence[PlacementRow], tickets: int) -> b.WriteAnswer:
+        answer = venue.write_answer(rows, tickets=tickets)
         self._bind(answer)
         return answer
+
+    def ready(self, tickets: Sequence[OrderTicket], permit: Permit, *, urgent: bool = False) -> ReadyPlacement | None:
+        """Open a round and make a placement ready in this turn of the loop; None if something has to be waited for."""
+        try:
+            wires = [self._wire(ticket) for ticket in tickets]
+        except VenueRefused:
+            return None  # `place` says why
+        call = placing(self.account, wires, permit)
+        turn = self._scheduler.order_round_now(Urgency.HALT if urgent else Urgency.PLACE)
+        if turn is None:
+            return None
+        try:
+            reply = turn.begin(call)
+        except VenueUnreachable:
+            turn.end()
+            return None
+        return ReadyPlacement(self, turn, call, reply, len(wires))
 
     async def preview(self, tickets: Sequence[OrderTicket]) -> b.Preview:
         """Ask what one order or a bracket (entry first) would do; nothing is sent to the market."""
@@ -131,11 +190,11 @@ class WebBroker:
         self._bind(answer)
         return answer
 
-    async def modify(self, order_id: str, ticket: OrderTicket) -> b.WriteAnswer:
-        """Replace a working order by a full ticket."""
+    async def modify(self, order_id: str, ticket: OrderTicket, *, permit: Permit | None = None) -> b.WriteAnswer:
+        """Replace a working order by a full ticket, when the permit is granted."""
         try:
             wire = self._wire(ticket, parent_id=self._parent_of(order_id))
-            return venue.write_answer(await self._writes.modify(self.account, int(order_id), wire))
+            return venue.write_answer(await self._writes.modify(self.account, int(order_id), wire, permit=permit))
         except VenueRefused as refused:
             return b.AllRefused(reason=refused.problem)
 
@@ -201,11 +260,8 @@ class WebBroker:
     async def round(self, *, urgent: bool = False) -> AsyncIterator[None]:
         """The critical section of one order write with its replies."""
         async with self._scheduler.order_round(Urgency.HALT if urgent else Urgency.PLACE) as turn:
-            self._in_round.turn = turn
-            try:
+            with self._in_round.under_way(turn):
                 yield
-            finally:
-                self._in_round.turn = None
 
     # --- reads --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from engine.ports import Permit
+
 
 class Kind(Enum):
     """What may be done after silence."""
@@ -46,6 +48,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     urgency: Urgency
     query: tuple[tuple[str, str], ...] = ()
     body: object = None
+    permit: Permit | None = None  # it may wait for that, once everything else is ready
 
     @property
     def name(self) -> str:
@@ -73,3 +76,17 @@ class Caller(Protocol):
             VenueUnreachable: Nothing left us (no connection, or the deadline passed in the queue).
             AnswerLost: It may have arrived; no whole answer came.
         """
+
+
+class Ready(Protocol):
+    """A request that waits for its permit on a connection of its own; it has to be heard to its end."""
+
+    async def reply(self) -> Reply:
+        """What came back. Raises: as `Caller.call`."""
+
+
+class Transport(Caller, Protocol):
+    """What the scheduler sends by."""
+
+    def ready(self, call: Call) -> Ready | None:
+        """Make a call with a permit ready in this turn of the loop; None where it takes more, a new connection say."""

@@ -18,12 +18,14 @@ from urllib.parse import quote
 import httpx
 import msgspec
 import trio
+from attrs import define, frozen
 
 from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.ports import Clock
-from engine.webapi.calls import Call, Kind, Reply
+from engine.webapi.calls import Call, Kind, Ready, Reply
 from engine.webapi.clock import move_on_after
-from engine.webapi.network import PROGRESS, Network, Progress
+from engine.webapi.network import PROGRESS, READY, Head, Network, Origin, Progress, Withheld, head_of
+from engine.webapi.network import Ready as Waiting
 from engine.webapi.tap import Tap
 from engine.webapi.tls import checked_base
 
@@ -65,6 +67,7 @@ _HEADERS = (
     ("Accept-Encoding", "gzip, deflate"),
     ("Connection", "keep-alive"),
 )
+WITHHELD = "it was held back before it left"
 _ALIKE_MAX = 500  # kinds of requests that are kept: paths hold ids, signed headers never come twice
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -112,6 +115,28 @@ def sentence(exc: BaseException) -> str:
             return f"the connection broke ({type(exc).__name__})"
 
 
+@define
+class _Made:
+    """A call as it goes out."""
+
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None
+    progress: Progress
+    ready: Waiting | None = None
+
+
+@frozen
+class _Ready:
+    _rest: Rest
+    _call: Call
+    _made: _Made
+
+    async def reply(self) -> Reply:
+        """See `calls.Ready`."""
+        return await self._rest._reply(self._call, self._made)
+
+
 class Rest:
     """Sends calls below one base URL with one cookie jar; fulfils `calls.Caller`. Use it as a context manager.
 
@@ -144,6 +169,7 @@ class Rest:
         self._transport = transport or Network(verify)
         self._cookies = httpx.Cookies()
         self._alike: dict[tuple[object, ...], httpx.Headers] = {}  # by method, URL and headers
+        self._heads: dict[tuple[object, ...], tuple[Origin, Head]] = {}  # of those that were made ready
 
     async def __aenter__(self) -> Rest:
         return self
@@ -155,28 +181,59 @@ class Rest:
     def forget(self) -> None:
         """Drop the cookies, after a logout or before another login."""
         self._cookies.clear()
+        self._forget_heads()
+
+    def _forget_heads(self) -> None:
         self._alike.clear()
+        self._heads.clear()
 
     async def call(self, call: Call, *, deadline_ns: int | None = None) -> Reply:
         """Send once; see `calls.Caller`. The deadline is looked at before sending, not after."""
         if deadline_ns is not None and self._clock.now_ns() >= deadline_ns:
             raise VenueUnreachable(call.name, "its deadline passed before it was sent")
+        made = self._made(call)
+        unheeded = call.permit is not None and not isinstance(self._transport, Network)
+        if unheeded and call.permit is not None and not await call.permit.settled():  # a stand-in knows of no permits
+            raise lost(call.name, call.kind, WITHHELD, None, unsent=True)
+        return await self._reply(call, made)
+
+    def ready(self, call: Call) -> Ready | None:
+        """See `calls.Transport`."""
+        network, made = self._transport, self._made(call)
+        if not isinstance(network, Network):
+            return None
+        key = call.method, made.url, *made.headers.items()
+        known = self._heads.get(key)
+        if known is None:
+            try:
+                known = head_of(self._request(call.method, made))
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+                return None  # `call` says so
+            if key in self._alike:
+                self._heads[key] = known
+        made.ready = network.ready(*known, made.content, made.progress)
+        return None if made.ready is None else _Ready(self, call, made)
+
+    def _made(self, call: Call) -> _Made:
         url = self.base + call.path
         headers = dict(self.signer.headers(call.method, url, call.query)) if self.signer else {}
         content = None if call.body is None else _encode(call.body)
         if content is not None:
             headers["Content-Type"] = "application/json"
         whole = f"{url}?{pairs(call.query)}" if call.query else url
-        tap = self._tap
-        if tap is None:
-            reply = await self.send(call.name, call.kind, call.method, whole, headers=headers, content=content)
-        else:
-            number = tap.asked(call.method, whole, content)
-            try:
-                reply = await self.send(call.name, call.kind, call.method, whole, headers=headers, content=content)
-            except VenueError as error:
+        return _Made(whole, headers, content, Progress(call.permit))
+
+    async def _reply(self, call: Call, made: _Made) -> Reply:
+        tap, number = self._tap, 0
+        if tap is not None:
+            number = tap.asked(call.method, made.url, made.content)
+        try:
+            reply = await self._sent(call.name, call.kind, call.method, made)
+        except VenueError as error:
+            if tap is not None:
                 tap.answered(number, None, b"", str(error))
-                raise
+            raise
+        if tap is not None:
             tap.answered(number, reply.status, reply.body, "")
         _refuse_pages(call, reply)
         return reply
@@ -185,11 +242,14 @@ class Rest:
         self, name: str, kind: Kind, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None
     ) -> Reply:
         """Send any request once, a login beside the API among them; the errors are those of `calls.Caller`."""
-        progress = Progress()
+        return await self._sent(name, kind, method, _Made(url, headers, content, Progress()))
+
+    async def _sent(self, name: str, kind: Kind, method: str, made: _Made) -> Reply:
+        progress = made.progress
         sent_ns = self._clock.now_ns()
         try:
             async with move_on_after(self._clock, self._limits_s[kind], floor_s=FLOOR_S):
-                request = self._request(method, url, headers, content, progress)
+                request = self._request(method, made)
                 response = await self._transport.handle_async_request(request)
                 async with aclosing(response), aclosing(_parts(response)) as chunks:
                     self._heed_cookies(request, response)
@@ -205,24 +265,25 @@ class Rest:
                     sent_ns=sent_ns,
                     heard_ns=self._clock.now_ns(),
                 )
+        except Withheld:
+            raise lost(name, kind, WITHHELD, None, unsent=True) from None
         except LIBRARY_ERRORS as exc:
             # The cause is named, not chained: the library's error holds the request, and with it the URL and headers.
             raise lost(name, kind, sentence(exc), exc, unsent=progress.unsent) from None
         raise lost(name, kind, f"no whole answer within {self._limits_s[kind]:g} s", None, unsent=progress.unsent)
 
-    def _request(
-        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, progress: Progress
-    ) -> httpx.Request:
+    def _request(self, method: str, made: _Made) -> httpx.Request:
         """A request; what is alike in all of one kind, cookies with it, is put together once, until a cookie changes.
 
         Raises: httpx.InvalidURL.
         """
-        place, extensions = _url(url), {PROGRESS: progress}
-        key = method, url, *headers.items()
+        content = made.content
+        place, extensions = _url(made.url), {PROGRESS: made.progress, READY: made.ready}
+        key = method, made.url, *made.headers.items()
         alike = self._alike.get(key)
         if alike is None:
             request = httpx.Request(
-                method, place, headers=[*_HEADERS, *headers.items()], content=content, extensions=extensions
+                method, place, headers=[*_HEADERS, *made.headers.items()], content=content, extensions=extensions
             )
             self._cookies.set_cookie_header(request)
             if len(self._alike) < _ALIKE_MAX and all(one.expires is None for one in self._cookies.jar):
@@ -238,7 +299,7 @@ class Rest:
         response.request = request
         if "set-cookie" in response.headers:
             self._cookies.extract_cookies(response)
-            self._alike.clear()
+            self._forget_heads()
 
 
 @lru_cache(maxsize=256)

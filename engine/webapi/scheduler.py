@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 import trio
@@ -16,7 +17,7 @@ from engine.domain.moments import iso
 from engine.errors import AnswerLost, VenueError, VenueUnreachable
 from engine.ports import Clock
 from engine.webapi.budgets import SECOND, Budgets
-from engine.webapi.calls import Call, Caller, Reply, Urgency
+from engine.webapi.calls import Call, Ready, Reply, Transport, Urgency
 from engine.webapi.queueing import Queue
 from engine.webapi.rest import SessionUnusable, lost
 from engine.webapi.waiting import Entry, Waiter, Waits
@@ -72,11 +73,22 @@ class Turn:
         """As the scheduler's; VenueUnreachable also when the section is over."""
         return await self._scheduler.call(call, deadline_ns=deadline_ns, send=send, owner=self._number)
 
+    def begin(self, call: Call) -> Callable[[], Awaitable[Reply]]:
+        """Have a call leave in this turn of the loop, if it may; its answer is to be waited for.
+
+        Raises: VenueUnreachable if nothing more is taken.
+        """
+        return partial(self._scheduler._heard_by, self._scheduler._ask(call, owner=self._number))
+
+    def end(self) -> None:
+        """The round is over."""
+        self._scheduler._end(self._number)
+
 
 class Scheduler:
     """Carries calls in the order of their urgency within all budgets; fulfils `calls.Caller` while `run` runs."""
 
-    def __init__(self, transport: Caller, clock: Clock, budgets: Budgets) -> None:
+    def __init__(self, transport: Transport, clock: Clock, budgets: Budgets) -> None:
         self._transport = transport
         self._clock = clock
         self._queue = Queue(budgets)
@@ -118,28 +130,50 @@ class Scheduler:
             send: Sends it instead of the transport (a login that lies beside the API).
             owner: The section it belongs to.
         """
+        return await self._heard_by(self._ask(call, deadline_ns, send, owner))
+
+    def _ask(
+        self, call: Call, deadline_ns: int | None = None, send: Send | None = None, owner: int | None = None
+    ) -> int:
+        """Queue a call, which leaves at once if its turn has come; return the number of who waits for it."""
         if self._closed:
             raise VenueUnreachable(call.name, "the session has ended")
         waiter = self._queue.ask(call, self._clock.now_ns(), deadline_ns=deadline_ns, owner=owner)
-        seat = self._seats[waiter.number] = _Seat()
+        self._seats[waiter.number] = _Seat()
         if send is not None:
             self._sends[waiter.number] = send
         if owner is not None:
             self._release(self._clock.now_ns())  # a round's own: nobody else's turn could come before it
         if deadline_ns is not None or not self._queue.is_away(waiter.number):
             self._changed.set()
+        return waiter.number
+
+    async def _heard_by(self, number: int) -> Reply:
+        seat = self._seats[number]
         try:
             await seat.ready.wait()
         finally:
-            self._queue.leave(waiter.number)
-            del self._seats[waiter.number]
-            if not self._queue.is_away(waiter.number):
-                self._sends.pop(waiter.number, None)
+            self._queue.leave(number)
+            del self._seats[number]
+            if not self._queue.is_away(number):
+                self._sends.pop(number, None)
             self._changed.set()
         if isinstance(seat.outcome, Reply):
             return seat.outcome
         assert seat.outcome is not None
         raise _own_copy(seat.outcome)
+
+    def order_round_now(self, urgency: Urgency, *, limit_s: float = ROUND_LIMIT_S) -> Turn | None:
+        """A round that begins in this turn of the loop, to be ended by `Turn.end`; None if it would have to wait."""
+        number = self._queue.claim(urgency, round(limit_s * SECOND))
+        now_ns = self._clock.now_ns()
+        self._release(now_ns)
+        if self._closed or not self._queue.holds(number):
+            self._queue.give_back(number)
+            self._changed.set()
+            return None
+        self._set_alarm(now_ns)
+        return Turn(self, number)
 
     @asynccontextmanager
     async def order_round(self, urgency: Urgency, *, limit_s: float = ROUND_LIMIT_S) -> AsyncIterator[Turn]:
@@ -197,10 +231,13 @@ class Scheduler:
             yield Turn(self, number)
         finally:
             del self._begun[number]
-            self._queue.give_back(number)
-            self._changed.set()
+            self._end(number)
 
-    async def _carry(self, entry: Entry) -> None:
+    def _end(self, number: int) -> None:
+        self._queue.give_back(number)
+        self._changed.set()
+
+    async def _carry(self, entry: Entry, ready: Ready | None) -> None:
         call = entry.call
         waited_s = ((entry.sent_ns or 0) - entry.asked_ns) / SECOND
         if waited_s >= LONG_WAIT_S:
@@ -208,7 +245,10 @@ class Scheduler:
         outcome: Outcome = lost(call.name, call.kind, "the session ended before its answer", None)
         try:
             send = self._sends.pop(entry.seq, None)
-            outcome = await (send() if send else self._transport.call(call))
+            if ready is not None:
+                outcome = await ready.reply()
+            else:
+                outcome = await (send() if send else self._transport.call(call))
         except VenueError as exc:
             outcome = exc
         finally:
@@ -236,7 +276,8 @@ class Scheduler:
         if self._nursery is None:
             return
         for entry in self._queue.due(now_ns):
-            self._nursery.start_soon(self._carry, entry)
+            ready = self._transport.ready(entry.call) if entry.call.permit is not None else None
+            self._nursery.start_soon(self._carry, entry, ready)
         for number, begun in self._begun.items():
             if self._queue.holds(number):
                 begun.set()

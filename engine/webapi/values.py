@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -126,10 +127,14 @@ def flag(value: object) -> bool | None:
 
 def quoted(value: object) -> Quoted:
     """Read a market data field with its C or H before the number."""
-    if isinstance(value, str):
-        bare = value.strip()
-        if bare[:1] in ("C", "H") and bare[1:2] in "+-.0123456789" and len(bare) > 1:
-            return Quoted(number(bare[1:]), bare[0])
+    return _quoted(value) if isinstance(value, str) else Quoted(number(value))
+
+
+@lru_cache(maxsize=4_096)  # prices and sizes come again, soon and often
+def _quoted(value: str) -> Quoted:
+    bare = value.strip()
+    if bare[:1] in ("C", "H") and bare[1:2] in "+-.0123456789" and len(bare) > 1:
+        return Quoted(number(bare[1:]), bare[0])
     return Quoted(number(value))
 
 

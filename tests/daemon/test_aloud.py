@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,23 +23,30 @@ class Disk:
     def __init__(self, *, full: bool = False) -> None:
         self.full = full
         self.rows: list[Any] = []
+        self.asked: Sequence[Any] = ()
 
-    async def store(self, rows: Sequence[Any], *, coids: Sequence[str], essential: bool) -> None:
-        del coids, essential
+    def begin(
+        self, rows: Sequence[Any], *, coids: Sequence[str], essential: bool, then: Callable[[], None] | None = None
+    ) -> Disk:
+        del coids, essential, then
+        self.asked = rows
+        return self
+
+    async def wait(self) -> None:
         if self.full:
             raise JournalFull("full")
-        self.rows += rows
+        self.rows += self.asked
 
 
 async def test_a_fill_that_is_stored_is_told_and_nothing_else() -> None:
     disk = Disk()
     with capture_logs() as said:
-        await Aloud(disk, {}).store(ROWS, coids=(), essential=True)
+        await Aloud(disk, {}).begin(ROWS, coids=(), essential=True).wait()
     assert disk.rows == ROWS
     assert [(one["event"], one["did"], one["order"]) for one in said] == [("filled", "sold 10 8314 at 9.5", "s-000001")]
 
 
 async def test_what_could_not_be_stored_is_not_told() -> None:
     with capture_logs() as said, pytest.raises(JournalFull):
-        await Aloud(Disk(full=True), {}).store(ROWS, coids=(), essential=True)
+        await Aloud(Disk(full=True), {}).begin(ROWS, coids=(), essential=True).wait()
     assert said == []

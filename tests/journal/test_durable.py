@@ -347,3 +347,59 @@ async def test_what_comes_while_a_commit_is_under_way_goes_together_with_the_nex
     assert (committer.commits, committer.stored) == (2, 20)
     assert sorted(row.ts_ns for row in journal.rows()) == list(range(20))
     journal.close()
+
+
+async def test_who_waits_to_go_is_called_once_the_rows_can_be_read_and_not_if_they_are_not_stored(
+    tmp_path: Path,
+) -> None:
+    journal = DurableJournal(tmp_path / "j.db")
+    seen: list[tuple[str, int]] = []
+
+    def then() -> None:
+        reader = sqlite3.connect(tmp_path / "j.db")
+        seen.append((threading.current_thread().name, reader.execute("SELECT max(seq) FROM facts").fetchone()[0]))
+        reader.close()
+
+    async with trio.open_nursery() as nursery:
+        committer = Committer(journal)
+        nursery.start_soon(committer.run)
+        await trio.testing.wait_all_tasks_blocked()
+        await committer.begin(ROWS, coids=["a"], then=then).wait()
+        assert seen == [("journal", 2)]
+        with pytest.raises(CoidUsed):
+            await committer.begin(ROWS, coids=["a"], then=then).wait()
+        assert len(seen) == 1
+        nursery.cancel_scope.cancel()
+    journal.close()
+
+
+def test_few_rows_and_many_are_stored_alike_and_a_used_id_takes_all_of_them_back(tmp_path: Path) -> None:
+    journal = DurableJournal(tmp_path / "j.db")
+    rows = [(number, "k", f"n{number}", {"n": number}) for number in range(40)]
+    for size in (1, 5, 40):
+        before = journal.last_seq
+        assert journal.write(rows[:size], coids=[f"c{size}", f"d{size}"]) == before + size
+        assert [row.name for row in journal.rows(after=before)] == [f"n{number}" for number in range(size)]
+        for again in (1, 40):
+            with pytest.raises(CoidUsed):
+                journal.write(rows[:again], coids=["new", f"d{size}"])
+            assert journal.last_seq == before + size
+    assert journal.sent_coids() == ["c1", "d1", "c5", "d5", "c40", "d40"]
+    assert journal.verify() == []
+    journal.close()
+
+
+def test_the_log_is_laid_out_at_the_start_and_used_anew_after_tidying(tmp_path: Path) -> None:
+    journal = DurableJournal(tmp_path / "j.db")
+    log = tmp_path / "j.db-wal"
+    size = log.stat().st_size
+    assert size >= 4 << 20
+    for _ in range(8):
+        for _ in range(200):
+            journal.write([(1, "k", "n", "x" * 3_000)])
+        journal.tidy()
+        assert journal.untidied == 0
+    assert log.stat().st_size == size
+    assert journal.verify() == []
+    journal.close()
+    assert not log.exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import trio
 
 from engine.domain.messages import BARRED
 from engine.domain.ticket import Side
@@ -13,6 +12,7 @@ from engine.risk.account import Held, Level
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
 from engine.runtime.live.judging import Judging
+from engine.runtime.live.lanes import Lane
 from engine.runtime.live.letters import Asked, InstrumentNow, OrdersLetter, RiskSays, TradingNow
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import T0, WIDE, D, FakeView, ask, gate, new
@@ -64,7 +64,7 @@ def test_a_stale_price_a_latch_and_a_session_that_is_down_bar_it() -> None:
 
 
 def judging(here: Gate) -> Judging:
-    send, _ = trio.open_memory_channel[OrdersLetter](1)
+    send = Lane[OrdersLetter](1)
     clock: Any = None
     made = Judging(
         here,

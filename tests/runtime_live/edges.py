@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 import trio
+from attrs import frozen
 
 from engine.domain.brokerage import (
     Balance,
@@ -28,6 +30,7 @@ from engine.domain.ticket import OrderTicket
 from engine.errors import AnswerLost, VenueRefused, VenueUnreachable
 from engine.journal.durable import DurableJournal, Row
 from engine.orders.actions import Alert, AskOperator
+from engine.ports import Permit
 from tests.orders.model_venue import ModelVenue
 
 S = 1_000_000_000
@@ -74,10 +77,18 @@ class LossyBroker:
             raise AnswerLost(what, "silence")
         return answer
 
-    async def place(self, tickets: Sequence[OrderTicket]) -> WriteAnswer:
+    async def _permitted(self, what: str, permit: Permit | None) -> None:
+        if permit is not None and not await permit.settled():
+            raise VenueUnreachable(what, "held back")
+
+    async def place(self, tickets: Sequence[OrderTicket], *, permit: Permit | None = None) -> WriteAnswer:
         assert self.open_round
+        await self._permitted("place", permit)
         lost = await self._lose("place")
         return await self._write("place", self.venue.place(tickets, self.clock.now_ns()), lost)
+
+    def ready(self, tickets: Sequence[OrderTicket], permit: Permit, *, urgent: bool = False) -> None:
+        """A round may have to wait."""
 
     async def preview(self, tickets: Sequence[OrderTicket]) -> Preview:
         return Preview()
@@ -87,8 +98,9 @@ class LossyBroker:
         lost = await self._lose("reply")
         return await self._write("reply", self.venue.reply(reply_id, confirmed, self.clock.now_ns()), lost)
 
-    async def modify(self, order_id: str, ticket: OrderTicket) -> WriteAnswer:
+    async def modify(self, order_id: str, ticket: OrderTicket, *, permit: Permit | None = None) -> WriteAnswer:
         assert self.open_round
+        await self._permitted("modify", permit)
         lost = await self._lose("modify")
         return await self._write("modify", self.venue.modify(order_id, ticket, self.clock.now_ns()), lost)
 
@@ -156,9 +168,25 @@ class DirectLedger:
     def __init__(self, journal: DurableJournal) -> None:
         self.journal = journal
 
+    def begin(
+        self, rows: Sequence[Row], *, coids: Sequence[str], essential: bool, then: Callable[[], None] | None = None
+    ) -> DirectlyStored:
+        return DirectlyStored(partial(self.journal.write, rows, coids=coids, essential=essential), then)
+
     async def store(self, rows: Sequence[Row], *, coids: Sequence[str], essential: bool) -> None:
+        await self.begin(rows, coids=coids, essential=essential).wait()
+
+
+@frozen
+class DirectlyStored:
+    write: Callable[[], object]
+    then: Callable[[], None] | None
+
+    async def wait(self) -> None:
         await trio.sleep(0)
-        self.journal.write(rows, coids=coids, essential=essential)
+        self.write()
+        if self.then is not None:
+            self.then()
 
 
 class Recorder:

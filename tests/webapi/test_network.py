@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 import pytest
 import trio
+import trustme
 
 from engine.errors import AnswerLost
+from engine.runtime.live.permits import StorePermit
 from engine.webapi.calls import Call, Kind, Urgency
 from engine.webapi.clock import RatedClock
-from engine.webapi.network import CONNECTIONS_MAX, PROGRESS, Network, Progress
+from engine.webapi.network import CONNECTIONS_MAX, PROGRESS, Network, Progress, Withheld
 from engine.webapi.rest import Rest
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -24,13 +28,16 @@ class Server:
     def __init__(self, answers: Sequence[bytes | None]) -> None:
         self.answers = list(answers)  # None: the connection is closed instead
         self.heard: list[list[bytes]] = []
+        self.silent_until = 0  # bytes of a connection, after its first request
         self.url = ""
 
-    async def serve(self, stream: trio.SocketStream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
         mine: list[bytes] = []
         self.heard.append(mine)
-        async for data in stream:
+        while data := await stream.receive_some(65_536):
             mine.append(bytes(data))
+            if len(mine) > 1 and sum(map(len, mine)) < self.silent_until:
+                continue
             answer = self.answers.pop(0) if self.answers else OK
             if answer is None:
                 break
@@ -41,12 +48,23 @@ class Server:
 
 
 @asynccontextmanager
-async def served(*answers: bytes | None) -> AsyncIterator[tuple[Server, Network]]:
+async def served(*answers: bytes | None, tls: bool = False) -> AsyncIterator[tuple[Server, Network]]:
     server = Server(answers)
+    trusted: ssl.SSLContext | None = None
     async with trio.open_nursery() as nursery:
-        listeners: list[trio.SocketListener] = await nursery.start(trio.serve_tcp, server.serve, 0)
-        server.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}/v1/api"
-        async with Network(None) as network:
+        if tls:
+            authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            authority.issue_cert("127.0.0.1").configure_cert(context)
+            trusted = ssl.create_default_context()
+            authority.configure_trust(trusted)
+            serve = partial(trio.serve_ssl_over_tcp, server.serve, 0, context, https_compatible=True)
+            found: list[trio.SSLListener[trio.SocketStream]] = await nursery.start(serve)
+            port = found[0].transport_listener.socket.getsockname()[1]  # type: ignore[attr-defined]  # of a socket
+        else:
+            listeners: list[trio.SocketListener] = await nursery.start(trio.serve_tcp, server.serve, 0)
+            port = listeners[0].socket.getsockname()[1]
+        server.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/v1/api"
+        async with Network(trusted) as network:
             yield server, network
         nursery.cancel_scope.cancel()
 
@@ -193,3 +211,75 @@ async def test_a_write_cut_in_its_middle_is_lost_and_not_sent_again() -> None:
         with pytest.raises(AnswerLost):
             await rest.call(call)
     assert sum(len(one) for one in server.heard) == 1
+
+
+@asynccontextmanager
+async def waiting_for_a_permit(
+    server: Server, network: Network, content: bytes
+) -> AsyncIterator[tuple[StorePermit, Progress, list[bytes | Exception]]]:
+    """A request that is ready and may not leave yet; what became of it is in the list at the end."""
+    permit, outcome = StorePermit(), list[bytes | Exception]()
+    progress = Progress(permit)
+    await ask(server, network)  # a connection is there
+
+    async def place() -> None:
+        try:
+            outcome.append(await ask(server, network, content, **{PROGRESS: progress}))
+        except Withheld as withheld:
+            outcome.append(withheld)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(place)
+        await trio.sleep(0.05)
+        assert [len(reads) for reads in server.heard] == [1], "no byte of it is out"
+        assert not progress.sending
+        yield permit, progress, outcome
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("size", [10, 8 << 20])  # what fits into the socket at once, and what does not
+async def test_a_request_leaves_when_its_permit_is_granted_and_no_byte_of_it_before(size: int, tls: bool) -> None:
+    content = bytes(number % 251 for number in range(10)) * (size // 10)
+    async with served(tls=tls) as (server, network):
+        server.silent_until = len(content)
+        async with waiting_for_a_permit(server, network, content) as (permit, progress, outcome):
+            await trio.to_thread.run_sync(permit.grant)
+            assert progress.sending, "whoever grants it sends"
+    assert outcome[0] == b"{}"
+    (reads,) = server.heard
+    sent = b"".join(reads[1:])
+    assert sent.startswith(b"POST /v1/api/a HTTP/1.1\r\n")
+    assert sent.partition(b"\r\n\r\n")[2] == content
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_request_whose_permit_is_refused_never_leaves(tls: bool) -> None:
+    async with served(tls=tls) as (server, network):
+        async with waiting_for_a_permit(server, network, b"{}") as (permit, progress, outcome):
+            assert permit.refuse()
+        permit.grant()
+        await trio.sleep(0.05)
+        assert isinstance(outcome[0], Withheld)
+        assert progress.unsent
+        assert sum(len(reads) for reads in server.heard) == 1
+        assert await ask(server, network, b"next") == b"{}", "what is sealed is forgotten with its connection"
+
+
+async def test_a_request_that_is_given_up_takes_its_permit_with_it() -> None:
+    async with served() as (server, network):
+        with trio.CancelScope() as scope:
+            async with waiting_for_a_permit(server, network, b"{}") as (permit, progress, _):
+                scope.cancel()
+        permit.grant()
+        await trio.sleep(0.05)
+        assert progress.unsent
+        assert sum(len(reads) for reads in server.heard) == 1
+
+
+async def test_a_record_can_be_sealed_before_it_is_sent() -> None:
+    async with served(tls=True) as (server, network):
+        await ask(server, network)
+        (connection,) = network._idle
+        record = connection.sealed(b"secret")
+        assert record is not None, "trio's stream has other names now: permits over TLS cost a turn of the loop"
+        assert b"secret" not in record

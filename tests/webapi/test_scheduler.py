@@ -39,6 +39,9 @@ class Venue:
             raise self.error
         return Reply(status=self.status, body=str(number).encode())
 
+    def ready(self, call: Call) -> None:
+        """Nothing is made ready: it takes a connection."""
+
 
 @asynccontextmanager
 async def running(venue: Venue) -> AsyncIterator[Scheduler]:
@@ -269,3 +272,22 @@ def test_long_waits_are_told_together_and_not_one_by_one() -> None:
         "GET /b 1 x, at most 6 s",
         "GET /a 2 x, at most 9 s; GET /b 1 x, at most 8 s",
     ]
+
+
+async def test_a_round_that_need_not_wait_begins_at_once_and_keeps_others_out_until_it_ends(
+    autojump_clock: Clock,
+) -> None:
+    venue = Venue()
+    async with running(venue) as scheduler:
+        turn = scheduler.order_round_now(Urgency.PLACE)
+        assert turn is not None
+        assert scheduler.order_round_now(Urgency.PLACE) is None, "one lasts"
+        answer = turn.begin(marked("place", 1))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(scheduler.call, marked("orders", 2))
+            assert (await answer()).body == b"1"
+            await trio.sleep(5)
+            assert len(venue.got) == 1, "the read waits for the round"
+            turn.end()
+        assert len(venue.got) == 2
+        assert scheduler.order_round_now(Urgency.PLACE) is not None

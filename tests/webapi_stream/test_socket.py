@@ -312,6 +312,21 @@ async def test_a_buffer_that_overflows_is_a_dead_link(clock: MockClock, monkeypa
         await it.until(lambda: server.ended == 1)
 
 
+async def test_frames_take_the_short_way_past_the_library_s_channel(clock: MockClock) -> None:
+    async def talking(link: WebSocketConnection) -> None:
+        await welcome(link)
+        await trio.sleep(1)
+        await say(link, {"topic": "sor", "args": [{"orderId": 1}]})
+
+    async with rig(Server(talking, reads=True)) as it:
+        await it.socket.connect(HANDSHAKE)
+        link = it.socket._link
+        assert link is not None
+        assert type(vars(link)["_send_channel"]) is module._Shortcut, "the library has given its channel another name"
+        await it.until(lambda: any(isinstance(one, frames.Orders) for one in it.frames))
+        assert link._recv_channel.statistics().current_buffer_used == 0
+
+
 async def test_an_error_of_who_listens_is_no_break_of_the_link(clock: MockClock) -> None:
     async def talking(link: WebSocketConnection) -> None:
         await welcome(link)

@@ -6,14 +6,14 @@ are repeated until they are primed; two readings of the same list at once are on
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
 from engine.domain.brokerage import CancelTurnedDown, NotYetKnown, Preview, Unclear, WriteAnswer
 from engine.errors import AnswerLost, VenueError, VenueRefused, VenueUnreachable
 from engine.orders.actions import SendCancel, SendClosing, SendModify, SendPlace, SendPreview, SendReply
-from engine.ports import Broker, Clock
+from engine.ports import Broker, Clock, Permit, ReadyPlacement
 from engine.runtime.live.letters import (
     CancelAllAnswered,
     CancelAnswered,
@@ -26,19 +26,28 @@ from engine.runtime.live.letters import (
 )
 
 Write = SendPlace | SendModify | SendReply
+_Wanted = tuple[Write, Permit | None, ReadyPlacement | None]
 _READ_AGAIN_S: Final = 6.0  # the venue allows one list each five seconds
 _NOTHING: Final = object()
+
+
+class Inbox(Protocol):
+    """Where answers go."""
+
+    async def send(self, value: OrdersLetter) -> None:
+        """Put a letter at its end, as soon as there is room."""
 
 
 class Carrier:
     """The way to the broker. `inbox` is where answers go; it is not closed here."""
 
-    def __init__(self, broker: Broker, clock: Clock, inbox: trio.MemorySendChannel[OrdersLetter]) -> None:
+    def __init__(self, broker: Broker, clock: Clock, inbox: Inbox) -> None:
         self._broker = broker
         self._clock = clock
         self._inbox = inbox
         # A round has one write under way, and then its end: two places are enough, more would hide a mistake.
-        self._to_writer, self._writes = trio.open_memory_channel[Write | None](2)
+        self._to_writer, self._writes = trio.open_memory_channel[_Wanted | None](2)
+        self._writer_waits = False  # for a round, with nothing on its way to it
         self._cancels: set[str] = set()
         self._all_asked = False
         self._wanted = {"orders": trio.Event(), "executions": trio.Event()}
@@ -47,12 +56,21 @@ class Carrier:
 
     # --- what the desk wants ------------------------------------------------------------------------------------
 
-    def write(self, action: Write) -> None:
-        """Send an order write or a reply of the round under way."""
-        self._to_writer.send_nowait(action)
+    def write(self, action: Write, permit: Permit | None = None) -> None:
+        """Send an order write or a reply of the round under way.
+
+        Args:
+            permit: Nothing leaves before it is granted. Once refused, whoever refused it tells the desk.
+        """
+        ready = None
+        if permit is not None and self._writer_waits and isinstance(action, SendPlace):
+            ready = self._broker.ready(action.tickets, permit, urgent=isinstance(action, SendClosing))
+        self._writer_waits = False
+        self._to_writer.send_nowait((action, permit, ready))
 
     def end_round(self) -> None:
         """The round is over: others may use the session."""
+        self._writer_waits = False
         self._to_writer.send_nowait(None)
 
     def cancel(self, action: SendCancel) -> None:
@@ -102,23 +120,38 @@ class Carrier:
             task_status.started()
 
     async def _write_orders(self) -> None:
-        async for first in self._writes:
+        while True:
+            self._writer_waits = self._writes.statistics().current_buffer_used == 0
+            first = await self._writes.receive()
             if first is None:
                 continue  # the end of a round that was over before its section was
-            async with self._broker.round(urgent=isinstance(first, SendClosing)):
-                action: Write | None = first
-                while action is not None:
-                    await self._inbox.send(WriteAnswered(action.number, await self._write(action)))
-                    action = await self._writes.receive()
+            action, _, ready = first
+            if ready is not None:
+                with ready.round():
+                    await self._round(first)
+                continue
+            async with self._broker.round(urgent=isinstance(action, SendClosing)):
+                await self._round(first)
 
-    async def _write(self, action: Write) -> WriteAnswer | None:
+    async def _round(self, first: _Wanted) -> None:
+        wanted: _Wanted | None = first
+        while wanted is not None:
+            action, permit, ready = wanted
+            answer = await self._write(action, permit, ready)
+            if permit is None or await permit.settled():
+                await self._inbox.send(WriteAnswered(action.number, answer))
+            wanted = await self._writes.receive()
+
+    async def _write(self, action: Write, permit: Permit | None, ready: ReadyPlacement | None) -> WriteAnswer | None:
         """Write once. None: nothing left us. `Unclear` is silence, or an answer that proves nothing."""
         try:
+            if ready is not None:
+                return await ready.answer()
             match action:
                 case SendPlace(tickets=tickets):
-                    return await self._broker.place(tickets)
+                    return await self._broker.place(tickets, permit=permit)
                 case SendModify(order_id=order_id, ticket=ticket):
-                    return await self._broker.modify(order_id, ticket)
+                    return await self._broker.modify(order_id, ticket, permit=permit)
                 case SendReply(reply_id=reply_id, confirmed=confirmed):
                     return await self._broker.reply(reply_id, confirmed=confirmed)
         except VenueUnreachable:

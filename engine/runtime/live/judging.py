@@ -139,7 +139,7 @@ class Judging:
         clock: Clock,
         *,
         conditions: Conditions,
-        to_orders: trio.MemorySendChannel[OrdersLetter],
+        to_orders: Lane[OrdersLetter],
         lane: Lane[RiskLetter] | None = None,
         note: Callable[[str, int, RiskLetter], None],
         watch: LossWatch | None = None,
@@ -187,7 +187,7 @@ class Judging:
             return
         try:
             while self._unsent:
-                self._to_orders.send_nowait(self._unsent[0])
+                self._to_orders.hand(self._unsent[0])
                 self._unsent.popleft()
         except trio.WouldBlock:
             assert self._lane is not None

@@ -68,7 +68,7 @@ class Lane(Generic[T]):
     def try_hand(self, letter: T) -> bool:
         """Have a letter taken at once; False if the actor is busy, and then nothing has happened."""
         take = self._take
-        if take is None or self.waiting:
+        if take is None or self.waiting > 0:
             return False
         if self._under_way is not None:
             self._under_way.append(letter)
@@ -76,10 +76,28 @@ class Lane(Generic[T]):
         letters = self._under_way = deque((letter,))
         try:
             while letters:
-                take(letters.popleft())
+                if self.waiting > 0:  # the actor has put off its rest: what came meanwhile follows that
+                    self.send_nowait(letters.popleft())
+                else:
+                    take(letters.popleft())
         finally:
             self._under_way = None
         return True
+
+    async def send(self, value: T) -> None:
+        """Put a letter at the end of the channel, as soon as there is room."""
+        self.waiting += 1
+        try:
+            await self._outbox.send(value)
+        except BaseException:
+            self.waiting -= 1
+            raise
+
+    def receive_nowait(self) -> T:
+        """One more letter for the actor's task, before those that it has are done with. Raises: trio.WouldBlock."""
+        letter = self._inbox.receive_nowait()
+        self._held += 1
+        return letter
 
     def __aiter__(self) -> Lane[T]:
         return self

@@ -55,7 +55,8 @@ from engine.runtime.live.letters import (
     Wake,
     Wanted,
 )
-from engine.runtime.live.ordering import Ledger, Ordering, People
+from engine.runtime.live.ordering import Ordering, People
+from engine.runtime.live.storing import Ledger
 from engine.strategy.host import StrategyHost
 
 # Letters that may wait: more than a busy day's burst, and few enough that an overflow is told within seconds.
@@ -114,7 +115,7 @@ class Nursery:
     judging: Judging = field(init=False)
     booking: Booking = field(init=False)
     ordering: Ordering = field(init=False)
-    _to_orders: trio.MemorySendChannel[OrdersLetter] = field(init=False)
+    _to_orders: Lane[OrdersLetter] = field(init=False)
     _to_risk: Lane[RiskLetter] = field(init=False)
     _to_strategies: Lane[StrategiesLetter | Resting] = field(init=False)
     _to_portfolio: trio.MemorySendChannel[PortfolioLetter] = field(init=False)
@@ -143,8 +144,8 @@ class Nursery:
 
     def waiting(self) -> int:
         """Letters that wait, in the fullest channel."""
-        buffered = (one.statistics().current_buffer_used for one in (self._to_orders, self._to_portfolio))
-        return max(self._to_risk.waiting, self._to_strategies.waiting, *buffered)
+        booking = self._to_portfolio.statistics().current_buffer_used
+        return max(self._to_risk.waiting, self._to_strategies.waiting, self._to_orders.waiting, booking)
 
     async def digested(self) -> None:
         """Return when orders and portfolio are done with all that they have been told; no later than after some time.
@@ -154,8 +155,8 @@ class Nursery:
         quiet = 0
         with trio.move_on_after(DIGESTED_S):
             while quiet < _TURNS:
-                channels = (self._to_orders, self._to_portfolio)
-                busy = self.ordering.at_work or any(one.statistics().current_buffer_used for one in channels)
+                booking = self._to_portfolio.statistics().current_buffer_used
+                busy = self.ordering.at_work or self._to_orders.waiting or booking
                 quiet = 0 if busy else quiet + 1
                 await (trio.sleep(_LOOK_S) if busy else trio.lowlevel.checkpoint())
 
@@ -178,7 +179,7 @@ class Nursery:
         self._to_orders.send_nowait(letter)
 
     def _urge_orders(self, letter: CancelNow | TradingNow) -> None:
-        self.ordering.urgent.append(letter)
+        self.ordering.urge(letter)
         with suppress(trio.WouldBlock):
             self._to_orders.send_nowait(Tick())
 
@@ -190,7 +191,7 @@ class Nursery:
         """Run until `stop`, or until a task fails: then all end, and the error comes out."""
         edges, cores = self.edges, self.cores
         clock, note = edges.clock, edges.note
-        to_orders, at_orders = trio.open_memory_channel[OrdersLetter](ROOM)
+        to_orders = Lane[OrdersLetter](ROOM)
         to_portfolio, at_portfolio = trio.open_memory_channel[PortfolioLetter](ROOM)
         to_strategies = Lane[StrategiesLetter | Resting](ROOM)
         to_risk = Lane[RiskLetter](ROOM)
@@ -214,7 +215,7 @@ class Nursery:
             cores.gate,
             clock,
             conditions=cores.conditions,
-            to_orders=to_orders.clone(),
+            to_orders=to_orders,
             lane=to_risk,
             note=note,
             watch=cores.watch,
@@ -234,17 +235,17 @@ class Nursery:
             flatten=cores.flatten,
             note=note,
         )
-        carrier = Carrier(edges.broker, clock, to_orders.clone())
+        carrier = Carrier(edges.broker, clock, to_orders)
         with self._scope:
             async with trio.open_nursery() as nursery:
                 await nursery.start(carrier.run)
-                nursery.start_soon(self.ordering.run, at_orders, carrier)
+                nursery.start_soon(self.ordering.run, to_orders, carrier)
                 nursery.start_soon(self.booking.run, at_portfolio)
                 nursery.start_soon(self.judging.run)
                 nursery.start_soon(self.deciding.run)
                 nursery.start_soon(self.feeding.run)
-                nursery.start_soon(self._hear, to_orders.clone())
-                nursery.start_soon(self._tick, to_orders.clone(), to_strategies, to_feed)
+                nursery.start_soon(self._hear, to_orders)
+                nursery.start_soon(self._tick, to_orders, to_strategies, to_feed)
                 await edges.data.subscribe(self.instruments)
                 deep = cores.host.deep
                 if deep:
@@ -253,35 +254,33 @@ class Nursery:
                 nursery.start_soon(listen, edges.data, to_feed)
                 task_status.started()
 
-    async def _hear(self, to_orders: trio.MemorySendChannel[OrdersLetter]) -> None:
+    async def _hear(self, to_orders: Lane[OrdersLetter]) -> None:
         """The broker's news to whom it concerns, rows and executions in the order in which they came."""
         edges = self.edges
-        async with to_orders:
-            while True:
-                for one in await edges.broker.news():
-                    if isinstance(one, VenueOrder):
-                        to_orders.send_nowait(RowsHeard((one,)))
-                    elif isinstance(one, VenueExecution):
-                        to_orders.send_nowait(ExecutionsHeard((one,)))
-                    elif isinstance(one, SessionNow):
-                        to_orders.send_nowait(SessionHeard(one))
-                        edges.session(one)
-                    else:
-                        edges.notice(one)
+        while True:
+            for one in await edges.broker.news():
+                if isinstance(one, VenueOrder):
+                    to_orders.send_nowait(RowsHeard((one,)))
+                elif isinstance(one, VenueExecution):
+                    to_orders.send_nowait(ExecutionsHeard((one,)))
+                elif isinstance(one, SessionNow):
+                    to_orders.send_nowait(SessionHeard(one))
+                    edges.session(one)
+                else:
+                    edges.notice(one)
 
     async def _tick(
         self,
-        to_orders: trio.MemorySendChannel[OrdersLetter],
+        to_orders: Lane[OrdersLetter],
         to_strategies: Lane[StrategiesLetter | Resting],
         to_feed: Lane[FeedLetter],
     ) -> None:
         """Time for those who wait for it; one who has a letter waiting needs no second one."""
-        async with to_orders:
-            while True:
-                await self.edges.clock.sleep(TICK_S)
-                if to_orders.statistics().current_buffer_used == 0:
-                    to_orders.send_nowait(Tick())
-                if to_strategies.waiting == 0:
-                    to_strategies.hand(Tick())
-                if to_feed.waiting == 0:
-                    to_feed.hand(Tick())
+        while True:
+            await self.edges.clock.sleep(TICK_S)
+            if to_orders.waiting == 0:
+                to_orders.send_nowait(Tick())
+            if to_strategies.waiting == 0:
+                to_strategies.hand(Tick())
+            if to_feed.waiting == 0:
+                to_feed.hand(Tick())

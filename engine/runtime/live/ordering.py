@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol, assert_never
+from functools import partial
+from typing import Protocol, assert_never
 
 import trio
 
@@ -33,7 +34,7 @@ from engine.orders.writer import UNSENT
 from engine.ports import Clock
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.inputs import Did, did
-from engine.runtime.live.lanes import Outbox
+from engine.runtime.live.lanes import Lane, Outbox
 from engine.runtime.live.letters import (
     Asked,
     Became,
@@ -63,20 +64,12 @@ from engine.runtime.live.letters import (
     Wanted,
     WriteAnswered,
 )
+from engine.runtime.live.permits import StorePermit
+from engine.runtime.live.storing import Ledger, Lot, OrderWrite, writes_in
 
 _TOGETHER = 256  # letters decided on before one commit
 _Inward = AskRisk | JudgeAgain | FeeKnown | Flatten  # what other actors hear of; all else is for the venue and people
 _HEAD_START = 2  # turns of the loop: a write is on the wire before anybody has to look at its news
-
-
-class Ledger(Protocol):
-    """Where facts go before anything follows from them."""
-
-    async def store(self, rows: Sequence[tuple[int, str, str, Any]], *, coids: Sequence[str], essential: bool) -> None:
-        """Return when they are on the disk.
-
-        Raises: JournalFull or CoidUsed if they are not.
-        """
 
 
 class People(Protocol):
@@ -118,25 +111,56 @@ class Ordering:
         self._flatten = flatten
         self._note = note
         self._in_section = False
+        self._lot: Lot | None = None  # under way to the journal
         self.at_work = False  # what it has been told is not stored and passed on yet
         self.urgent: deque[OrdersLetter] = deque()  # what cancels: a full channel holds up none
         self.full = False  # the journal takes no more: cancels go out all the same, nothing else does
 
-    async def run(self, inbox: trio.MemoryReceiveChannel[OrdersLetter], carrier: Carrier) -> None:
+    async def run(self, inbox: trio.MemoryReceiveChannel[OrdersLetter] | Lane[OrdersLetter], carrier: Carrier) -> None:
         """Decide on letters as they come, until the channel is closed."""
-        async for letter in inbox:
-            self.at_work = True
-            now_ns = self._clock.now_ns()
-            self._urgently(now_ns)
-            self.decide(letter, now_ns)
-            for _ in range(_TOGETHER):
-                try:
-                    more = inbox.receive_nowait()
-                except (trio.WouldBlock, trio.EndOfChannel):
-                    break
-                self.decide(more, now_ns)
-            await self._carry_out(carrier, now_ns)
-            self.at_work = False
+        lane = inbox if isinstance(inbox, Lane) else None
+        if lane is not None:
+            lane.open(partial(self._take, lane, carrier))
+        try:
+            async for letter in inbox:
+                self.at_work = True
+                if self._lot is not None:
+                    await self._finish(self._lot, carrier)
+                now_ns = self._clock.now_ns()
+                self._urgently(now_ns)
+                self.decide(letter, now_ns)
+                for _ in range(_TOGETHER):
+                    try:
+                        more = inbox.receive_nowait()
+                    except (trio.WouldBlock, trio.EndOfChannel):
+                        break
+                    self.decide(more, now_ns)
+                await self._finish(self._decided(carrier, now_ns), carrier)
+                self.at_work = False
+        finally:
+            if lane is not None:
+                lane.close()
+
+    def _take(self, lane: Lane[OrdersLetter], carrier: Carrier, letter: OrdersLetter) -> None:
+        """Decide on one letter at once and have what comes of it stored; the task, woken by a tick, does the rest."""
+        self.at_work = True
+        now_ns = self._clock.now_ns()
+        self._urgently(now_ns)
+        self.decide(letter, now_ns)
+        self._lot = self._decided(carrier, now_ns)
+        lane.send_nowait(Tick())
+
+    def _decided(self, carrier: Carrier, now_ns: int) -> Lot:
+        actions, updates = self._desk.take()
+        lot = self._begin(carrier, now_ns, actions)
+        lot.updates += updates
+        return lot
+
+    def urge(self, letter: CancelNow | TradingNow) -> None:
+        """This goes before all letters, and before a write that waits for the journal, if it concerns that one."""
+        self.urgent.append(letter)
+        if self._lot is not None:
+            self._lot.heed(letter)
 
     def _urgently(self, now_ns: int) -> None:
         while self.urgent:
@@ -198,67 +222,105 @@ class Ordering:
             case _:
                 assert_never(letter)
 
-    async def _carry_out(self, carrier: Carrier, now_ns: int) -> None:
-        """Store what was decided, then do it."""
-        actions, updates = self._desk.take()
-        fresh = actions
+    def _begin(self, carrier: Carrier, now_ns: int, fresh: list[Action], kept: Lot | None = None) -> Lot:
+        """Have what was decided stored, and its order writes made ready meanwhile.
+
+        Args:
+            fresh: Actions that were decided on since the last lot.
+            kept: What is left of that lot, where its writes did not leave.
+        """
+        updates = [] if kept is None else kept.updates
+        rows = list(self._desk.book.facts)
+        self._desk.book.facts.clear()
+        if rows or fresh:
+            self._note("orders", now_ns, did(rows, fresh))
+        actions = fresh if kept is None else [*kept.actions, *fresh]
+        writes = writes_in(actions)
+        outward = [action for action in actions if not isinstance(action, _Inward)]
+        # Where something else goes out as well, all goes in its order once the rows are there.
+        permit = StorePermit() if writes and len(writes) == len(outward) else None
+        coids = [mark for action in writes if isinstance(action, SendPlace) for mark in action.marks]
+        then = None if permit is None else permit.grant
+        stored = self._ledger.begin(rows, coids=coids, essential=not writes, then=then)
+        lot = Lot(now_ns, actions, updates, rows, stored, permit)
+        if permit is not None:
+            for write in writes:
+                self._write(write, carrier, permit)
+        return lot
+
+    async def _finish(self, lot: Lot, carrier: Carrier) -> None:
+        """Wait until a lot is stored, then do the rest of it."""
         while True:
-            rows = list(self._desk.book.facts)
-            self._desk.book.facts.clear()
-            if rows or fresh:
-                self._note("orders", now_ns, did(rows, fresh))
-            stored = await self._store(rows, actions)
-            if stored:
+            self._lot = lot
+            try:
+                left = await self._is_stored(lot) and (lot.permit is None or not lot.permit.refused)
+            finally:
+                if lot.permit is not None:
+                    lot.permit.refuse()  # no more than a word where it was granted
+                self._lot = None
+            if left:
                 break
-            # Not stored is not done: what was to be written never leaves, and the desk hears so.
-            kept: list[Action] = [action for action in actions if not isinstance(action, SendPlace | SendModify)]
-            unsent = [action for action in actions if isinstance(action, SendPlace | SendModify)]
-            for write in unsent:
-                self.decide(NotSent(write.number), now_ns)
+            # What has not left never does, and the desk hears so; first of what held it back, if that was a halt.
+            writes = lot.writes
+            lot.actions = [action for action in lot.actions if not isinstance(action, SendPlace | SendModify)]
+            if lot.permit is not None:
+                self._urgently(lot.now_ns)
+            for write in writes:
+                self.decide(NotSent(write.number), lot.now_ns)
             fresh, told = self._desk.take()
-            actions, updates = [*kept, *fresh], [*updates, *told]
-            if not unsent:
+            lot.updates += told
+            if not writes:
+                lot.actions += fresh
                 break
-        self._act([action for action in actions if not isinstance(action, _Inward)], carrier, now_ns)
-        if any(isinstance(action, SendPlace | SendModify | SendReply) for action in actions):
+            lot = self._begin(carrier, lot.now_ns, fresh, lot)
+        now_ns = lot.now_ns
+        outward = [action for action in lot.actions if not isinstance(action, _Inward)]
+        if lot.permit is None:
+            self._act(outward, carrier, now_ns)
+        if any(isinstance(action, SendPlace | SendModify | SendReply) for action in outward):
             for _ in range(_HEAD_START):
                 await trio.lowlevel.cancel_shielded_checkpoint()
-        if updates:
-            self._to_portfolio.send_nowait(Became(tuple(updates)))
-        self._act([action for action in actions if isinstance(action, _Inward)], carrier, now_ns)
+        if lot.updates:
+            self._to_portfolio.send_nowait(Became(tuple(lot.updates)))
+        self._act([action for action in lot.actions if isinstance(action, _Inward)], carrier, now_ns)
         if self._in_section and not self._desk.busy:
             self._in_section = False
             carrier.end_round()
 
-    async def _store(self, rows: Sequence[tuple[int, str, str, Any]], actions: Sequence[Action]) -> bool:
-        """Store what was decided; False if the order writes among the actions must not leave."""
-        coids = [mark for action in actions if isinstance(action, SendPlace) for mark in action.marks]
-        essential = not any(isinstance(action, SendPlace | SendModify) for action in actions)
+    async def _is_stored(self, lot: Lot) -> bool:
+        """Whether a lot has been stored; False if the order writes in it must not leave."""
+        writes = lot.writes
         try:
-            await self._ledger.store(rows, coids=coids, essential=essential)
+            await lot.stored.wait()
         except CoidUsed as error:
-            self._people.alert(Alert("COID_USED", str(error), coids[0]), self._clock.now_ns())
+            places = (write for write in writes if isinstance(write, SendPlace))
+            self._people.alert(Alert("COID_USED", str(error), next(places).marks[0]), self._clock.now_ns())
         except JournalFull as error:
             if not self.full:
                 self.full = True
                 self._people.alert(Alert("JOURNAL_FULL", f"{error}: only cancels go out"), self._clock.now_ns())
-            if essential:
+            if not writes:
                 return False
         else:
             return True
         # The rows are facts all the same, the write is not to be: they are stored without it.
+        if lot.permit is not None:
+            lot.permit.refuse()
         with suppress(JournalFull):
-            await self._ledger.store(rows, coids=(), essential=True)
+            await self._ledger.begin(lot.rows, coids=(), essential=True).wait()
         return False
+
+    def _write(self, action: OrderWrite, carrier: Carrier, permit: StorePermit | None = None) -> None:
+        if self._in_section:
+            carrier.end_round()
+        self._in_section = True
+        carrier.write(action, permit)
 
     def _act(self, actions: Sequence[Action], carrier: Carrier, now_ns: int) -> None:
         for action in actions:
             match action:
                 case SendPlace() | SendModify():
-                    if self._in_section:
-                        carrier.end_round()
-                    self._in_section = True
-                    carrier.write(action)
+                    self._write(action, carrier)
                 case SendPreview():
                     carrier.preview(action)
                 case SendReply():

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from engine.errors import AnswerLost, VenueRefused, VenueUnreachable
+from engine.ports import Permit
 from engine.webapi.budgets import budget_of
 from engine.webapi.calls import Call, Caller, Kind, Reply, Urgency
 from engine.webapi.codecs import errors
@@ -40,13 +41,23 @@ def build(
     params: Mapping[str, object] | None = None,
     query: Mapping[str, object] | None = None,
     body: object = None,
+    permit: Permit | None = None,
 ) -> Call:
     """Return a call. `params` fill the template's braces, escaped; entries of `query` that are None are left out."""
     path = template
     for name, value in (params or {}).items():
         path = path.replace("{" + name + "}", quote(str(value), safe=""))
     pairs = tuple((name, _printed(value)) for name, value in (query or {}).items() if value is not None)
-    return Call(method=method, template=template, path=path, kind=kind, urgency=urgency, query=pairs, body=body)
+    return Call(
+        method=method,
+        template=template,
+        path=path,
+        kind=kind,
+        urgency=urgency,
+        query=pairs,
+        body=body,
+        permit=permit,
+    )
 
 
 def _printed(value: object) -> str:

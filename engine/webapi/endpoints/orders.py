@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from engine.errors import AnswerLost, VenueRefused, VenueUnreachable
-from engine.webapi.calls import Call, Kind, Urgency
+from engine.ports import Permit
+from engine.webapi.calls import Call, Kind, Reply, Urgency
 from engine.webapi.codecs import errors, placement
 from engine.webapi.codecs import orders as codec
 from engine.webapi.endpoints.base import REPEATABLE, Group, Timed, build, judge
@@ -40,7 +41,12 @@ class Orders(Group):
     """Everything about orders. Writes of a session must not overlap: post, reply, reply ... is one critical section."""
 
     async def place(
-        self, account: str, wires: Sequence[Mapping[str, object]], *, deadline_ns: int | None = None
+        self,
+        account: str,
+        wires: Sequence[Mapping[str, object]],
+        *,
+        deadline_ns: int | None = None,
+        permit: Permit | None = None,
     ) -> tuple[PlacementRow, ...]:
         """Place one ticket, a bracket (parent first) or an OCA group, as `tickets.to_wire` writes them.
 
@@ -48,22 +54,20 @@ class Orders(Group):
 
         Raises: ValueError if the tickets don't belong together.
         """
-        call = build(
-            "POST",
-            _ORDERS,
-            Kind.ORDER_WRITE,
-            Urgency.PLACE,
-            params={"accountId": account},
-            body=orders_body(wires),
-        )
-        return await self._write(call, deadline_ns)
+        return await self._write(placing(account, wires, permit), deadline_ns)
 
     async def modify(
-        self, account: str, order_id: int, wire: Mapping[str, object], *, deadline_ns: int | None = None
+        self,
+        account: str,
+        order_id: int,
+        wire: Mapping[str, object],
+        *,
+        deadline_ns: int | None = None,
+        permit: Permit | None = None,
     ) -> tuple[PlacementRow, ...]:
         """Replace a working order by the full ticket. After a refusal the old one may work on: look at it."""
         params = {"accountId": account, "orderId": order_id}
-        call = build("POST", _ORDER, Kind.ORDER_WRITE, Urgency.MODIFY, params=params, body=dict(wire))
+        call = build("POST", _ORDER, Kind.ORDER_WRITE, Urgency.MODIFY, params=params, body=dict(wire), permit=permit)
         return await self._write(call, deadline_ns)
 
     async def reply(
@@ -80,13 +84,7 @@ class Orders(Group):
         return rows
 
     async def _write(self, call: Call, deadline_ns: int | None) -> tuple[PlacementRow, ...]:
-        reply = await self._caller.call(call, deadline_ns=deadline_ns)
-        rows = placement.placement(reply.status, reply.body)
-        if all(isinstance(row, InDoubt) for row in rows):
-            _in_doubt(call, rows)
-        if reply.status >= 300 and isinstance(rows[0], RefusedRow):
-            raise VenueRefused(call.name, rows[0].reason, status=reply.status)
-        return rows
+        return written(call, await self._caller.call(call, deadline_ns=deadline_ns))
 
     async def cancel(
         self,
@@ -181,6 +179,29 @@ class Orders(Group):
         if reply.status >= 300 or not isinstance(read, str):
             raise AnswerLost(call.name, f"HTTP status {reply.status}, no readable answer")
         return read
+
+
+def placing(account: str, wires: Sequence[Mapping[str, object]], permit: Permit | None = None) -> Call:
+    """The call of `Orders.place`. Raises: ValueError if the tickets don't belong together."""
+    return build(
+        "POST",
+        _ORDERS,
+        Kind.ORDER_WRITE,
+        Urgency.PLACE,
+        params={"accountId": account},
+        body=orders_body(wires),
+        permit=permit,
+    )
+
+
+def written(call: Call, reply: Reply) -> tuple[PlacementRow, ...]:
+    """The rows of an order write's answer. Raises: VenueRefused, AnswerLost."""
+    rows = placement.placement(reply.status, reply.body)
+    if all(isinstance(row, InDoubt) for row in rows):
+        _in_doubt(call, rows)
+    if reply.status >= 300 and isinstance(rows[0], RefusedRow):
+        raise VenueRefused(call.name, rows[0].reason, status=reply.status)
+    return rows
 
 
 def _in_doubt(call: Call, rows: tuple[PlacementRow, ...]) -> None:

@@ -68,6 +68,29 @@ _BREAKS: Final = (
 log = structlog.get_logger()
 
 
+class _Shortcut:
+    """In the place of the library's channel of messages: each is taken in the turn in which it has been read.
+
+    Args:
+        take: False: the message goes through the channel.
+    """
+
+    def __init__(self, channel: trio.MemorySendChannel[str | bytes], take: Callable[[str | bytes], bool]) -> None:
+        self._channel = channel
+        self._take = take
+
+    async def send(self, message: str | bytes) -> None:
+        """Have a message taken; others get a turn as behind a channel."""
+        if self._take(message):
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            await self._channel.send(message)
+
+    async def aclose(self) -> None:
+        """No more comes."""
+        await self._channel.aclose()
+
+
 class Socket:
     """One websocket at a time.
 
@@ -260,7 +283,7 @@ class Socket:
     ) -> WebSocketConnection:
         query = f"?{urlencode(handshake.query)}" if handshake.query else ""
         headers = [(name.encode(), value.encode()) for name, value in handshake.headers]
-        return await wrap_client_stream(
+        link = await wrap_client_stream(
             nursery,
             stream,
             self._parts.netloc,
@@ -270,25 +293,35 @@ class Socket:
             max_message_size=FRAME_BYTES_MAX,
             receive_buffer_size=65_536,
         )
+        # It hands messages over a channel, which costs each a turn of the loop. Without that name it still does.
+        channel = getattr(link, "_send_channel", None)
+        if channel is not None:
+            vars(link)["_send_channel"] = _Shortcut(channel, self._hear)
+        return link
 
     async def _read(self, link: WebSocketConnection) -> str:
         """Read, and pass on what nothing comes before and takes no time; return why it has ended."""
         try:
             while True:
-                raw = await link.get_message()
-                at_ns, self._heard_s = self._clock.now_ns(), trio.current_time()
-                if self._tap is not None:
-                    self._tap.frame(False, raw)
-                if not self._buffer and not self._busy:
-                    self._take_at_once(at_ns, raw)
-                    continue
-                self._buffer.append((at_ns, raw))
-                self._bytes += len(raw)
-                self._filled.set()
-                if len(self._buffer) > BUFFER_FRAMES or self._bytes > BUFFER_BYTES:
-                    return f"{len(self._buffer)} frames wait to be read, more than may"
+                if not self._hear(await link.get_message()):
+                    return f"{len(self._buffer) + 1} frames wait to be read, more than may"
         except ConnectionClosed as closed:
             return _sentence(closed)
+
+    def _hear(self, raw: str | bytes) -> bool:
+        """Take a frame: at once, or into the buffer; False if that has no room, and then nothing has happened."""
+        if len(self._buffer) >= BUFFER_FRAMES or self._bytes + len(raw) > BUFFER_BYTES:
+            return False
+        at_ns, self._heard_s = self._clock.now_ns(), trio.current_time()
+        if self._tap is not None:
+            self._tap.frame(False, raw)
+        if not self._buffer and not self._busy:
+            self._take_at_once(at_ns, raw)
+            return True
+        self._buffer.append((at_ns, raw))
+        self._bytes += len(raw)
+        self._filled.set()
+        return True
 
     async def _pass_on(self) -> None:
         while True:

@@ -1,0 +1,236 @@
+"""An order's request is made ready while the journal stores the order, and leaves only if it has been stored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from attrs import define, field
+
+from engine.domain.brokerage import AllRefused, SessionNow, WriteAnswer
+from engine.domain.messages import Approved, Cancel, Place
+from engine.domain.order import State
+from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.errors import CoidUsed, JournalFull, VenueUnreachable
+from engine.orders.desk import Desk, DeskSettings
+from engine.orders.live import LiveOrders
+from engine.orders.replies import read_policy
+from engine.ports import Permit
+from engine.runtime.live.carrying import Carrier
+from engine.runtime.live.lanes import Lane
+from engine.runtime.live.letters import (
+    Asked,
+    CancelNow,
+    Judged,
+    OrdersLetter,
+    PortfolioLetter,
+    SessionHeard,
+    TradingNow,
+    Wanted,
+)
+from engine.runtime.live.ordering import Ordering
+from tests.orders.model_venue import ModelVenue
+from tests.runtime_live.edges import LossyBroker, Recorder, TrioClock
+
+
+def ticket(coid: str) -> OrderTicket:
+    return OrderTicket(
+        coid=coid,
+        strategy="s",
+        account="DU1",
+        conid=1,
+        side=Side.BUY,
+        quantity=Decimal(1),
+        order_type=OrderType.LIMIT,
+        limit_price=Decimal(10),
+    )
+
+
+@define
+class Commit:
+    """Rows on their way to the disk, until the test says what becomes of them."""
+
+    rows: Sequence[Any]
+    then: Callable[[], None] | None
+    done: trio.Event = field(factory=trio.Event)
+    error: Exception | None = None
+
+    def succeed(self) -> None:
+        if self.then is not None:
+            self.then()
+        self.done.set()
+
+    def fail(self, error: Exception) -> None:
+        self.error = error
+        self.done.set()
+
+    async def wait(self) -> None:
+        await self.done.wait()
+        if self.error is not None:
+            raise self.error
+
+
+class SlowDisk:
+    """Stores at once what has no order write in it; the others wait."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Commit] = []
+        self.stored: list[Any] = []
+
+    def begin(
+        self, rows: Sequence[Any], *, coids: Sequence[str], essential: bool, then: Callable[[], None] | None = None
+    ) -> Commit:
+        del essential
+        made = Commit(rows, then)
+        if coids:
+            self.waiting.append(made)
+        else:
+            self.stored += rows
+            made.succeed()
+        return made
+
+
+class ReadyBroker(LossyBroker):
+    """Keeps which orders were made ready and which have left."""
+
+    def __init__(self, clock: TrioClock) -> None:
+        super().__init__(ModelVenue(Random(1)), Random(1), clock, 0.0)
+        self.made: list[str] = []
+        self.left: list[str] = []
+
+    async def place(self, tickets: Sequence[OrderTicket], *, permit: Permit | None = None) -> WriteAnswer:
+        assert permit is not None
+        self.made += [one.coid for one in tickets]
+        if not await permit.settled():
+            raise VenueUnreachable("place", "held back")
+        self.left += [one.coid for one in tickets]
+        return AllRefused(reason="the model takes nothing")
+
+
+@define
+class House:
+    ordering: Ordering
+    lane: Lane[OrdersLetter]
+    desk: Desk
+    disk: SlowDisk
+    broker: ReadyBroker
+    people: Recorder
+
+    def place(self, coid: str) -> None:
+        self.lane.hand(Judged((Approved(Place((ticket(coid),))),)))
+
+    def state(self, coid: str) -> State:
+        return self.desk.book.book[coid].state
+
+
+@asynccontextmanager
+async def house() -> AsyncIterator[House]:
+    clock, people, disk = TrioClock(), Recorder(), SlowDisk()
+    broker, lane = ReadyBroker(clock), Lane[OrdersLetter](1_000)
+    desk = Desk(LiveOrders(), read_policy({}), DeskSettings())
+    to_portfolio, _portfolio = trio.open_memory_channel[PortfolioLetter](10_000)
+    to_risk, _risk = trio.open_memory_channel[Wanted | Asked](1_000)
+    ordering = Ordering(
+        desk,
+        disk,
+        clock,
+        people,
+        to_portfolio=to_portfolio,
+        to_risk=to_risk,
+        flatten=lambda action, now_ns: Wanted((), now_ns),
+        note=lambda core, now_ns, letter: None,
+    )
+    async with trio.open_nursery() as nursery:
+        carrier = Carrier(broker, clock, lane)
+        await nursery.start(carrier.run)
+        nursery.start_soon(ordering.run, lane, carrier)
+        lane.send_nowait(SessionHeard(SessionNow(ts_ns=clock.now_ns(), up=True, layer="")))
+        await trio.sleep(1)
+        yield House(ordering, lane, desk, disk, broker, people)
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_order_is_made_ready_at_once_and_leaves_when_it_is_stored(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with house() as here:
+        here.place("s-000001")
+        assert len(here.disk.waiting) == 1, "handed to the journal in the same turn of the loop"
+        assert {row[1] for row in here.disk.waiting[0].rows} >= {"approved", "write"}
+        await trio.sleep(10)
+        assert (here.broker.made, here.broker.left) == (["s-000001"], [])
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(1)
+        assert here.broker.left == ["s-000001"]
+        here.place("s-000002")
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(1)
+        assert here.broker.left == ["s-000001", "s-000002"]
+
+
+@pytest.mark.parametrize("error", [JournalFull("full"), CoidUsed("twice")])
+async def test_an_order_that_is_not_stored_never_leaves_and_is_told_so(
+    error: Exception, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house() as here:
+        here.place("s-000001")
+        await trio.sleep(1)
+        here.disk.waiting.pop().fail(error)
+        await trio.sleep(10)
+        assert (here.broker.made, here.broker.left) == (["s-000001"], [])
+        assert here.state("s-000001") is State.REFUSED
+        assert "stale_answer" not in {row[1] for row in here.disk.stored}, "told once"
+        here.place("s-000002")  # the round is over, and the next one begins
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(1)
+        assert here.broker.left == ["s-000002"]
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        CancelNow(None, "halt"),
+        CancelNow(("s-000001",), "risk"),
+        TradingNow("halted", "by a person"),
+    ],
+)
+async def test_a_halt_or_an_urgent_cancel_holds_back_what_waits_for_the_journal(
+    letter: CancelNow | TradingNow, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house() as here:
+        here.place("s-000001")
+        await trio.sleep(1)
+        here.ordering.urge(letter)
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(10)
+        assert here.broker.left == []
+        assert here.state("s-000001") is State.REFUSED
+        assert not here.ordering.urgent, "what held it back was decided on first"
+
+
+async def test_what_does_not_concern_it_holds_nothing_back(autojump_clock: trio.testing.MockClock) -> None:
+    async with house() as here:
+        here.place("s-000001")
+        here.ordering.urge(TradingNow("on", ""))
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(1)
+        assert here.broker.left == ["s-000001"]
+
+
+async def test_letters_that_come_meanwhile_are_taken_behind_it(autojump_clock: trio.testing.MockClock) -> None:
+    async with house() as here:
+        here.place("s-000001")
+        assert not here.lane.try_hand(Judged((Approved(Cancel("s-000001", "s")),)))
+        here.place("s-000002")
+        assert here.lane.waiting
+        assert len(here.disk.waiting) == 1
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(1)
+        assert here.broker.left == ["s-000001"]
+        assert len(here.disk.waiting) == 1
