@@ -236,6 +236,8 @@ def test_of_an_oca_group_the_largest_counts() -> None:
     assert ask(first, *pair) == "ok"
     assert change(first, pair[0].coid, quantity=D(50)) == "ok"
     assert change(first, pair[0].coid, quantity=D(51)) == "NAKED"
+    hold(first, -2, CALL)  # the group has lost its cover
+    assert change(first, pair[1].coid, limit_price=D(109)) == "NAKED"
 
 
 # --- combos ----------------------------------------------------------------------------------------------------------
