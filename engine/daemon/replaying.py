@@ -19,6 +19,7 @@ from engine.journal.durable import DurableJournal
 from engine.journal.reading import JournalReader
 from engine.operator.folder import StateFolder
 from engine.recording.segments import records
+from engine.runtime.live import cutting
 from engine.runtime.live.again import Again, Difference
 from engine.runtime.live.inputs import Record, read
 
@@ -73,12 +74,15 @@ def replay(log: Path, journal: Path | None = None) -> Outcome:
         _journal_as_it_was(folder, head, journal, place)
         settings = _settings(head, place)
         daemon = assemble(settings, StateFolder(place), _Stopped(int(head["began_ns"])))
+        again: Again | None = None
         try:
-            wishes = daemon.host.start(daemon.began_ns)
-            again = Again(cores_of(daemon, wishes))
-            recover_desk(daemon)
-            again.begin(first_news(daemon))
-            difference = again.feed(_read(folder, lambda: _forget(daemon)))
+            # Who hung then hangs again.
+            with cutting.Cutter(cutting.HANDLER_LIMIT_S, lambda: again.sign() if again else None):
+                wishes = daemon.host.start(daemon.began_ns)
+                again = Again(cores_of(daemon, wishes))
+                recover_desk(daemon)
+                again.begin(first_news(daemon))
+                difference = again.feed(_read(folder, lambda: _forget(daemon)))
         finally:
             daemon.journal.close()
     return Outcome(log=str(folder), inputs=again.taken, decisions=again.decisions, difference=difference)

@@ -39,7 +39,7 @@ from engine.operator.ending import hear_signals, wind_down
 from engine.operator.folder import StateFolder
 from engine.orders.actions import Alert
 from engine.orders.replies import uncovered
-from engine.runtime.live.cutting import Cutter
+from engine.runtime.live import cutting
 from engine.runtime.live.lagging import watch_loop
 from engine.runtime.live.letters import InstrumentNow
 from engine.runtime.live.nursery import Edges, Nursery
@@ -53,7 +53,6 @@ from engine.webapi.sessionrules import Rules
 
 FLUSH_S: Final = 0.5
 KNOWN_S: Final = 30.0  # trading begins all the same then: risk refuses what needs the account's figures
-HANDLER_LIMIT_S: Final = 5.0  # of the wall, that one call of a strategy may take
 
 log = structlog.get_logger()
 
@@ -140,7 +139,7 @@ async def _trade_until_stopped(
     if guard is not None:
         guard.take(daemon)
     try:
-        cutter = Cutter(HANDLER_LIMIT_S, lambda: daemon.nursery.deciding.core.sign())
+        cutter = cutting.Cutter(cutting.HANDLER_LIMIT_S, lambda: daemon.nursery.deciding.core.sign())
         async with _running(daemon, venue, say), trio.open_nursery() as tasks:
             if guard is not None:
                 guard.ready = True

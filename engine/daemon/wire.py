@@ -133,7 +133,7 @@ class WireKeeper:
                 inputs.append(write(*one) for one in noted)
             if seen:
                 wire.append(_line(one) for one in seen)
-        except OSError as error:
+        except (OSError, TypeError, ValueError) as error:  # a log that lacks a letter ends no daemon that trades
             self.lost += 1
             log.warning("wire_not_recorded", problem=str(error))
 

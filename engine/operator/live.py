@@ -383,7 +383,7 @@ class LiveDesk:
     def _close(self, places: Sequence[Place], held: Mapping[int, Decimal]) -> None:
         """Closing orders to the gate that no halt closes."""
         if places:
-            self.tell_risk(Closing(tuple(places), dict(held)))
+            self.tell_risk(Closing(tuple(places), tuple(sorted(held.items()))))
 
     async def _held_there(self) -> dict[int, Decimal] | None:
         """What the venue holds of our instruments; None if it can't be asked now."""

@@ -16,6 +16,7 @@ import trio
 from engine.daemon import assembling, running
 from engine.daemon.assembling import Daemon
 from engine.daemon.config import RunSettings, load
+from engine.daemon.replaying import replay
 from engine.domain.messages import Cancel, Intent, Modify, Place
 from engine.domain.order import Order
 from engine.domain.ticket import OrderTicket, OrderType, Side
@@ -63,7 +64,7 @@ duplicate_window_s = 0
 quote_age_max_s = 100_000
 [recorder]
 market = false
-wire = false
+wire = true
 [stop]
 policy = "leave"
 [guard]
@@ -98,7 +99,10 @@ async def alongside(
     strategy: str = _QUIET,
     said: list[str] | None = None,
 ) -> AsyncIterator[Daemon]:
-    """Run a daemon until the block ends; it trades and has prices by then. `said` gets what it tells people."""
+    """Run a daemon until the block ends; it trades and has prices by then. `said` gets what it tells people.
+
+    Afterwards its log is replayed: every decision has to be reached again.
+    """
     made: list[Daemon] = []
     whole = assembling.assemble
 
@@ -127,6 +131,7 @@ async def alongside(
                 await trio.sleep(0.02)
         yield made[-1]
         made[-1].stopping.set()
+    assert replay(state.path / "wire").difference is None
 
 
 def want(daemon: Daemon, *intents: Intent) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.daemon import running
-from engine.runtime.live import nursery
+from engine.runtime.live import cutting, nursery
 from tests.daemon.alongside import alongside, place, resting, told, until, until_order
 from tests.daemon.killed import (
     FLATTENS,
@@ -152,7 +151,7 @@ async def test_pulled_with_full_queues_of_wanted_orders(tmp_path: Path, monkeypa
 
 async def test_pulled_while_a_strategy_hangs_in_a_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is there before the loop begins, and so before the switch can see it."""
-    monkeypatch.setattr(running, "HANDLER_LIMIT_S", 1.0)
+    monkeypatch.setattr(cutting, "HANDLER_LIMIT_S", 1.0)
     with serving(tmp_path / "gateway", *SIM) as gateway:
         async with alongside(monkeypatch, tmp_path / "run", gateway, FLATTENS, strategy=_HANGS) as daemon:
             await until_flat(daemon)

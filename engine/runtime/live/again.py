@@ -95,6 +95,10 @@ class Again:
         for core in ("risk", "strategies"):
             self._waiting[core]["start"].append(news)
 
+    def sign(self) -> object:
+        """Something that changes with every call of a strategy, and with every record."""
+        return self.taken, *self._deciding.sign()
+
     def feed(self, records: Iterable[Record]) -> Difference | None:
         """Feed records until they end or something differs."""
         for record in records:

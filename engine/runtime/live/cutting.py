@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Final
 
 from engine.strategy.api import Strategy
 from engine.strategy.window import CutOff
+
+HANDLER_LIMIT_S: Final = 5.0  # of the wall, that one call of a strategy may take
 
 
 class Cutter:

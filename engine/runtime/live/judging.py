@@ -263,8 +263,9 @@ class Judging:
                 self.monitors.reload(settings)
                 if self.watch is not None:
                     self.watch.reload(settings)
-            case Closing(intents=intents, held=units):
-                closed = tuple(judge_closing(self.gate, one, units, self._look, now_ns) for one in intents)
+            case Closing(intents=intents):
+                held = dict(letter.held)
+                closed = tuple(judge_closing(self.gate, one, held, self._look, now_ns) for one in intents)
                 return [ClosingJudged(closed)] if closed else []
             case HealthNow(health=health):
                 self.monitors.look(health, now_ns)

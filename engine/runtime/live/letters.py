@@ -312,7 +312,7 @@ class Closing(Letter, frozen=True, tag=True):
     """
 
     intents: tuple[Place, ...]
-    held: Mapping[int, Decimal]
+    held: tuple[tuple[int, Decimal], ...]
 
 
 class Wake(Letter, frozen=True, tag=True):
