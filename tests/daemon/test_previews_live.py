@@ -18,7 +18,7 @@ CAREFUL = "[orders]\npreview_above = 5_000\n"
 async def test_only_large_orders_are_previewed_and_an_error_keeps_them_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with served(tmp_path / "gateway", "--synthetic", "AAPL,IBM", "--speed", "20", config=DEAR) as gateway:
+    with served(tmp_path / "gateway", "--synthetic", "AAPL,IBM", "--speed", "4", config=DEAR) as gateway:
         async with alongside(monkeypatch, tmp_path / "run", gateway, CAREFUL) as daemon:
             place(daemon, market("quiet-000001", quantity=1))
             await until_stored(daemon, "quiet-000001", "Filled")
