@@ -137,7 +137,6 @@ class Account:
     beside: dict[int, list[Exposure]] = field(factory=dict, init=False)  # the exposures of all strategies, by conid
     options: dict[int, tuple[Units, float]] = field(factory=dict, init=False)  # all that have units, and multipliers
     resting: dict[int, Resting] = field(factory=dict, init=False)  # where a limit forbids to meet own orders
-    tops: dict[int, float] = field(factory=dict, init=False)  # the dearest price reserved while orders were open
     counting: bool = field(default=False, init=False)  # a limit counts messages, days or what was sent lately
     spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
     spent_in_all: float = field(default=0.0, init=False)

@@ -54,11 +54,15 @@ class MarketNow(Struct, frozen=True):
 
 @define(eq=False)
 class Units:
-    """A position and the units that open orders may add to either side of it."""
+    """A position and the units that open orders may add to either side of it.
+
+    `top` is the dearest price that was reserved while any were open.
+    """
 
     position: Decimal = _ZERO
     buys: Decimal = _ZERO
     sells: Decimal = _ZERO
+    top: float = 0.0
 
     def reach(self, side: Side, more: Decimal) -> Decimal:
         """How far the position may get on this order's side, in units, if all open orders of that side fill."""

@@ -160,7 +160,7 @@ class Exposures:
         exposure.resting = account.resting.get(conid)
         followed = len(account.lines)
         if account.counting and exposure.register is None:
-            exposure.register = Register(account, exposure.strategy, conid, exposure.units[0])
+            exposure.register = Register(account, exposure)
         exposure.plan = plan_of(exposure) if exposure.armed or exposure.register is not None else None
         # A limit on one strategy or instrument may be the first that wants the money of all of them followed.
         for other in self.known.values() if len(account.lines) > followed else (exposure,):

@@ -359,7 +359,7 @@ class Gate:
         money = number(ticket.quantity) * worst * exposure.unit_value
         account.sent(ticket.strategy, money, now_ns, new=True)
         account.note(ticket, now_ns)
-        stakes.reserve(account, ticket.conid, worst)
+        stakes.reserve(exposure, worst)
 
     def _judge_resend(self, intent: Resend, view: Callable[[], MarketView], now_ns: int) -> Verdict:
         """Judge a ticket that never arrived as if it were new; it goes on counting, whatever the verdict."""
@@ -417,7 +417,7 @@ class Gate:
             more = added_money(ticket, exposure, market)
             self.account.sent(ticket.strategy, more if more == more else 0.0, now_ns, new=False)
             self.account.note(ticket, now_ns)
-            stakes.reserve(self.account, ticket.conid, worst_price(ticket, market))
+            stakes.reserve(exposure, worst_price(ticket, market))
         if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
             reserved.wanted = ticket
             if isinstance(reserved.shared, Bracket) and ticket.quantity > reserved.shared.quantity:

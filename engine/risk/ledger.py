@@ -200,7 +200,7 @@ class Ledger:
                 group = self._found[key] = Group(ticket.strategy)
                 self.account.groups[group] = None
         exposure = self.exposures.of(ticket.strategy, ticket.conid)
-        reserve(self.account, ticket.conid, worst_price(ticket, _NO_MARKET))
+        reserve(exposure, _dearest(ticket, order.wanted))
         entry = self.reserve(ticket, exposure, group)
         entry.filled, entry.wanted = order.filled, order.wanted
         if isinstance(entry.shared, Bracket):
@@ -214,9 +214,18 @@ class Ledger:
         exposure = self.exposures.of(ticket.strategy, ticket.conid) if entry is None else entry.exposure
         if exposure.brackets:
             exposure.follow(order)
+            own = exposure.brackets.get(ticket.coid)
+            for coid in () if own is None else own.children:  # with an entry that was lost they had counted nothing
+                reserve(exposure, _dearest(exposure.open[coid].ticket, exposure.open[coid].wanted))
         if exposure.legs and isinstance(event, Filled):
             for units in exposure.units:
                 units.position += event.quantity * order.ticket.side.sign
+
+
+def _dearest(ticket: OrderTicket, wanted: OrderTicket | None) -> float:
+    """The dearest price that an order names, or would with the modification in flight; 0 where it names none."""
+    price = worst_price(ticket, _NO_MARKET)
+    return price if wanted is None else max(price, worst_price(wanted, _NO_MARKET))
 
 
 def drop_done(exposure: Exposure) -> None:

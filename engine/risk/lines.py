@@ -110,7 +110,7 @@ class Lines:
             return None
         units, value = own.units, own.value
         if units.buys or units.sells:
-            top = self.account.tops.get(conid, 0.0)
+            top = units.top
             if top > dear:
                 dear = top
         up, down = number(units.position + units.buys), number(units.sells - units.position)
@@ -175,7 +175,7 @@ class Lines:
         """Count an instrument at another price; False if it, or a rate, is no number."""
         market = dear = abs(price)
         if line.is_open:
-            dear = max(dear, self.account.tops.get(line.conid, 0.0))
+            dear = max(dear, line.units.top)
         up, down, value = line.up, line.down, line.value
         money = max(up, down) * dear * value
         if not money < inf:

@@ -12,22 +12,21 @@ from attrs import define, field
 
 from engine.risk.account import ACCOUNT, Account, Purse
 from engine.risk.recent import WALK_MAX, Recent
+from engine.risk.stakes import reserve
 
 if TYPE_CHECKING:
-    from engine.risk.exposure import Units
+    from engine.risk.exposure import Exposure
 
 
 @define(eq=False)
 class Register:
-    """What is counted of one strategy in one instrument; `units` are the account's.
+    """What is counted of one strategy in one instrument.
 
     Within `from_ns` and `until_ns` both purses are in order as they are.
     """
 
     account: Account
-    strategy: str
-    conid: int
-    units: Units
+    exposure: Exposure
     purses: tuple[Purse, Purse] = field(init=False)  # the account's and the strategy's
     recent: Recent = field(init=False)
     sizes: deque[float] = field(init=False)  # of `recent`
@@ -36,14 +35,14 @@ class Register:
     until_ns: int = 0
 
     def __attrs_post_init__(self) -> None:
-        found = self.account.purses
-        self.purses = found.setdefault(ACCOUNT, Purse()), found.setdefault(self.strategy, Purse())
-        self.recent = self.account.recent_of(self.strategy, self.conid)
+        found, strategy = self.account.purses, self.exposure.strategy
+        self.purses = found.setdefault(ACCOUNT, Purse()), found.setdefault(strategy, Purse())
+        self.recent = self.account.recent_of(strategy, self.exposure.instrument.conid)
         self.sizes, self.levels = self.recent.quantities.figures, self.recent.levels.figures
 
     def turn(self, now_ns: int) -> None:
         """Put both purses in order for now, and for a while."""
-        own, whole = (self.account.purse(owner, now_ns) for owner in (self.strategy, ACCOUNT))
+        own, whole = (self.account.purse(owner, now_ns) for owner in (self.exposure.strategy, ACCOUNT))
         self.from_ns = max(own.from_ns, whole.from_ns)
         self.until_ns = min(own.until_ns, whole.until_ns)
 
@@ -76,11 +75,10 @@ class Register:
             walk.sent.append((now_ns, level, step))
             if len(walk.sent) > WALK_MAX:
                 walk.forget(walk.sent[0][0])
-        account, conid, of = self.account, self.conid, self.units
-        if worst > account.tops.get(conid, 0.0) or not (of.buys or of.sells):
-            account.tops[conid] = worst
-            for lines in account.lines.values():
-                lines.touch(conid)
+        own = self.exposure.units[1]
+        if worst > own.top or not (own.buys or own.sells):  # else no more than the account has reserved
+            reserve(self.exposure, worst)
+        account = self.account
         if account.outside is not None:
             account.spent.append((now_ns, money))
             account.spent_in_all += money

@@ -1,7 +1,8 @@
 """Money at stake over instruments, at the worst case: of the account and of each strategy.
 
 An instrument counts its position and every open order of one side, at the dearer of the market's price and what was
-reserved. This works it out from nothing and has the last word; `lines` keeps the same sums at hand.
+reserved: by its own orders for a strategy, by all for the account. This works it out from nothing and has the last
+word; `lines` keeps the same sums at hand.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from engine.domain.view import MarketView
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
+    from engine.risk.exposure import Exposure
     from engine.risk.together import Group
 
 _ZERO: Final = Decimal(0)
@@ -85,7 +87,7 @@ def stakes(
         market = abs(known[0])
         dearest = max(market, price)
         if units.buys or units.sells:
-            dearest = max(dearest, account.tops.get(of, 0.0))
+            dearest = max(dearest, units.top)
         found[of] = Stake(up, down, dearest, market, value)
     return found
 
@@ -146,11 +148,17 @@ def _least(stake: Stake, conid: int, group: Group, others: Iterable[Group], adde
     return float(max(up, down, _ZERO)) * stake.dear * stake.value
 
 
-def reserve(account: Account, conid: int, price: float) -> None:
-    """An order of this price is open from now on; what was reserved before counts until nothing is open."""
-    units = account.units[conid]
-    known = account.tops.get(conid, 0.0)
-    if price > known or not (units.buys or units.sells):
-        account.tops[conid] = price
-        for lines in account.lines.values():
-            lines.touch(conid)
+def reserve(exposure: Exposure, price: float) -> None:
+    """An order of this price is open from now on; what its strategy, or the account, had reserved before counts until
+    nothing of theirs is open.
+    """
+    dearer = False
+    for units in exposure.units:
+        if price > units.top or not (units.buys or units.sells):
+            units.top = price
+            dearer = True
+    if dearer:
+        for lines in exposure.lines:
+            lines.touch(exposure.instrument.conid)
+    for _, leg in exposure.legs:
+        reserve(leg, 0.0)  # they count at the market's price, and what was reserved for orders of old not at all

@@ -135,10 +135,11 @@ def money_at_stake(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
 
 
 def _dearer(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> bool:
-    """Whether a modification names a price above all that are reserved in its instrument."""
-    assert exposure.account is not None
-    known = ticket.coid in exposure.open
-    return known and worst_price(ticket, market) > exposure.account.tops.get(ticket.conid, 0.0)
+    """Whether a modification names a price above all that its strategy, or the account, has reserved here."""
+    if ticket.coid not in exposure.open:
+        return False
+    worst = worst_price(ticket, market)
+    return any(worst > units.top for units in exposure.units)
 
 
 _CODES: Final = {"NET LONG": "NET", "NET SHORT": "NET"}

@@ -121,16 +121,19 @@ def figures(found: dict[int, Stake], conid: int) -> tuple[float, ...]:
 
 
 @pytest.mark.parametrize("way", ["order", "modification"])
-def test_a_dearer_order_of_another_strategy_makes_what_is_open_dearer(way: str) -> None:
+def test_a_dearer_order_of_another_strategy_makes_what_is_open_dearer_for_the_account_alone(way: str) -> None:
     world = World(fresh())
     world.place("a", 1, Side.BUY, 10, 100)
-    world.agrees("a", 14, 1, 0.0, buy=True)  # its sums hold ten at 100 now
+    for owner in ("a", None):
+        world.agrees(owner, 14, 1, 0.0, buy=True)  # the sums hold ten at 100 now
     world.place("b", 1, Side.BUY, 1, 103 if way == "order" else 100)
     if way == "modification":
         world.modify(1, 103)
-    told = world.gate.account.lines["a"].most(world.market, 14, 100.0, 100.0, 1.0, True)
-    assert told is not None
-    assert told[0] == 10 * 103 + 100
+    lines = world.gate.account.lines
+    mine, of_all = (lines[owner].most(world.market, 14, 100.0, 100.0, 1.0, True) for owner in ("a", None))
+    assert mine is not None
+    assert of_all is not None
+    assert (mine[0], of_all[0]) == (10 * 100 + 100, 11 * 103 + 100)
 
 
 strategies, conids = st.sampled_from(["a", "b"]), st.sampled_from(CONIDS)

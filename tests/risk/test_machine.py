@@ -36,7 +36,8 @@ from engine.settings import Limits
 from tests.risk.made import INSTRUMENTS, RATES, T0, D, FakeView, make_gate
 
 MOST_ACCOUNT, MOST_A, MOST_OPEN, MOST_OPEN_A, MOST_RATE, WINDOW_NS = D(20), D(15), 6, 5, 9, 2 * NS_PER_S
-MOST_GROSS, MOST_NET, MOST_GROSS_A = D(2_600), D(2_200), D(2_000)  # money
+MOST_GROSS, MOST_NET = D(2_600), D(2_200)  # money
+MOST_GROSS_OF = {"a": D(2_000), "b": D(2_100)}
 TERMS = (
     "strategy", "conid", "side", "quantity", "order_type", "limit_price", "stop_price", "trail", "trail_unit",
     "limit_offset", "tif", "outside_rth", "parent", "tag",
@@ -61,7 +62,10 @@ def fresh_gate() -> Gate:
             "currency_max": D(10**9),
             "sector_max": D(10**9),
         },
-        {"a": Limits(position_max=MOST_A, open_orders_max=MOST_OPEN_A, gross_max=MOST_GROSS_A)},
+        {
+            "a": Limits(position_max=MOST_A, open_orders_max=MOST_OPEN_A, gross_max=MOST_GROSS_OF["a"]),
+            "b": Limits(gross_max=MOST_GROSS_OF["b"]),
+        },
         {},
     )
 
@@ -86,6 +90,7 @@ class GateLife(RuleBasedStateMachine):
         self.members: dict[str, str] = {}  # children of true brackets, and their entry
         self.groups: list[tuple[str, ...]] = []  # OCA groups, by the coids that were placed together
         self.forgotten: set[str] = set()  # exits that had ended when we began anew
+        self.asked: set[tuple[str, int, Decimal]] = set()  # strategy, conid and price, in every ticket and modification
         self.overlapped = False  # an order of a group has filled while another was not yet seen dead
         self.apart = False  # a restart has forgotten what an open exit belongs to
 
@@ -108,6 +113,7 @@ class GateLife(RuleBasedStateMachine):
 
     def ticket(self, strategy: str, side: Side, quantity: Decimal, price: Decimal, **terms: Any) -> OrderTicket:
         self.number += 1
+        self.asked.add((strategy, terms.get("conid", 1), price))
         return OrderTicket(
             coid=f"{strategy}-{self.number:06d}",
             strategy=strategy,
@@ -185,7 +191,7 @@ class GateLife(RuleBasedStateMachine):
         """Money at stake at the reserved price, and how much it may be."""
         view, account = FakeView(since_ns=self.now_ns), self.gate.account
         found = {}
-        for name, most in ((None, MOST_GROSS), ("a", MOST_GROSS_A)):
+        for name, most in ((None, MOST_GROSS), *MOST_GROSS_OF.items()):
             known = stakes(account, view, {}, name)
             assert isinstance(known, dict)
             gross = sum(stake.worst for stake in known.values())
@@ -196,14 +202,21 @@ class GateLife(RuleBasedStateMachine):
                     found[f"net {side}"] = net - shared(account, known, known, name, side), MOST_NET
         return found
 
-    def raised_above_no_limit(self, before: Mapping[str, tuple[float, Decimal]], strategy: str) -> None:
-        """Nor does it raise money at stake above one of the account's, or above one of the strategy that asked.
-
-        An instrument has one dearest price: what another asks for may make dearer what a strategy has open.
-        """
+    def raised_above_no_limit(self, before: Mapping[str, tuple[float, Decimal]]) -> None:
+        """Nor does it raise money at stake above a limit: the account's, that of whoever asked, or of anybody else."""
         for key, (money, most) in self.monies().items():
-            if key != "gross a" or strategy == "a":
-                assert money <= max(float(most), before[key][0]) + 1e-6, key
+            assert money <= max(float(most), before[key][0]) + 1e-6, key
+
+    def named(self, strategy: str | None, conid: int) -> list[Decimal]:
+        """Prices of what may yet trade, with those that modifications in flight would make of them."""
+        orders = [
+            order
+            for order in self.open()
+            if strategy in (None, order.ticket.strategy)
+            and (order.coid not in self.members or self.exits(self.members[order.coid]))
+        ]
+        tickets = [ticket for order in orders for ticket in (order.ticket, order.wanted) if ticket is not None]
+        return [t.limit_price for t in tickets if t.conid == conid and t.limit_price is not None]
 
     def held(self, strategy: str | None, conid: int) -> Decimal:
         return sum(
@@ -250,7 +263,7 @@ class GateLife(RuleBasedStateMachine):
             if together:
                 self.groups.append(tuple(ticket.coid for ticket in tickets))
             self.lifted_above_no_limit(before)
-            self.raised_above_no_limit(money, tickets[0].strategy)
+            self.raised_above_no_limit(money)
         if code == "DUPLICATE" and len(tickets) == 1:
             assert twins
 
@@ -298,6 +311,8 @@ class GateLife(RuleBasedStateMachine):
         coid = order.ticket.coid
         changes = {"quantity": quantity, "limit_price": price}
         intent = Modify(coid, order.ticket.strategy, {name: new for name, new in changes.items() if new is not None})
+        if price is not None:
+            self.asked.add((intent.strategy, order.ticket.conid, price))
         before, money = self.reaches(), self.monies()
         code = self.want(intent)
         assert code in ("ok", "POSITION", "NOTIONAL", "GROSS", "NET")
@@ -308,7 +323,7 @@ class GateLife(RuleBasedStateMachine):
                 del self.members[coid]
         if code == "ok":
             self.lifted_above_no_limit(before)
-            self.raised_above_no_limit(money, intent.strategy)
+            self.raised_above_no_limit(money)
 
     @precondition(lambda self: self.open())
     @rule(data=st.data())
@@ -448,13 +463,15 @@ class GateLife(RuleBasedStateMachine):
     @invariant()
     def money_at_stake_equals_a_recount_from_nothing(self) -> None:
         view, account = FakeView(since_ns=self.now_ns), self.gate.account
-        for name in (None, "a"):
+        for name in (None, "a", "b"):
             for conid in (1, 3):
                 self.gate.exposure(name or "a", conid)
             found = stakes(account, view, {}, name)
             assert isinstance(found, dict)
             for conid, stake in found.items():
                 held = self.held(name, conid)
+                asked = [price for whose, of, price in self.asked if of == conid and name in (None, whose)]
+                assert max([D(100), *self.named(name, conid)]) <= stake.dear <= max([D(100), *asked])
                 assert stake.up == held + self.counted(name, conid, Side.BUY)
                 assert stake.down == self.counted(name, conid, Side.SELL) - held
             gross = sum(stake.worst for stake in found.values())
