@@ -14,6 +14,7 @@ from engine.webapi.codecs.orders import executions_of, order_row
 from engine.webapi.facts.orders import Execution, Executions, OrderRow, OrdersPage, OrderStatus
 from engine.webapi.facts.wire import Unreadable
 from engine.webapi.orderview import EVERY_NS, Absent, Found, Known, NotYetKnown, OrderView
+from tests.runtime_live.sizes import sizes
 from tests.webapi.made import TRADE
 
 D = Decimal
@@ -268,6 +269,23 @@ def test_a_list_that_cannot_be_read_whole_lets_nothing_go(view: OrderView) -> No
     view.heard_trades(trades(unreadable=(Unreadable(reason="x"),)), asked_ns=later_ns, days=7)
     view.heard_trades(trades(traded_at(1, 10 * S), traded_at(2, later_ns)), asked_ns=later_ns + 1, days=7)
     assert view.heard_executions([traded_at(1, 10 * S)]) == ()  # it is no news
+
+
+def test_after_many_days_no_more_is_held_than_after_some(view: OrderView) -> None:
+    def days(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            at_ns = number * 86_400 * S
+            view.new_day()
+            view.bind(number, f"s-{number}")
+            view.heard_stream([row(number, status="Submitted")], heard_ns=at_ns)
+            view.heard_orders(page(row(number, status="Filled")), asked_ns=at_ns + S, heard_ns=at_ns + S)
+            listed = [traded_at(one, one * 86_400 * S) for one in (number - 1, number)]
+            view.heard_trades(trades(*listed), asked_ns=at_ns + S, days=2)
+
+    days(1, 5)
+    after_some = sizes(view=view)
+    days(6, 40)
+    assert sizes(view=view) == after_some
 
 
 def test_an_empty_list_is_believed_when_all_that_is_known_is_too_old_for_it(view: OrderView) -> None:
