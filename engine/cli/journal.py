@@ -72,7 +72,8 @@ def show(
 
     from engine.cli.pages import show_rows
 
-    show_rows([(row.seq, row.ts_ns, row.kind, row.name, tell(row)) for row in rows], Console())
+    symbols = folder.symbols()
+    show_rows([(row.seq, row.ts_ns, row.kind, row.name, tell(row, symbols)) for row in rows], Console())
 
 
 @click.command()

@@ -218,6 +218,7 @@ def assemble(
                 problem = f"{instrument.currency} is traded, and its price in {account.base_currency} is not given"
                 raise ConfigError(problem, place=f"{base.source}: account.fx_rates")
         by_conid = settings.by_conid
+        folder.note_symbols({conid: instrument.symbol for conid, instrument in by_conid.items()})
         take_over_orders(folder, journal, clock.now_ns())
         books = read_books(journal, by_conid, rates)
         book = LiveOrders()

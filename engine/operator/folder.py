@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from attrs import frozen
@@ -105,14 +105,24 @@ class StateFolder:
         finally:
             os.close(lock)
 
+    # --- how instruments are called -----------------------------------------------------------------------------
+
+    def note_symbols(self, symbols: Mapping[int, str]) -> None:
+        """Write down how instruments are called, by conid: the journal is read without a daemon, too."""
+        known = self.symbols()
+        self._write("symbols.json", known | {str(conid): symbol for conid, symbol in symbols.items()})
+
+    def symbols(self) -> dict[str, str]:
+        """How instruments are called, by conid; empty if nobody has written it down."""
+        with suppress(OSError, msgspec.DecodeError):
+            return msgspec.json.decode((self.path / "symbols.json").read_bytes(), type=dict[str, str])
+        return {}
+
     # --- which processes ----------------------------------------------------------------------------------------
 
     def note_process(self, role: str, one: Process) -> None:
         """Write down which process has a role."""
-        file = self.path / f"{role}.pid"
-        fresh = file.with_name(file.name + _NEW)
-        fresh.write_bytes(msgspec.json.encode(one))
-        fresh.replace(file)
+        self._write(f"{role}.pid", one)
 
     def drop_process(self, role: str) -> None:
         """Nobody has the role any more."""
@@ -124,6 +134,11 @@ class StateFolder:
             one = msgspec.json.decode((self.path / f"{role}.pid").read_bytes(), type=Process)
             return one if alive(one) else None
         return None
+
+    def _write(self, name: str, what: Any) -> None:
+        fresh = self.path / (name + _NEW)
+        fresh.write_bytes(msgspec.json.encode(what))
+        fresh.replace(self.path / name)
 
 
 def socket_address(path: Path) -> str:

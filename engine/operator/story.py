@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ def story(folder: StateFolder, wanted: str) -> dict[str, Any]:
     unknown: InputError | None = None
     for path in folder.journals():
         try:
-            return _story(path, wanted)
+            return _story(path, wanted, folder.symbols())
         except _NotThere as error:
             unknown = unknown or error
     assert unknown is not None, "there is a journal to look into"
@@ -42,7 +43,7 @@ class _NotThere(InputError):
     """A journal knows no such order; one that was put away may."""
 
 
-def _story(path: Path, wanted: str) -> dict[str, Any]:
+def _story(path: Path, wanted: str, symbols: Mapping[str, str]) -> dict[str, Any]:
     reader = JournalReader(path)
     try:
         coid = _coid(reader, wanted)
@@ -69,7 +70,7 @@ def _story(path: Path, wanted: str) -> dict[str, Any]:
                 "time": iso(row.ts_ns),
                 "kind": row.kind,
                 "name": row.name,
-                "says": tell(row),
+                "says": tell(row, symbols),
                 "rule": rule_of(row),
                 "body": msgspec.json.decode(row.body),
             }

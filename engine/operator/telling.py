@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -11,6 +12,7 @@ import msgspec
 from engine.journal.durable import StoredRow
 from engine.operator.rows import plain
 
+_CONID: Final = re.compile(r"\bconid (\d+)\b")
 _SILENCE: Final = "no answer in time: whether it arrived is not known"
 
 
@@ -252,8 +254,16 @@ def _raw(body: Any) -> str:
     return msgspec.json.encode(body).decode()
 
 
-def tell(row: StoredRow) -> str:
-    """The row in one sentence; one of a kind or shape that is not known is shown as it is."""
+def tell(row: StoredRow, symbols: Mapping[str, str]) -> str:
+    """The row in one sentence; one of a kind or shape that is not known is shown as it is.
+
+    Args:
+        symbols: How instruments are called, by conid.
+    """
+    return _CONID.sub(lambda found: symbols.get(found[1], found[0]), _said(row))
+
+
+def _said(row: StoredRow) -> str:
     body = msgspec.json.decode(row.body)
     told = _TELLS.get(row.kind)
     if told is None:

@@ -184,4 +184,11 @@ def test_the_orders_of_the_last_day_and_all_that_are_open(folder: StateFolder) -
     ],
 )
 def test_what_each_kind_of_row_says(kind: str, body: str, says: str) -> None:
-    assert tell(StoredRow(1, 1, kind, "n", body)) == says
+    assert tell(StoredRow(1, 1, kind, "n", body), {}) == says
+
+
+def test_an_instrument_is_called_by_its_symbol_where_it_is_known(folder: StateFolder) -> None:
+    folder.note_symbols({7: "OTHER"})
+    folder.note_symbols({8314: "IBM"})
+    assert story(folder, "s-000001")["rows"][0]["says"] == "risk approved BUY 10 of IBM LMT at 9.50 DAY"
+    assert folder.symbols() == {"7": "OTHER", "8314": "IBM"}
