@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from engine.journal import durable
 
@@ -27,13 +27,14 @@ def arm(plan: str) -> None:
         *,
         coids: Iterable[str] = (),
         essential: bool = False,
+        at_sync: Callable[[], None] | None = None,
     ) -> int:
         nonlocal left
         if kind == "*" or any(row[1] == kind for row in rows):
             left -= 1
         if left == 0 and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        seq = write(self, rows, coids=coids, essential=essential)
+        seq = write(self, rows, coids=coids, essential=essential, at_sync=at_sync)
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return seq
