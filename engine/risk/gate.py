@@ -1,4 +1,7 @@
-"""The gate: every intent passes here, and only here is an `Approved` made."""
+"""The gate: every intent passes here, and only here is an `Approved` made.
+
+Most orders take the short way (`clear`, `screens`), all others the long one (`longway`).
+"""
 
 from __future__ import annotations
 
@@ -8,38 +11,21 @@ from typing import Final
 
 from engine.domain.instrument import Instrument
 from engine.domain.market import Trading
-from engine.domain.messages import (
-    Approved,
-    Cancel,
-    Denied,
-    Intent,
-    Modify,
-    Place,
-    Refusal,
-    Resend,
-    Verdict,
-)
+from engine.domain.messages import Approved, Cancel, Denied, Intent, Modify, Place, Refusal, Resend, Verdict
 from engine.domain.sessions import Sessions
-from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
+from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
-from engine.risk import stakes
 from engine.risk.account import Held
-from engine.risk.account import Level as Latching
 from engine.risk.catalogue import HELD_FOR_A_PERSON, Row
-from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
 from engine.risk.clear import clear
-from engine.risk.conduct import latched
 from engine.risk.earlier import Earlier
 from engine.risk.exposure import Exposure, MarketNow, Reserved, Tally
 from engine.risk.exposures import Exposures
-from engine.risk.ledger import Ledger, drop_done
+from engine.risk.ledger import Ledger
+from engine.risk.longway import LongWay, first
 from engine.risk.market import market_now
-from engine.risk.numbers import number
 from engine.risk.outside import Outside
 from engine.risk.screens import passes
-from engine.risk.shrinking import smaller
-from engine.risk.sums import added_money, worst_money, worst_price
-from engine.risk.together import Bracket, misfit
 from engine.settings import RiskSettings
 
 _BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
@@ -85,9 +71,10 @@ class Gate:
         self.sessions = sessions
         self.account = self._exposures.account
         self._held = self.account.held
-        self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
         self.latched: list[tuple[str, Held]] = []  # latches set since somebody last looked: owner and why
-        self._refused: set[str] = set()
+        self._long_way = LongWay(self._exposures, self._ledger, self.latch)
+        self.references = self._long_way.references  # the market's price when an order was approved, by coid
+        self._refused = self._long_way.refused
         self._earlier = Earlier()
 
     def forget(self, also: Iterable[str] = ()) -> frozenset[str]:
@@ -125,9 +112,11 @@ class Gate:
             return self._judge_place(intent, view, now_ns)
         if intent.__class__ is not Cancel:
             if intent.__class__ is Modify:
-                return self._judge_modify(intent, view, now_ns)
-            assert isinstance(intent, Resend)
-            return self._judge_resend(intent, view, now_ns)
+                refusal = self._long_way.modify(intent, view, now_ns)
+            else:
+                assert isinstance(intent, Resend)
+                refusal = self._long_way.resend(intent, view, now_ns)
+            return Approved(intent) if refusal is None else Denied(intent, refusal)
         reserved = self._open.get(intent.coid)
         if self.account.counting:
             self.account.cancelled(intent.strategy, now_ns)
@@ -187,7 +176,7 @@ class Gate:
                 return False
             if plan.others:
                 market = MarketNow(now_ns, price, since_ns, False, view)
-                if _first(plan.others, ticket, exposure, market) is not None:
+                if first(plan.others, ticket, exposure, market) is not None:
                     return False
             if counts and plan.register is not None:
                 plan.register.add(worst, buy, level, units, money, now_ns)
@@ -216,82 +205,21 @@ class Gate:
     def _judge_place(
         self, intent: Place, view: Callable[[], MarketView], now_ns: int, waived: frozenset[str] = frozenset()
     ) -> Verdict:
-        verdict = self._judge_tickets(intent, view, now_ns, waived)
+        refusal, less = self._long_way.place(intent.tickets, view, now_ns, waived)
+        verdict: Verdict
+        if refusal is None:
+            verdict = Approved(intent)
+        elif less is None:
+            verdict = Denied(intent, refusal)
+        else:  # one that was too large, cut down: it is judged as the order it has become
+            verdict = self._judge_place(Place((less,)), view, now_ns, waived)
+            if isinstance(verdict, Approved):
+                verdict = Approved(verdict.intent, verdict.because or refusal)
+            else:
+                verdict = Denied(intent, verdict.refusal)
         if self.account.joining:
             self._ledger.joined()
         return verdict
-
-    def _judge_tickets(
-        self, intent: Place, view: Callable[[], MarketView], now_ns: int, waived: frozenset[str]
-    ) -> Verdict:
-        passed: list[Reserved] = []
-        if not intent.tickets:
-            return Denied(intent, Refusal("EMPTY", "an order", "none", "a group without an order was asked for"))
-        if len(intent.tickets) > 1 and (no_group := misfit(intent.tickets)) is not None:
-            return self._take_back(passed, Denied(intent, no_group), now_ns)
-        for ticket in intent.tickets:
-            coid = ticket.coid
-            if coid in self.references or coid in self._refused:
-                sentence = f"the client order id {coid} has been used before"
-                refusal = Refusal("ID", "a new id", coid, sentence)
-                return self._take_back(passed, Denied(intent, refusal), now_ns)
-            exposure = self._known.get((ticket.strategy, ticket.conid))
-            if exposure is None:
-                if self._exposures.unknown(ticket.conid):
-                    return self._take_back(passed, Denied(intent, _unknown_instrument(ticket)), now_ns)
-                exposure = self.exposure(ticket.strategy, ticket.conid)
-            market = market_now(exposure.instrument, view(), now_ns)
-            group = self._ledger.join(ticket)
-            refusal_ = self._refusal(ticket, exposure, market, waived)
-            if refusal_ is not None:
-                less = smaller(ticket, exposure, market, refusal_) if len(intent.tickets) == 1 else None
-                if less is not None:
-                    return self._judge_less(intent, less, refusal_, view, now_ns, waived)
-                self._latch_on(refusal_, ticket, exposure, now_ns)
-                return self._take_back(passed, Denied(intent, refusal_), now_ns)
-            if self.account.counting:
-                self._count_sent(ticket, exposure, worst_price(ticket, market), now_ns)
-            passed.append(self._ledger.reserve(ticket, exposure, group))
-            assert market.price is not None  # a check has refused where there is none
-            self.references[coid] = market.price
-            for tally, _, _ in exposure.rate_levels:
-                tally.sent_ns.append(now_ns)
-        for entry in passed:
-            exposure = entry.exposure
-            if exposure.bounds.duplicate_window_ns:
-                exposure.twins.remember(now_ns, entry.ticket, exposure.bounds.duplicate_window_ns)
-        return Approved(intent)
-
-    def _refusal(
-        self, ticket: OrderTicket, exposure: Exposure, market: MarketNow, waived: frozenset[str]
-    ) -> Refusal | None:
-        """Ask every check of a new order; the first that refuses is the one that is told."""
-        bounds = exposure.bounds
-        if self.account.held:
-            refusal = latched(ticket, exposure, market, bounds)
-            if refusal is not None:
-                return refusal
-        for checks in (NEW_ORDER, exposure.armed):
-            for check in checks:
-                refusal = check(ticket, exposure, market, bounds)
-                if refusal is not None and refusal.code not in waived:
-                    return refusal
-        return None
-
-    def _judge_less(
-        self,
-        intent: Place,
-        less: OrderTicket,
-        refusal: Refusal,
-        view: Callable[[], MarketView],
-        now_ns: int,
-        waived: frozenset[str],
-    ) -> Verdict:
-        """An order that was too large, cut down: it is judged as the order it has become."""
-        verdict = self._judge_place(Place((less,)), view, now_ns, waived)
-        if isinstance(verdict, Approved):
-            return Approved(verdict.intent, verdict.because or refusal)
-        return Denied(intent, verdict.refusal)
 
     def release(
         self,
@@ -303,17 +231,6 @@ class Gate:
         """What was held is let go: everything is judged again but the checks that a person stands above."""
         self._refused.difference_update(ticket.coid for ticket in intent.tickets)
         return self._judge_place(intent, view, now_ns, waived)
-
-    def _latch_on(self, refusal: Refusal, ticket: OrderTicket, exposure: Exposure, now_ns: int) -> None:
-        """A strategy that has fired too often may only reduce; one that fires on is halted; a person resumes both."""
-        if refusal.code != "THROTTLE":
-            return
-        strategy = ticket.strategy
-        self.latch(strategy, Held(Latching.REDUCING, "THROTTLE", refusal.sentence, now_ns))
-        most = exposure.bounds.tightest.throttled_orders_max
-        if most is not None and self.account.throttle(strategy, now_ns) > most:
-            sentence = f"{strategy} went on: more than {most} orders were refused within an hour for being too many"
-            self.latch(strategy, Held(Latching.HALTED, "THROTTLE", sentence, now_ns))
 
     def latch(self, owner: str, held: Held) -> None:
         """Forbid something until it is lifted; `latched` tells whoever has to know."""
@@ -336,107 +253,16 @@ class Gate:
 
     def take_closing(self, ticket: OrderTicket, view: Callable[[], MarketView], now_ns: int) -> Refusal | None:
         """Count an order of the kill switch, which only reduces; only an unknown instrument or a used id refuse it."""
-        coid = ticket.coid
-        if coid in self.references or coid in self._refused:
-            return Refusal("ID", "a new id", coid, f"the client order id {coid} has been used before")
-        if self._exposures.unknown(ticket.conid):
-            return _unknown_instrument(ticket)
+        refusal = self._long_way.unusable(ticket)
+        if refusal is not None:
+            return refusal
         exposure = self.exposure(ticket.strategy, ticket.conid)
         market = market_now(exposure.instrument, view(), now_ns)
-        if self.account.counting and market.price is not None:
-            self._count_sent(ticket, exposure, worst_price(ticket, market), now_ns)
-        self.references[coid] = market.price or 0.0  # 0: no price was known
+        self._long_way.count_sent(ticket, exposure, market)
+        self.references[ticket.coid] = market.price or 0.0  # 0: no price was known
         self._ledger.reserve(ticket, exposure)
         return None
 
     def reload(self, settings: RiskSettings) -> None:
         """Judge by other limits from now on; what is reserved stays reserved."""
         self._exposures.reload(settings)
-
-    def _count_sent(self, ticket: OrderTicket, exposure: Exposure, worst: float, now_ns: int) -> None:
-        """Sums of the day, what was sent lately, and the price that counts while it is open."""
-        account = self.account
-        money = number(ticket.quantity) * worst * exposure.unit_value
-        account.sent(ticket.strategy, money, now_ns, new=True)
-        account.note(ticket, now_ns)
-        stakes.reserve(exposure, worst)
-
-    def _judge_resend(self, intent: Resend, view: Callable[[], MarketView], now_ns: int) -> Verdict:
-        """Judge a ticket that never arrived as if it were new; it goes on counting, whatever the verdict."""
-        ticket = intent.ticket
-        reserved = self._open.get(ticket.coid)
-        if reserved is None or reserved.cancelling:
-            sentence = f"order {ticket.coid} is not wanted any more"
-            return Denied(intent, Refusal("NOT_OPEN", "an open order", ticket.coid, sentence))
-        exposure = reserved.exposure
-        self._ledger.release(reserved)
-        market = market_now(exposure.instrument, view(), now_ns)
-        refusal = self._refusal(ticket, exposure, market, frozenset())
-        if refusal is None and self.account.counting:
-            self._count_sent(ticket, exposure, worst_price(ticket, market), now_ns)
-        self._ledger.reserve(ticket, exposure)
-        if refusal is not None:
-            return Denied(intent, refusal)
-        for tally, _, _ in exposure.rate_levels:
-            tally.sent_ns.append(now_ns)
-        return Approved(intent)
-
-    def _take_back(self, passed: Sequence[Reserved], denied: Denied, now_ns: int) -> Denied:
-        """A group is refused as a whole: what its earlier tickets had reserved is free again."""
-        for entry in reversed(passed):
-            self._ledger.release(entry)
-            if self.account.counting:
-                reference = self.references[entry.ticket.coid]
-                market = MarketNow(now_ns, reference, now_ns, False)
-                self.account.take_back(entry.ticket, worst_money(entry.ticket, entry.exposure, market), now_ns)
-            del self.references[entry.ticket.coid]
-            for tally, _, _ in entry.exposure.rate_levels:
-                tally.sent_ns.pop()
-        assert isinstance(denied.intent, Place)
-        self._refused.update(ticket.coid for ticket in denied.intent.tickets)
-        return denied
-
-    def _judge_modify(self, intent: Modify, view: Callable[[], MarketView], now_ns: int) -> Verdict:
-        reserved = self._open.get(intent.coid)
-        if reserved is None:
-            sentence = f"order {intent.coid} is not open"
-            return Denied(intent, Refusal("NOT_OPEN", "an open order", intent.coid, sentence))
-        try:
-            ticket = amend(reserved.ticket, intent.changes)
-        except BadTicket as error:
-            return Denied(intent, Refusal("BAD_TICKET", "a sound ticket", intent.coid, str(error)))
-        exposure = reserved.exposure
-        market = market_now(exposure.instrument, view(), now_ns)
-        refusal = latched(ticket, exposure, market, exposure.bounds) if self.account.held else None
-        refusal = refusal or _first(MODIFICATION, ticket, exposure, market)
-        if refusal is None and exposure.armed_changes:
-            refusal = _first(exposure.armed_changes, ticket, exposure, market)
-        if refusal is not None:
-            return Denied(intent, refusal)
-        if self.account.counting:
-            more = added_money(ticket, exposure, market)
-            self.account.sent(ticket.strategy, more if more == more else 0.0, now_ns, new=False)
-            self.account.note(ticket, now_ns)
-            stakes.reserve(exposure, worst_price(ticket, market))
-        if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
-            reserved.wanted = ticket
-            if isinstance(reserved.shared, Bracket) and ticket.quantity > reserved.shared.quantity:
-                self._ledger.leave(reserved)  # more than its entry gets into: an order of its own from now on
-                drop_done(exposure)
-            self._ledger.rewritten(reserved)
-            if exposure.bounds.duplicate_window_ns:
-                exposure.twins.remember(now_ns, ticket, exposure.bounds.duplicate_window_ns)
-        return Approved(intent)
-
-
-def _first(checks: Sequence[Check], ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Refusal | None:
-    for check in checks:
-        refusal = check(ticket, exposure, market, exposure.bounds)
-        if refusal is not None:
-            return refusal
-    return None
-
-
-def _unknown_instrument(ticket: OrderTicket) -> Refusal:
-    sentence = f"no instrument has the conid {ticket.conid}"
-    return Refusal("NO_INSTRUMENT", "a known instrument", str(ticket.conid), sentence)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.domain.messages import Cancel, Place
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
-from engine.risk import gate as gates
+from engine.risk import longway
 from engine.risk.checks import NEW_ORDER
 from engine.risk.clear import clear
 from engine.risk.exposure import Exposure
@@ -113,7 +113,7 @@ def test_both_ways_say_the_same_and_count_the_same(case: Case) -> None:
 def test_a_plain_order_is_cleared_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        gates, "NEW_ORDER", tuple(lambda *given, check=check: asked.append(check.__name__) for check in NEW_ORDER)
+        longway, "NEW_ORDER", tuple(lambda *given, check=check: asked.append(check.__name__) for check in NEW_ORDER)
     )
     here = make_gate({"duplicate_window_s": D(0)}, {}, {})
     exposure = here.exposure("a", 1)

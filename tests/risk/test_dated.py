@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.domain.messages import Approved, Denied, Place, PositionNow
 from engine.domain.moments import NS_PER_DAY
 from engine.domain.ticket import OrderTicket, OrderType, Side
-from engine.risk import gate as gates
+from engine.risk import longway
 from engine.risk.checks import NEW_ORDER
 from engine.risk.gate import Gate
 from engine.risk.market import market_now
@@ -124,7 +124,7 @@ def test_a_plain_order_in_what_has_an_end_asks_no_check(
     one = gate({CALL: known(), LATER: known(), FUTURE: Contract(expires_ns=T0 + 90 * NS_PER_DAY)}, FULL)
     held(one, CALL, 3)
     held(one, LATER, 2)
-    monkeypatch.setattr(gates, "NEW_ORDER", (lambda *given: pytest.fail("the table was asked"),))
+    monkeypatch.setattr(longway, "NEW_ORDER", (lambda *given: pytest.fail("the table was asked"),))
     assert one.exposure("a", conid).plan is not None
     assert isinstance(one.judge(Place((asked(conid, side, 3),)), Market, T0), Approved)
 

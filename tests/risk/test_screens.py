@@ -14,7 +14,7 @@ from engine.domain.messages import Approved, Cancel, Denied, Modify, Place, Posi
 from engine.domain.moments import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
-from engine.risk import gate as gates
+from engine.risk import longway
 from engine.risk.checks import NEW_ORDER
 from engine.risk.gate import Gate
 from engine.risk.market import market_now
@@ -289,7 +289,7 @@ def test_a_plain_order_under_the_full_catalogue_asks_no_check(side: Side, monkey
     assert exposure.plan is not None
     assert exposure.plan.others == ()
     assert len(exposure.armed) >= 20
-    monkeypatch.setattr(gates, "NEW_ORDER", (lambda *given: pytest.fail("the table was asked"),))
+    monkeypatch.setattr(longway, "NEW_ORDER", (lambda *given: pytest.fail("the table was asked"),))
     exposure.instrument.level(D(100))
     exposure.instrument.units(D(10))
     for number in range(8):  # some more than make a range of its own

@@ -12,7 +12,7 @@ from engine.domain.messages import Modify, Place, PositionNow, Update
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
-from engine.risk import gate as gates
+from engine.risk import longway
 from engine.risk.checks import NEW_ORDER
 from engine.risk.gate import Gate
 from engine.risk.outside import Borrow, Contract, Outside, Summary
@@ -65,7 +65,7 @@ class Desk:
 def desk(monkeypatch: pytest.MonkeyPatch) -> Any:
     def made(account: Terms, strategy: Terms | None = None, outside: Outside | None = None) -> Desk:
         found = Desk(gate_with([{**QUIET, **account}, strategy or {}, {}], outside))
-        monkeypatch.setattr(gates, "NEW_ORDER", (lambda *given: found.tables.append("asked"), *NEW_ORDER))
+        monkeypatch.setattr(longway, "NEW_ORDER", (lambda *given: found.tables.append("asked"), *NEW_ORDER))
         return found
 
     return made
