@@ -145,6 +145,12 @@ class Ledger:
             del self.account.groups[shared.group]
             self._found = {key: group for key, group in self._found.items() if group is not shared.group}
 
+    def part(self, entry: Reserved, bracket: Bracket) -> None:
+        """A child becomes an order of its own; what it trades from now on makes what hangs on the entry no smaller."""
+        bracket.parted += bracket.exits.pop(entry.ticket.coid)
+        self.leave(entry)
+        drop_done(entry.exposure)
+
     # --- what happens -------------------------------------------------------------------------------------------
 
     def hear(self, updates: Sequence[Update], positions: Sequence[PositionNow]) -> None:

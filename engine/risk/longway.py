@@ -18,7 +18,7 @@ from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
 from engine.risk.conduct import latched
 from engine.risk.exposure import Exposure, MarketNow, Reserved
 from engine.risk.exposures import Exposures
-from engine.risk.ledger import Ledger, drop_done
+from engine.risk.ledger import Ledger
 from engine.risk.market import market_now
 from engine.risk.numbers import number
 from engine.risk.shrinking import smaller
@@ -129,8 +129,7 @@ class LongWay:
         if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
             reserved.wanted = ticket
             if isinstance(reserved.shared, Bracket) and ticket.quantity > reserved.shared.quantity:
-                self._ledger.leave(reserved)  # more than its entry gets into: an order of its own from now on
-                drop_done(exposure)
+                self._ledger.part(reserved, reserved.shared)  # it may trade more than its entry gets into
             self._ledger.rewritten(reserved)
             if exposure.bounds.duplicate_window_ns:
                 exposure.twins.remember(now_ns, ticket, exposure.bounds.duplicate_window_ns)

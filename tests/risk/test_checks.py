@@ -667,6 +667,21 @@ def test_what_one_exit_trades_the_others_lose() -> None:
     assert (units.sells, brackets) == (D(0), {})
 
 
+def test_what_an_exit_trades_once_it_has_grown_beyond_its_entry_leaves_the_others_as_large() -> None:
+    here = gate()
+    entry = new(10, limit_price=D(100))
+    target = new(10, side=SELL, parent=entry.coid, limit_price=D(110))
+    stop = new(7, side=SELL, parent=entry.coid, stop_price=D(90), order_type=OrderType.STOP)
+    assert ask(here, entry, target, stop) == "ok"
+    units = here.exposure("a", 1).units[0]
+    here.hear([told_fill(entry, 1, 10, 10), told_fill(target, 2, 2, 2)], held(8))
+    assert units.sells == 8
+    assert change(here, target, quantity=D(12)) == "ok"
+    assert units.sells == 10 + 7  # the target by itself, and the stop, which has 8 to get out of
+    here.hear([told_fill(target, 3, 5, 7)], held(3))
+    assert units.sells == 5 + 7
+
+
 def test_an_exit_that_grows_beyond_its_entry_is_an_order_of_its_own() -> None:
     here = gate(position_max=D(12))
     entry = opened(here)

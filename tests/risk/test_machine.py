@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import product
@@ -88,6 +89,9 @@ class GateLife(RuleBasedStateMachine):
         self.placed_ns: list[int] = []
         self.cancelled: set[str] = set()  # whose cancellation we have sent
         self.members: dict[str, str] = {}  # children of true brackets, and their entry
+        self.parted: defaultdict[str, Decimal] = defaultdict(
+            Decimal
+        )  # what children had traded that are orders of their own since, by entry
         self.groups: list[tuple[str, ...]] = []  # OCA groups, by the coids that were placed together
         self.forgotten: set[str] = set()  # exits that had ended when we began anew
         self.asked: set[tuple[str, int, Decimal]] = set()  # strategy, conid and price, in every ticket and modification
@@ -144,7 +148,13 @@ class GateLife(RuleBasedStateMachine):
         children = [book[coid] for coid, whose in self.members.items() if whose == entry]
         most = max((self.left(child) for child in children if child.is_open), default=D(0))
         return max(
-            D(0), min(most, book[entry].filled - sum(c.filled for c in children if c.coid not in self.forgotten))
+            D(0),
+            min(
+                most,
+                book[entry].filled
+                - self.parted[entry]
+                - sum(c.filled for c in children if c.coid not in self.forgotten),
+            ),
         )
 
     def counted(self, strategy: str | None, conid: int, side: Side) -> Decimal:
@@ -320,7 +330,7 @@ class GateLife(RuleBasedStateMachine):
         if code == "ok" and order.wanted is None:
             self.sent.append((self.now_ns, wanted))
             if coid in self.members and wanted.quantity > self.manager.book[self.members[coid]].ticket.quantity:
-                del self.members[coid]
+                self.parted[self.members.pop(coid)] += order.filled
         if code == "ok":
             self.lifted_above_no_limit(before)
             self.raised_above_no_limit(money)
@@ -431,6 +441,7 @@ class GateLife(RuleBasedStateMachine):
         self.sent.clear()
         self.placed_ns.clear()
         self.cancelled.clear()
+        self.parted.clear()
         self.forgotten.update(coid for coid in self.members if not book[coid].is_open)
         for coid, entry in list(self.members.items()):
             if not book[entry].is_open:
