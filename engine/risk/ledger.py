@@ -210,7 +210,10 @@ class Ledger:
         entry = self.reserve(ticket, exposure, group)
         entry.filled, entry.wanted = order.filled, order.wanted
         if isinstance(entry.shared, Bracket):
-            entry.shared.exits[ticket.coid] = order.filled
+            if order.wanted is not None and order.wanted.quantity > entry.shared.quantity:
+                self.part(entry, entry.shared)  # as it did when that was approved
+            else:
+                entry.shared.exits[ticket.coid] = order.filled
         self.rewritten(entry)
         return entry
 

@@ -682,6 +682,16 @@ def test_what_an_exit_trades_once_it_has_grown_beyond_its_entry_leaves_the_other
     assert units.sells == 5 + 7
 
 
+def test_after_a_restart_an_exit_that_may_grow_beyond_its_entry_is_an_order_of_its_own() -> None:
+    here = gate()
+    entry = new(4, limit_price=D(100))
+    exit_ = new(2, side=SELL, parent=entry.coid, limit_price=D(110))
+    larger = Order(ticket=exit_, state=State.PENDING_MODIFY, wanted=twin_of(exit_, quantity=D(9)))
+    here.hear([told(entry, State.WORKING), Update(larger, Accepted(coid=exit_.coid, ts_ns=T0))], [])
+    units = here.exposure("a", 1).units[0]
+    assert [units.buys, units.sells] == [4, 9]
+
+
 def test_an_exit_that_grows_beyond_its_entry_is_an_order_of_its_own() -> None:
     here = gate(position_max=D(12))
     entry = opened(here)
