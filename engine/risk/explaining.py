@@ -10,10 +10,12 @@ from engine.domain.messages import Refusal
 from engine.domain.ticket import OrderTicket
 from engine.domain.view import MarketView
 from engine.risk.catalogue import row_of, row_of_code
-from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
+from engine.risk.checks import MODIFICATION, NEW_ORDER
 from engine.risk.conduct import latched
-from engine.risk.figures import FIGURES, Figures
+from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.figures import FIGURES, OF_VENUE, STEADY, WITHOUT_VENUE, Figures, OfVenue
 from engine.risk.gate import Gate
+from engine.risk.limits import Bounds
 from engine.risk.market import market_now
 
 
@@ -28,8 +30,19 @@ class Finding(Struct, frozen=True):
     sentence: str
 
 
-_Cleared = tuple[tuple[Finding, ...], tuple[tuple[int, str, Check, Figures], ...]]
-_CLEARED: Final[dict[tuple[Check, ...], _Cleared]] = {}  # one for each set of limits
+_ALLOWS: Final = "allows"
+
+
+class Outline(Struct, frozen=True):
+    """What checks say when all allow, whatever the order: `findings`, and at which places figures are to be put in.
+
+    It holds for these bounds alone, which others take the place of when limits are reloaded.
+    """
+
+    bounds: Bounds
+    findings: tuple[Finding, ...]
+    figured: tuple[tuple[int, str, str, Figures], ...]
+    of_venue: tuple[tuple[int, str, str, OfVenue], ...]
 
 
 def explain(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int, *, changes: bool = False) -> list[Finding]:
@@ -40,21 +53,12 @@ def explain(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int, *, c
     exposure = gate.exposure(ticket.strategy, ticket.conid)
     market = market_now(exposure.instrument, view, now_ns)
     bounds = exposure.bounds
+    if not changes and gate.clears(ticket, view, now_ns):  # then every check allows: only figures are asked for
+        return _cleared(gate, ticket, exposure, market)
     found = []
     if gate.account.held:
         found.append(_finding("R19", "latched", latched(ticket, exposure, market, bounds), ("none", "none")))
-    instrument = exposure.instrument
-    instrument.units(ticket.quantity)
-    if ticket.limit_price is not None:
-        instrument.level(ticket.limit_price)
-    asked = (*MODIFICATION, *exposure.armed_changes) if changes else (*NEW_ORDER, *exposure.armed)
-    if not changes and gate.clears(ticket, view, now_ns):  # then every check allows: only figures are asked for
-        plain, figured = _cleared(asked, gate)
-        found += plain
-        for place, code, check, figures in figured:
-            found[place - len(plain)] = _finding(code, check.__name__, None, figures(ticket, exposure, market, bounds))
-        return found
-    for check in asked:
+    for check in (*MODIFICATION, *exposure.armed_changes) if changes else (*NEW_ORDER, *exposure.armed):
         refusal = check(ticket, exposure, market, bounds)
         figures_of = None if refusal is not None else FIGURES.get(check)
         shown = ("", "") if figures_of is None else figures_of(ticket, exposure, market, bounds)
@@ -68,19 +72,35 @@ def barred(refusal: Refusal) -> Finding:
     return _finding("R40" if row is None else row.code, refusal.code.lower(), refusal, ("", ""))
 
 
-def _cleared(asked: tuple[Check, ...], gate: Gate) -> _Cleared:
-    """What checks say when all allow: findings without figures, and at which places figures are to be put in."""
-    known = _CLEARED.get(asked)
-    if known is None:
-        codes = [row_of(check, gate.plugins).code for check in asked]
-        pairs = list(zip(codes, asked, strict=True))
-        plain = tuple(_finding(code, check.__name__, None, ("", "")) for code, check in pairs)
-        figured = tuple((n, c, check, FIGURES[check]) for n, (c, check) in enumerate(pairs) if check in FIGURES)
-        known = _CLEARED[asked] = plain, figured
-    return known
+def _cleared(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> list[Finding]:
+    bounds, outline = exposure.bounds, exposure.outline
+    if outline is None or outline.bounds is not bounds:
+        outline = exposure.outline = _outline(gate, ticket, exposure, market)
+    found = list(outline.findings)
+    for place, code, name, figures in outline.figured:
+        limit, value = figures(ticket, exposure, market, bounds)
+        found[place] = Finding(code, name, True, limit, value, _ALLOWS)
+    outside = gate.account.outside
+    for place, code, name, of_venue in outline.of_venue:
+        limit, value = WITHOUT_VENUE if outside is None else of_venue(ticket, exposure, market, bounds, outside)
+        found[place] = Finding(code, name, True, limit, value, _ALLOWS)
+    return found
+
+
+def _outline(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Outline:
+    bounds, findings, figured, of_venue = exposure.bounds, [], [], []
+    for place, check in enumerate((*NEW_ORDER, *exposure.armed)):
+        code, name, steady = row_of(check, gate.plugins).code, check.__name__, STEADY.get(check)
+        pair = ("", "") if steady is None else steady(ticket, exposure, market, bounds)
+        findings.append(_finding(code, name, None, pair))
+        if check in OF_VENUE:
+            of_venue.append((place, code, name, OF_VENUE[check]))
+        elif steady is None and check in FIGURES:
+            figured.append((place, code, name, FIGURES[check]))
+    return Outline(bounds, tuple(findings), tuple(figured), tuple(of_venue))
 
 
 def _finding(code: str, check: str, refusal: Refusal | None, figures: tuple[str, str]) -> Finding:
     if refusal is not None:
         return Finding(code, check, False, refusal.limit, refusal.value, f"{refusal.code}: {refusal.sentence}")
-    return Finding(code, check, True, *figures, "allows")
+    return Finding(code, check, True, *figures, _ALLOWS)

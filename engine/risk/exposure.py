@@ -28,6 +28,7 @@ from engine.risk.twins import Key, Twins
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
+    from engine.risk.explaining import Outline
     from engine.risk.lines import Lines
     from engine.risk.plan import Plan
     from engine.risk.register import Register
@@ -161,6 +162,7 @@ class Exposure:
     armed: tuple[Callable[..., Any], ...] = ()  # checks of the catalogue that a limit of this exposure has switched on
     armed_changes: tuple[Callable[..., Any], ...] = ()  # those of them that judge modifications
     plan: Plan | None = None  # the same, compiled for plain orders
+    outline: Outline | None = None  # what the checks say of every order that all allow
     register: Register | None = None  # what an order leaves in sums, where a limit counts them
     resting: Resting | None = None  # the instrument's open orders by price, where own orders must not meet
     lines: tuple[Lines, ...] = ()  # whose money at stake follows the units here: `followed_by`

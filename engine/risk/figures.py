@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import lru_cache
 from math import isnan, nan
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from engine.risk import checks, conduct, derivatives, pricing, sums, venueside
 from engine.risk.account import ACCOUNT, Purse
 from engine.risk.checks import Check
 from engine.risk.covering import OPTIONS
-from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.exposure import Exposure, Level, MarketNow, Tally
 from engine.risk.limits import DRIFT_WINDOW_S, Bounds
 from engine.risk.numbers import number
 from engine.risk.outside import REAL_TIME, Outside, Summary
@@ -21,13 +22,21 @@ from engine.settings import Limits
 
 Pair = tuple[str, str]
 Figures = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Pair]
+OfVenue = Callable[[OrderTicket, Exposure, MarketNow, Bounds, Outside], Pair]
 _ZERO: Final = Decimal(0)
 _NONE: Final = "none"
 _UNKNOWN: Final = "unknown"
+WITHOUT_VENUE: Final[Pair] = _NONE, "no venue"
+_iso: Final = lru_cache(maxsize=64)(iso)  # several checks tell the same moment
 
 
 def _listed(names: Iterable[object] | None) -> str:
-    return _NONE if names is None else ", ".join(str(name) for name in names) or _NONE
+    return _NONE if names is None else ", ".join(map(str, names)) or _NONE
+
+
+@lru_cache(maxsize=64)
+def _sorted(names: frozenset[str]) -> str:
+    return _listed(sorted(names))
 
 
 def _percent(value: float) -> str:
@@ -55,31 +64,33 @@ def _collar(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: 
 
 
 def _position(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
-    limit = min((most for most in bounds.position_max if most is not None), default=None)
+    limit = None
+    for most in bounds.position_max:
+        if most is not None and (limit is None or most < limit):
+            limit = most
     more = max(exposure.more(ticket), _ZERO)
     return str(limit), str(exposure.units[0].reach(ticket.side, more))
 
 
-def _levels(count: Callable[[Exposure, MarketNow], tuple[tuple[int, int], ...]]) -> Figures:
-    def figures(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
-        pairs = count(exposure, market)
-        if not pairs:
-            return _NONE, ""
-        used, most = min(pairs, key=lambda pair: pair[1] - pair[0])
-        return str(most), str(used + 1)
-
-    return figures
+def _levels(levels: tuple[Level, ...], count: Callable[[Tally], int]) -> Pair:
+    """Of several limits on numbers of orders the one with the least room."""
+    found: tuple[int, int] | None = None
+    for tally, most, _ in levels:
+        used = count(tally)
+        if found is None or most - used < found[1] - found[0]:
+            found = used, most
+    return (_NONE, "") if found is None else (str(found[1]), str(found[0] + 1))
 
 
 def _hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
     if not bounds.session_hours:
-        return _NONE, iso(market.now_ns)
-    return "open" + (", outside regular hours too" if ticket.outside_rth else ""), iso(market.now_ns)
+        return _NONE, _iso(market.now_ns)
+    return "open" + (", outside regular hours too" if ticket.outside_rth else ""), _iso(market.now_ns)
 
 
 def _warm(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
     until_ns = exposure.warm_up_until_ns
-    return iso(until_ns) if until_ns else _NONE, iso(market.now_ns)
+    return _iso(until_ns) if until_ns else _NONE, _iso(market.now_ns)
 
 
 # --- prices and sizes ----------------------------------------------------------------------------------------------
@@ -199,10 +210,10 @@ def _doubt(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
 # --- the venue's word -----------------------------------------------------------------------------------------------
 
 
-def _venue(figures: Callable[[OrderTicket, Exposure, MarketNow, Bounds, Outside], Pair]) -> Figures:
+def _venue(figures: OfVenue) -> Figures:
     def told(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
         outside = None if exposure.account is None else exposure.account.outside
-        return (_NONE, "no venue") if outside is None else figures(ticket, exposure, market, bounds, outside)
+        return WITHOUT_VENUE if outside is None else figures(ticket, exposure, market, bounds, outside)
 
     return told
 
@@ -213,11 +224,12 @@ def _short(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outsid
 
 
 def _live(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
-    conids = [leg.instrument.conid for _, leg in e.legs] or [t.conid]
-    return REAL_TIME, _listed(outside.availability.get(conid, _UNKNOWN) for conid in conids)
+    if not e.legs:
+        return REAL_TIME, outside.availability.get(t.conid, _UNKNOWN) or _NONE
+    return REAL_TIME, _listed(outside.availability.get(leg.instrument.conid, _UNKNOWN) for _, leg in e.legs)
 
 
-def _spent(room: Callable[[Summary], Decimal | None]) -> Figures:
+def _spent(room: Callable[[Summary], Decimal | None]) -> OfVenue:
     def figures(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
         summary = outside.summary
         if summary is None or e.account is None:
@@ -225,7 +237,7 @@ def _spent(room: Callable[[Summary], Decimal | None]) -> Figures:
         total = sums.added_money(t, e, m) + e.account.spent_since(summary.ts_ns)
         return str(room(summary)), f"{total:.2f}"
 
-    return _venue(figures)
+    return figures
 
 
 def _margin(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
@@ -233,7 +245,7 @@ def _margin(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outsi
     return (_UNKNOWN, "") if told is None else (f"{told[0]:.2f}", f"{told[1]:.2f}")
 
 
-def _days(name: str) -> Callable[[OrderTicket, Exposure, MarketNow, Bounds, Outside], Pair]:
+def _days(name: str) -> OfVenue:
     def figures(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds, outside: Outside) -> Pair:
         contract, days = outside.contracts.get(t.conid), getattr(b.tightest, name)
         times = [] if contract is None else [ns for ns in (contract.expires_ns, contract.notice_ns) if ns is not None]
@@ -253,8 +265,38 @@ def _naked(t: OrderTicket, e: Exposure, m: MarketNow, b: Bounds) -> Pair:
     return "covered", f"{max(e.shorts(t), _ZERO)} short" if of_option else "nothing uncovered"
 
 
-FIGURES: Final[dict[Check, Figures]] = {
+# Figures out of what the venue said last, if there is one.
+OF_VENUE: Final[dict[Check, OfVenue]] = {
+    venueside.short_availability: _short,
+    venueside.day_trades: lambda t, e, m, b, o: (
+        f"more than {b.tightest.day_trades_max}",
+        _UNKNOWN if o.summary is None else str(o.summary.day_trades_left),
+    ),
+    venueside.settled_cash: _spent(lambda summary: summary.settled_cash),
+    venueside.live_data: _live,
+    venueside.session_up: lambda t, e, m, b, o: ("a primed session", o.down or o.away or "up"),
+    venueside.margin: _margin,
+    venueside.buying_power: _spent(lambda summary: summary.buying_power),
+    venueside.account_guard: lambda t, e, m, b, o: (o.account or _UNKNOWN, t.account),
+    venueside.known_strategy: lambda t, e, m, b, o: (
+        _NONE if o.strategies is None else _sorted(o.strategies),
+        t.strategy,
+    ),
+    derivatives.option_risk: _option_sums,
+    derivatives.expiry: _days("expiry_days_min"),
+    derivatives.delivery: _days("delivery_days_min"),
+}
+# Figures that are alike for every order of an exposure, until its limits change.
+STEADY: Final[dict[Check, Figures]] = {
     checks.restricted: lambda t, e, m, b: ("not restricted", e.instrument.symbol),
+    checks.duplicate: lambda t, e, m, b: (f"{b.duplicate_window_ns / NS_PER_S:g} s", "none like it"),
+    conduct.allow_list: _allowed,
+    conduct.self_trade: lambda t, e, m, b: ("no own order across", _NONE),
+    derivatives.combo: lambda t, e, m, b: ("lowest terms", ":".join(str(ratio) for ratio, _ in e.legs)),
+}
+FIGURES: Final[dict[Check, Figures]] = {
+    **STEADY,
+    **{check: _venue(figures) for check, figures in OF_VENUE.items()},
     checks.warm_up: _warm,
     checks.order_quantity: lambda t, e, m, b: (str(b.quantity_max), str(t.quantity)),
     checks.tick_and_lot: lambda t, e, m, b: (
@@ -266,11 +308,8 @@ FIGURES: Final[dict[Check, Figures]] = {
     checks.order_notional: lambda t, e, m, b: (str(b.notional_max), f"{sums.worst_money(t, e, m):.2f}"),
     checks.price_collar: _collar,
     checks.position: _position,
-    checks.open_orders: _levels(lambda e, m: tuple((tally.open, most) for tally, most, _ in e.open_levels)),
-    checks.order_rate: _levels(
-        lambda e, m: tuple((tally.in_last(NS_PER_MINUTE, m.now_ns), most) for tally, most, _ in e.rate_levels)
-    ),
-    checks.duplicate: lambda t, e, m, b: (f"{b.duplicate_window_ns / NS_PER_S:g} s", "none like it"),
+    checks.open_orders: lambda t, e, m, b: _levels(e.open_levels, lambda tally: tally.open),
+    checks.order_rate: lambda t, e, m, b: _levels(e.rate_levels, lambda tally: tally.in_last(NS_PER_MINUTE, m.now_ns)),
     pricing.price_drift: _drift,
     pricing.displayed_size: _displayed,
     pricing.average_volume: _volume,
@@ -280,31 +319,9 @@ FIGURES: Final[dict[Check, Figures]] = {
     sums.throttle: _throttle,
     sums.day_sums: _day,
     sums.money_at_stake: _staked,
-    conduct.allow_list: _allowed,
-    conduct.self_trade: lambda t, e, m, b: ("no own order across", _NONE),
     conduct.no_short: lambda t, e, m, b: (_listed(b.tightest.no_short), str(max(e.shorts(t), _ZERO))),
-    conduct.blackout: lambda t, e, m, b: (_listed(b.tightest.blackouts), iso(m.now_ns)),
+    conduct.blackout: lambda t, e, m, b: (_listed(b.tightest.blackouts), _iso(m.now_ns)),
     conduct.terms_allowed: _terms,
     conduct.in_doubt: _doubt,
-    venueside.short_availability: _venue(_short),
-    venueside.day_trades: _venue(
-        lambda t, e, m, b, o: (
-            f"more than {b.tightest.day_trades_max}",
-            _UNKNOWN if o.summary is None else str(o.summary.day_trades_left),
-        )
-    ),
-    venueside.settled_cash: _spent(lambda summary: summary.settled_cash),
-    venueside.live_data: _venue(_live),
-    venueside.session_up: _venue(lambda t, e, m, b, o: ("a primed session", o.down or o.away or "up")),
-    venueside.margin: _venue(_margin),
-    venueside.buying_power: _spent(lambda summary: summary.buying_power),
-    venueside.account_guard: _venue(lambda t, e, m, b, o: (o.account or _UNKNOWN, t.account)),
-    venueside.known_strategy: _venue(
-        lambda t, e, m, b, o: (_NONE if o.strategies is None else _listed(sorted(o.strategies)), t.strategy)
-    ),
     derivatives.naked_short: _naked,
-    derivatives.option_risk: _venue(_option_sums),
-    derivatives.expiry: _venue(_days("expiry_days_min")),
-    derivatives.delivery: _venue(_days("delivery_days_min")),
-    derivatives.combo: lambda t, e, m, b: ("lowest terms", ":".join(str(ratio) for ratio, _ in e.legs)),
 }

@@ -14,7 +14,8 @@ from engine.risk.checks import NEW_ORDER
 from engine.risk.explaining import Finding, barred, explain
 from engine.risk.figures import FIGURES
 from engine.risk.outside import Borrow, Contract, Outside
-from tests.risk.made import T0, D, new
+from engine.settings import Limits, RiskSettings
+from tests.risk.made import T0, WIDE, D, new
 from tests.risk.test_catalogue import LATE, QUIET, Market, ask, hold, make, venue
 
 SELL = Side.SELL
@@ -66,6 +67,36 @@ def test_each_check_that_allows_shows_what_it_compared() -> None:
     assert found["day_trades"] == ("more than 1", "3")
     assert found["live_data"] == ("R", "RpB")
     assert found["account_guard"] == ("DU1", "DU1")
+
+
+@pytest.mark.parametrize("outside", [True, False])
+@pytest.mark.parametrize("side", [Side.BUY, SELL])
+def test_an_order_that_all_allow_is_told_as_if_each_had_been_asked(
+    monkeypatch: pytest.MonkeyPatch, outside: bool, side: Side
+) -> None:
+    limits = EVERYTHING | {"no_short": ()}
+    gate = make(session() if outside else None, equity=10_000.0, sectors={"AAA": "tech"}, **limits)
+    hold(gate, 40)
+    assert ask(gate, new(10, limit_price=D(100), side=side)) == "ok"
+    cleared = []
+    for quantity, level in ((20, 100), (7, 101), (7, 99)):
+        ticket = new(quantity, limit_price=D(level), side=side)
+        short = gate.clears(ticket, Market(), T0)
+        brief = explain(gate, ticket, Market(), T0)
+        with monkeypatch.context() as asked:
+            asked.setattr(gate, "clears", lambda *_: False)
+            assert explain(gate, ticket, Market(), T0) == brief
+        cleared.append(short)
+    assert any(cleared)
+
+
+def test_limits_that_are_reloaded_are_told_at_once() -> None:
+    gate = make(duplicate_window_s=D(2))
+    assert told(explain(gate, new(1), Market(), T0))["duplicate"][0] == "2 s"
+    gate.reload(RiskSettings(account=Limits(**{**WIDE, "duplicate_window_s": D(3), "order_types": ("MKT",)})))
+    found = told(explain(gate, new(1), Market(), T0))
+    assert found["duplicate"][0] == "3 s"
+    assert found["terms_allowed"] == ("MKT; none", "MKT; DAY")
 
 
 def test_an_option_shows_its_figures_too() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Generic, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -46,7 +47,7 @@ def build(
     """Return a call. `params` fill the template's braces, escaped; entries of `query` that are None are left out."""
     path = template
     for name, value in (params or {}).items():
-        path = path.replace("{" + name + "}", quote(str(value), safe=""))
+        path = path.replace("{" + name + "}", _escaped(str(value)))
     pairs = tuple((name, _printed(value)) for name, value in (query or {}).items() if value is not None)
     return Call(
         method=method,
@@ -58,6 +59,11 @@ def build(
         body=body,
         permit=permit,
     )
+
+
+@lru_cache(maxsize=256)  # an account's id stands in the path of every order
+def _escaped(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _printed(value: object) -> str:

@@ -64,7 +64,9 @@ class Quotes:
 
     def hear(self, row: SnapshotRow, now_ns: int) -> list[MarketEvent | Availability]:
         """Fold one row of a frame or snapshot; return what it means, in the order status, trade, quote."""
-        line = self._lines.setdefault(row.conid, _Line())
+        line = self._lines.get(row.conid)
+        if line is None:
+            line = self._lines[row.conid] = _Line()
         found: list[MarketEvent | Availability] = []
         if row.availability and row.availability != line.code:
             line.code = row.availability
