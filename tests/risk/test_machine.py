@@ -447,6 +447,12 @@ class GateLife(RuleBasedStateMachine):
             if not book[entry].is_open:
                 del self.members[coid]  # nobody says any more what it got into: it counts by itself
                 self.apart = self.apart or book[coid].is_open
+        for order in self.open():  # what counted by itself while its entry was smaller is an exit of it now
+            entry = book.get(order.ticket.parent or "")
+            if entry is None or order.ticket.coid in self.members or not self.joins(order.ticket):
+                continue
+            if order.wanted is None or order.wanted.quantity <= entry.ticket.quantity:
+                self.members[order.ticket.coid] = entry.ticket.coid
         updates = [Update(order, Accepted(coid=order.coid, ts_ns=self.now_ns)) for order in self.open()]
         positions = [
             PositionNow(whose, conid, held.quantity, D(0), D(0), self.held(None, conid), D(0), "USD")
