@@ -448,11 +448,11 @@ class GateLife(RuleBasedStateMachine):
                 del self.members[coid]  # nobody says any more what it got into: it counts by itself
                 self.apart = self.apart or book[coid].is_open
         for order in self.open():  # what counted by itself while its entry was smaller is an exit of it now
-            entry = book.get(order.ticket.parent or "")
-            if entry is None or order.ticket.coid in self.members or not self.joins(order.ticket):
+            parent = order.ticket.parent
+            if parent is None or order.coid in self.members or not self.joins(order.ticket):
                 continue
-            if order.wanted is None or order.wanted.quantity <= entry.ticket.quantity:
-                self.members[order.ticket.coid] = entry.ticket.coid
+            if order.wanted is None or order.wanted.quantity <= book[parent].ticket.quantity:
+                self.members[order.coid] = parent
         updates = [Update(order, Accepted(coid=order.coid, ts_ns=self.now_ns)) for order in self.open()]
         positions = [
             PositionNow(whose, conid, held.quantity, D(0), D(0), self.held(None, conid), D(0), "USD")
