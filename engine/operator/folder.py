@@ -108,9 +108,15 @@ class StateFolder:
     # --- how instruments are called -----------------------------------------------------------------------------
 
     def note_symbols(self, symbols: Mapping[int, str]) -> None:
-        """Write down how instruments are called, by conid: the journal is read without a daemon, too."""
+        """Write down how instruments are called, by conid: the journal is read without a daemon, too.
+
+        Where that can't be done, on a full disk say, conids stand in the names' place.
+        """
         known = self.symbols()
-        self._write("symbols.json", known | {str(conid): symbol for conid, symbol in symbols.items()})
+        wanted = known | {str(conid): symbol for conid, symbol in symbols.items()}
+        with suppress(OSError):
+            if wanted != known:
+                self._write("symbols.json", wanted)
 
     def symbols(self) -> dict[str, str]:
         """How instruments are called, by conid; empty if nobody has written it down."""

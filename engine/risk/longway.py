@@ -24,7 +24,7 @@ from engine.risk.numbers import number
 from engine.risk.shrinking import smaller
 from engine.risk.stakes import reserve
 from engine.risk.sums import added_money, worst_money, worst_price
-from engine.risk.together import Bracket, misfit
+from engine.risk.together import Bracket, Oca, misfit
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -91,13 +91,16 @@ class LongWay:
         if reserved is None or reserved.cancelling:
             sentence = f"order {ticket.coid} is not wanted any more"
             return Refusal("NOT_OPEN", "an open order", ticket.coid, sentence)
-        exposure = reserved.exposure
+        exposure, shared = reserved.exposure, reserved.shared
         self._ledger.release(reserved)
         market = market_now(exposure.instrument, view(), now_ns)
         refusal = self._refusal(ticket, exposure, market, _NONE)
         if refusal is None:
             self.count_sent(ticket, exposure, market)
-        self._ledger.reserve(ticket, exposure)
+        group = shared.group if isinstance(shared, Oca) else None
+        if group is not None:  # it is of it still, if as the last
+            self._account.groups[group] = None
+        self._ledger.reserve(ticket, exposure, group)
         if refusal is not None:
             return refusal
         for tally, _, _ in exposure.rate_levels:

@@ -192,3 +192,9 @@ def test_an_instrument_is_called_by_its_symbol_where_it_is_known(folder: StateFo
     folder.note_symbols({8314: "IBM"})
     assert story(folder, "s-000001")["rows"][0]["says"] == "risk approved BUY 10 of IBM LMT at 9.50 DAY"
     assert folder.symbols() == {"7": "OTHER", "8314": "IBM"}
+
+
+def test_names_that_can_not_be_written_down_are_done_without(tmp_path: Path) -> None:
+    nowhere = StateFolder(tmp_path / "is" / "not" / "there")
+    nowhere.note_symbols({8314: "IBM"})
+    assert nowhere.symbols() == {}

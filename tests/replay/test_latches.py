@@ -167,11 +167,7 @@ tight = st.builds(
 )
 
 
-@given(arenas, markets(), st.integers(0, 1000), tight, tight)
-@settings(max_examples=60)
-def test_cuts_and_wiring_change_no_latch(
-    arena: Arena, events: list[MarketEvent], seed: int, limits: Limits, own: Limits
-) -> None:
+def _all_ways_agree(arena: Arena, events: list[MarketEvent], seed: int, limits: Limits, own: Limits) -> None:
     dice = Random(seed)
     arena = arena.but(
         params={name: seed + place for place, name in enumerate("abc")}, limits=limits, own_limits={"b": own}
@@ -180,6 +176,14 @@ def test_cuts_and_wiring_change_no_latch(
     for number in (0, *dice.sample(range(1, len(WAYS)), 3)):
         how = WAYS[number](dice, len(events))
         _same(base, arena.but(**how).run(events, Gambler, Columns, Gambler), how)
+
+
+@given(arenas, markets(), st.integers(0, 1000), tight, tight)
+@settings(max_examples=60)
+def test_cuts_and_wiring_change_no_latch(
+    arena: Arena, events: list[MarketEvent], seed: int, limits: Limits, own: Limits
+) -> None:
+    _all_ways_agree(arena, events, seed, limits, own)
 
 
 few = st.builds(
@@ -195,14 +199,7 @@ def test_cuts_and_wiring_change_no_throttle(
     arena: Arena, events: list[MarketEvent], seed: int, limits: Limits, own: Limits
 ) -> None:
     """R9 latches on orders and not on prices: nobody follows worth, and the fused ring takes its short way."""
-    dice = Random(seed)
-    arena = arena.but(
-        params={name: seed + place for place, name in enumerate("abc")}, limits=limits, own_limits={"b": own}
-    )
-    base = arena.run(events, Gambler, Columns, Gambler)
-    for number in (0, *dice.sample(range(1, len(WAYS)), 3)):
-        how = WAYS[number](dice, len(events))
-        _same(base, arena.but(**how).run(events, Gambler, Columns, Gambler), how)
+    _all_ways_agree(arena, events, seed, limits, own)
 
 
 def test_a_throttle_reduces_first_and_then_halts_and_takes_what_rests_with_it() -> None:

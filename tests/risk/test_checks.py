@@ -682,6 +682,23 @@ def test_what_an_exit_trades_once_it_has_grown_beyond_its_entry_leaves_the_other
     assert units.sells == 5 + 7
 
 
+def test_an_order_of_a_group_that_is_sent_again_is_of_its_group_still() -> None:
+    here = gate()
+    first, second = (new(size, limit_price=D(100 - size), oca_group="g") for size in (2, 9))
+    assert ask(here, first, second) == "ok"
+    units = here.exposure("a", 1).units[0]
+    assert units.buys == 9
+    here.hear([told(first, State.IN_DOUBT)], [])
+    assert code_of(here.judge(Resend(first), FakeView, T0)) == "ok"
+    assert units.buys == 9
+    here.hear([told(second, State.CANCELLED)], [])
+    here.hear([told(first, State.IN_DOUBT)], [])
+    assert code_of(here.judge(Resend(first), FakeView, T0)) == "ok"  # the last of its group
+    assert units.buys == 2
+    here.hear([told(first, State.CANCELLED)], [])
+    assert (units.buys, here.account.groups) == (D(0), {})
+
+
 def test_after_a_restart_an_exit_that_may_grow_beyond_its_entry_is_an_order_of_its_own() -> None:
     here = gate()
     entry = new(4, limit_price=D(100))
