@@ -286,6 +286,14 @@ class Exposure:
             return left - known.counted
         return shared.worst(left) - shared.counted
 
+    def counts(self, ticket: OrderTicket) -> bool:
+        """Whether a new or modified ticket could trade: a child can't while its entry has got into nothing."""
+        known = self.open.get(ticket.coid)
+        shared = known.shared if known is not None else None if ticket.parent is None else self.bracket_of(ticket)
+        if not isinstance(shared, Bracket) or ticket.quantity > shared.quantity:
+            return True
+        return shared.worst(ticket.quantity) > _ZERO
+
     def reduces(self, ticket: OrderTicket) -> bool:
         """Whether an order can only make the strategy's position smaller, with all that is open counted."""
         return self._closes(self.units[1], ticket)
@@ -306,7 +314,7 @@ class Exposure:
     def bracket_of(self, ticket: OrderTicket) -> Bracket | None:
         """The bracket that a ticket with a parent belongs to: it gets out of no more than what an open entry gets into.
 
-        Whatever else names a parent is an order of its own. A bracket is kept once a child is.
+        Whatever else names a parent, or has parted, is an order of its own. A bracket is kept once a child is.
         """
         assert ticket.parent is not None
         found = self.brackets.get(ticket.parent)
@@ -315,7 +323,9 @@ class Exposure:
             if entry is None:
                 return None
             found = Bracket(self, entry.ticket.side.opposite, entry.ticket.quantity, entry.filled)
-        return found if ticket.side is found.side and ticket.quantity <= found.quantity else None
+        if ticket.side is not found.side or ticket.quantity > found.quantity or ticket.coid in found.parted:
+            return None
+        return found
 
     def oca_of(self, ticket: OrderTicket) -> Oca | None:
         """The orders of its side here that a ticket shares an OCA group with, of those that are asked for together."""

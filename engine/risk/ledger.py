@@ -147,7 +147,8 @@ class Ledger:
 
     def part(self, entry: Reserved, bracket: Bracket) -> None:
         """A child becomes an order of its own; what it trades from now on makes what hangs on the entry no smaller."""
-        bracket.parted += bracket.exits.pop(entry.ticket.coid)
+        coid = entry.ticket.coid
+        bracket.parted[coid] = bracket.exits.pop(coid)
         self.leave(entry)
         drop_done(entry.exposure)
 

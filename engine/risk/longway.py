@@ -23,7 +23,7 @@ from engine.risk.market import market_now
 from engine.risk.numbers import number
 from engine.risk.shrinking import smaller
 from engine.risk.stakes import reserve
-from engine.risk.sums import added_money, worst_money, worst_price
+from engine.risk.sums import added_money, dearest_price, worst_money, worst_price
 from engine.risk.together import Bracket, Oca, misfit
 
 _NONE: Final[frozenset[str]] = frozenset()
@@ -128,13 +128,14 @@ class LongWay:
             more = added_money(ticket, exposure, market)
             account.sent(ticket.strategy, more if more == more else 0.0, now_ns, new=False)
             account.note(ticket, now_ns)
-            reserve(exposure, worst_price(ticket, market))
+            if exposure.counts(ticket):
+                reserve(exposure, dearest_price(ticket, exposure, market))
         if reserved.wanted is None:  # else the order manager will refuse it: the one in flight goes on counting
             reserved.wanted = ticket
             if isinstance(reserved.shared, Bracket) and ticket.quantity > reserved.shared.quantity:
                 self._ledger.part(reserved, reserved.shared)  # it may trade more than its entry gets into
             self._ledger.rewritten(reserved)
-            if exposure.bounds.duplicate_window_ns:
+            if exposure.bounds.duplicate_window_ns and not reserved.cancelling:
                 exposure.twins.remember(now_ns, ticket, exposure.bounds.duplicate_window_ns)
         return None
 
@@ -156,7 +157,8 @@ class LongWay:
             money = number(ticket.quantity) * worst * exposure.unit_value
             account.sent(ticket.strategy, money, market.now_ns, new=True)
             account.note(ticket, market.now_ns)
-            reserve(exposure, worst)
+            if exposure.counts(ticket):  # a child's price is reserved once its entry has filled
+                reserve(exposure, worst)
 
     def _refusal(
         self, ticket: OrderTicket, exposure: Exposure, market: MarketNow, waived: frozenset[str]

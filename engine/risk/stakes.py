@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from engine.risk.exposure import Exposure
     from engine.risk.together import Group
 
+    Joins = tuple[Group, Mapping[int, "Added"]] | None
+
 _ZERO: Final = Decimal(0)
 _BUY, _SELL = Side.BUY, Side.SELL
 Added = tuple[Decimal, Decimal, float]  # units to buy, units to sell, the dearest price
@@ -108,7 +110,7 @@ def shared(
     of: Iterable[int],
     strategy: str | None,
     side: Side | None = None,
-    joins: tuple[Group, Mapping[int, Added]] | None = None,
+    joins: Joins = None,
 ) -> float:
     """Money that surely does not count, of OCA groups over several instruments: of each but its largest order.
 
@@ -126,19 +128,21 @@ def shared(
         mine.append(joins[0])
     less = 0.0
     for group in mine:
-        added = joins[1] if joins is not None and joins[0] is group else {}
-        adds = [_least(found[conid], conid, group, mine, added.get(conid, _NOTHING), side) for conid in conids]
+        adds = [_least(found[conid], conid, group, mine, joins, side) for conid in conids]
         less += sum(adds) - max(adds, default=0.0)
     return less
 
 
-def _least(stake: Stake, conid: int, group: Group, others: Iterable[Group], added: Added, side: Side | None) -> float:
-    """The least by which a group's orders in an instrument can lift its sum."""
-    buys, sells = group.counted(conid, _BUY) + added[0], group.counted(conid, _SELL) + added[1]
+def _least(stake: Stake, conid: int, group: Group, groups: Iterable[Group], joins: Joins, side: Side | None) -> float:
+    """The least by which a group's orders in an instrument can lift its sum: where those of every other group die."""
+    buys, sells = _counted(group, conid, joins)
     if not buys and not sells:
         return 0.0
-    low = stake.up - buys - sum((one.counted(conid, _BUY) for one in others if one is not group), _ZERO)
-    deep = stake.down - sells - sum((one.counted(conid, _SELL) for one in others if one is not group), _ZERO)
+    low, deep = stake.up, stake.down
+    for one in groups:
+        may_buy, may_sell = _counted(one, conid, joins)
+        low -= may_buy
+        deep -= may_sell
     if side is _BUY:
         return _money(low + buys, stake) - _money(low, stake)
     if side is _SELL:
@@ -146,6 +150,15 @@ def _least(stake: Stake, conid: int, group: Group, others: Iterable[Group], adde
     up = max(low + buys, stake.down) - max(low, stake.down)
     down = max(deep + sells, stake.up) - max(deep, stake.up)
     return float(max(up, down, _ZERO)) * stake.dear * stake.value
+
+
+def _counted(group: Group, conid: int, joins: Joins) -> tuple[Decimal, Decimal]:
+    """Units to buy and to sell of a group in an instrument, with what the order in hand adds to it."""
+    buys, sells = group.counted(conid, _BUY), group.counted(conid, _SELL)
+    if joins is None or joins[0] is not group:
+        return buys, sells
+    more = joins[1].get(conid, _NOTHING)
+    return buys + more[0], sells + more[1]
 
 
 def reserve(exposure: Exposure, price: float) -> None:

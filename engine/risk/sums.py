@@ -53,6 +53,16 @@ def worst_price(ticket: OrderTicket, market: MarketNow) -> float:
     return worst if stop is None else max(worst, abs(number(stop)))
 
 
+def dearest_price(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> float:
+    """The dearest price at which an order may trade: a modification's, or that of what it modifies; NaN if unknown."""
+    worst = worst_price(ticket, market)
+    known = exposure.open.get(ticket.coid)
+    if known is None:
+        return worst
+    worst = max(worst, worst_price(known.ticket, market))
+    return worst if known.wanted is None else max(worst, worst_price(known.wanted, market))
+
+
 def message_rate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """MESSAGES: orders, modifications and cancels within any minute; a cancel is counted and never refused."""
     assert exposure.account is not None
@@ -135,10 +145,10 @@ def money_at_stake(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
 
 
 def _dearer(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> bool:
-    """Whether a modification names a price above all that its strategy, or the account, has reserved here."""
-    if ticket.coid not in exposure.open:
+    """Whether an order names a price above all that its strategy, or the account, has reserved here."""
+    if not exposure.counts(ticket):
         return False
-    worst = worst_price(ticket, market)
+    worst = dearest_price(ticket, exposure, market)
     return any(worst > units.top for units in exposure.units)
 
 
@@ -215,7 +225,7 @@ def adds(ticket: OrderTicket, exposure: Exposure, market: MarketNow, more: Decim
     """What an order adds, by conid; of a combo, its legs at the market's prices."""
     buy = ticket.side is Side.BUY
     if not exposure.legs:
-        price = worst_price(ticket, market)
+        price = dearest_price(ticket, exposure, market)
         return {ticket.conid: (more, _ZERO, price) if buy else (_ZERO, more, price)}
     found: dict[int, Added] = {}
     for ratio, leg in exposure.legs:

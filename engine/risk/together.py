@@ -47,13 +47,13 @@ class Bracket:
     filled: Decimal
     children: dict[str, Decimal] = field(factory=dict)  # units that each open one may still trade
     exits: dict[str, Decimal] = field(factory=dict)  # units that each has traded, open or not
-    parted: Decimal = _ZERO  # units that were traded by what is an order of its own since
+    parted: dict[str, Decimal] = field(factory=dict)  # units that each had traded that is an order of its own since
     counted: Decimal = _ZERO
 
     def worst(self, also: Decimal = _ZERO) -> Decimal:
         """Units that may yet be traded, with one more child that may trade `also`."""
         most = max(self.children.values(), default=_ZERO)
-        left = self.filled - self.parted - sum(self.exits.values(), _ZERO)
+        left = self.filled - sum(self.parted.values(), _ZERO) - sum(self.exits.values(), _ZERO)
         return max(_ZERO, min(max(most, also), left))
 
     def settle(self) -> None:

@@ -52,8 +52,10 @@ def test_what_another_strategy_pays_lifts_no_sum_of_ones_own(way: str) -> None:
     if way == "modification":
         dearer = Modify(other.coid, "b", {"limit_price": D(120)})
         assert code_of(gate.judge(dearer, lambda: Market(at_ns=T0), T0)) == "ok"
-    dear = 130 if way == "group" else 120
-    assert [gross(gate, "a"), gross(gate, "b"), gross(gate, None)] == [900, dear, 10 * dear]
+    assert [gross(gate, "a"), gross(gate, "b"), gross(gate, None)] == [900, 120, 1200]
+    if way == "group":  # its exit, at 130, can trade from now on
+        told(gate, Order(ticket=other, state=State.FILLED, filled=Decimal(1)), filled(other))
+        assert [gross(gate, "a"), gross(gate, "b"), gross(gate, None)] == [900, 130, 1170]  # no position is told
     assert [ask(gate, new(2, limit_price=D(100))), ask(gate, new(1, limit_price=D(100)))] == ["GROSS", "ok"]
     assert ask(gate, new(1, limit_price=D(90), side=SELL)) == "ok"  # ten bought stay the larger side
 
@@ -66,6 +68,51 @@ def test_each_forgets_a_price_when_nothing_of_its_own_is_open() -> None:
     assert ask(gate, new(3, limit_price=D(100))) == "ok"
     # Of the account something has been open all the time.
     assert [gross(gate, "a"), gross(gate, "b"), gross(gate, None)] == [300, 200, 600]
+
+
+def test_an_exit_that_can_not_trade_yet_lifts_no_price_and_needs_no_room() -> None:
+    """Ten at 100 fill the limit; their exit is dearer, and counts from their fill on."""
+    gate = make(strategy={"a": Limits(gross_max=D(1000))}, gross_max=HUGE)
+    entry = new(10, limit_price=D(100))
+    target = new(10, parent=entry.coid, side=SELL, limit_price=D(110))
+    assert ask(gate, entry, target) == "ok"
+    assert [gross(gate, "a"), gross(gate, None)] == [1000, 1000]
+
+    def move(price: int) -> str:
+        return code_of(gate.judge(Modify(target.coid, "a", {"limit_price": D(price)}), lambda: Market(at_ns=T0), T0))
+
+    assert move(120) == "ok"
+    assert [gross(gate, "a"), gross(gate, None)] == [1000, 1000]
+    half = Filled(coid=entry.coid, ts_ns=T0, exec_id="e", conid=1, side=Side.BUY, quantity=D(5), price=D(100))
+    told(gate, Order(ticket=entry, state=State.WORKING, filled=D(5)), half)
+    assert gross(gate, "a") == 5 * 120  # the five that are open at the dearest price reserved; no position is told
+    assert move(200) == "ok"  # of five that is the limit
+    assert move(201) == "GROSS"
+
+
+@pytest.mark.parametrize(("most", "code"), [(240, "ok"), (239, "GROSS")])
+def test_an_exit_that_outgrows_its_entry_counts_at_the_dearer_of_what_it_was_and_is_to_be(most: int, code: str) -> None:
+    """It was at 120 and may trade before the modification to 99 takes hold: two sold at 120."""
+    gate = make(strategy={"a": Limits(gross_max=D(most))}, gross_max=HUGE)
+    entry = new(1, limit_price=D(100))
+    target = new(1, parent=entry.coid, side=SELL, limit_price=D(120))
+    assert ask(gate, entry, target) == "ok"
+    grown = Modify(target.coid, "a", {"limit_price": D(99), "quantity": D(2)})
+    assert code_of(gate.judge(grown, lambda: Market(at_ns=T0), T0)) == code
+    assert gross(gate, "a") == (240 if code == "ok" else 100)
+
+
+def test_an_exit_beside_others_of_an_entry_that_has_filled_needs_room_at_its_own_price() -> None:
+    """It adds no units, its sibling counts as many; but it may trade in its place, and dearer."""
+    gate = make(strategy={"a": Limits(gross_max=D(1000))}, gross_max=HUGE)
+    entry = new(10, limit_price=D(100))
+    assert ask(gate, entry, new(5, parent=entry.coid, side=SELL, limit_price=D(100))) == "ok"
+    half = Filled(coid=entry.coid, ts_ns=T0, exec_id="e", conid=1, side=Side.BUY, quantity=D(5), price=D(100))
+    told(gate, Order(ticket=entry, state=State.WORKING, filled=D(5)), half)
+    assert [ask(gate, new(5, parent=entry.coid, side=SELL, limit_price=D(price))) for price in (201, 200)] == [
+        "GROSS",
+        "ok",
+    ]
 
 
 def test_a_combo_takes_up_no_price_of_what_its_legs_had_open_before() -> None:

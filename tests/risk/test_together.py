@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.domain.facts import Accepted, Cancelled, Filled, Modified
+from engine.domain.facts import Accepted, Cancelled, Filled, Modified, ProvedAbsent
 from engine.domain.messages import Denied, Modify, Place, PositionNow, Update
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, Side
@@ -125,6 +125,49 @@ def test_two_strategies_count_beside_one_another() -> None:
     assert counts(here, strategy="b") == [(16, 0), (6, 0)]
     here.hear([], [PositionNow("a", 1, D(3), D(0), D(0), D(3), D(0), "USD")])
     assert ask(here, new(1, strategy="b")) == "POSITION"
+
+
+def test_a_group_over_two_instruments_counts_as_if_what_shares_them_could_die() -> None:
+    """What a group's order adds depends on what else is there; taken off is the least that it can be.
+
+    With the second group's ten gone, the first's one bought of STP adds nothing to its one sold, so nothing is taken
+    off for it: 11 and 11 at 100, less the second's one of AAA.
+    """
+    for most, code in ((2100, "ok"), (2099, "GROSS")):
+        here = gate(gross_max=D(most), currency_max=D(10**9), sector_max=D(10**9))
+        first = [
+            new(1, conid=3, oca_group="g"), new(10, conid=1, oca_group="g"), new(1, conid=3, oca_group="g", side=SELL)
+        ]  # fmt: skip
+        assert ask(here, *first) == "ok"
+        second = [new(1, conid=1, oca_group="h"), new(10, conid=3, oca_group="h")]
+        assert ask(here, *second) == code
+
+
+def test_what_has_parted_from_its_bracket_comes_back_as_an_order_of_its_own() -> None:
+    """Of ten that were got into it has sold four, is to sell 12, is lost and alive after all: it may sell six more, and
+    so may its sibling."""
+    here = gate()
+    entry = new(10)
+    sibling, parted = children = exits_of(entry, 2)
+    assert ask(here, entry, *children) == "ok"
+    for ticket, units in ((entry, 10), (parted, 4)):
+        fill = Filled(
+            coid=ticket.coid, ts_ns=T0, exec_id=ticket.coid, conid=1, side=ticket.side, quantity=D(units), price=D(100)
+        )
+        state = State.FILLED if ticket is entry else State.WORKING
+        here.hear([Update(Order(ticket=ticket, state=state, filled=D(units)), fill)], [])
+    assert counts(here) == [(0, 6)] * 2
+    assert code_of(here.judge(Modify(parted.coid, "a", {"quantity": D(12)}), FakeView, T0)) == "ok"
+    assert counts(here) == [(0, 6 + 8)] * 2
+    lost = Order(ticket=parted, state=State.LOST, filled=D(4))
+    here.hear([Update(lost, ProvedAbsent(coid=parted.coid, ts_ns=T0))], [])
+    assert counts(here) == [(0, 6)] * 2
+    alive = Order(ticket=parted, state=State.WORKING, filled=D(4))
+    here.hear([Update(alive, Accepted(coid=parted.coid, ts_ns=T0))], [])
+    assert counts(here) == [(0, 6 + 6)] * 2
+    ended(here, parted)
+    assert sibling.coid in here.account.exposures["a", 1].open
+    assert counts(here) == [(0, 6)] * 2
 
 
 def exits_of(entry: OrderTicket, many: int, **terms: Any) -> list[OrderTicket]:
