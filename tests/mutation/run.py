@@ -15,8 +15,8 @@ import resource
 import signal
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
@@ -28,18 +28,25 @@ from _pytest.runner import runtestprotocol
 from attrs import define, field
 from coverage import Coverage
 
+from tests.mutation.explaining import listing, read
 from tests.mutation.mutants import Mutant, Mutated, load, mistyped, mutate, put_in
+from tests.mutation.page import write_document
 
 FOLDER: Final = Path("mutants")
 VERDICTS: Final = FOLDER / "verdicts.jsonl"
+DOCUMENT: Final = Path("docs/mutation.md")
 TESTS: Final = ("tests/orders", "tests/risk", "tests/replay/test_latches.py")
 _SAME, _UNNOTICED, _NOTICED = 64, 0, 1
 
 
 def verdicts() -> dict[str, dict[str, Any]]:
-    """What is known, by the mutants' keys: the last word of each."""
+    """What is known, by the mutants' keys: the last word of each, unless its module is gone."""
     lines = VERDICTS.read_text(encoding="utf-8").splitlines() if VERDICTS.exists() else ()
-    return {said["key"]: said for said in map(json.loads, lines)}
+    known = {said["key"]: said for said in map(json.loads, lines)}
+    there = {
+        name: Path(*name.split(".")).with_suffix(".py").exists() for name in {key.partition(":")[0] for key in known}
+    }
+    return {key: said for key, said in known.items() if there[key.partition(":")[0]]}
 
 
 def forget_changed(modules: Sequence[Mutated]) -> dict[str, dict[str, Any]]:
@@ -195,54 +202,50 @@ def _statements(path: Path) -> dict[int, range]:
     return found
 
 
-def report(said: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """One line a module, then one a mutant that nobody noticed."""
-    kinds = ("killed", "typed", "same", "survived", "unreached")
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for key, each in said.items():
-        counts[key.partition(":")[0]][each["verdict"]] += 1
-    yield f"{'module':32}" + "".join(f"{kind:>10}" for kind in kinds)
-    for module, count in sorted(counts.items()):
-        yield f"{module:32}" + "".join(f"{count[kind]:10}" for kind in kinds)
-    for key, each in said.items():
-        if each["verdict"] in ("survived", "unreached"):
-            left = f", {each['left']} tests not asked" if each.get("left") else ""
-            was, now = (" ".join(each[which].split()) for which in ("was", "now"))
-            yield f"{key} line {each['line']} ({each['verdict']}{left}): {was} -> {now}"
-
-
 @click.command()
 @click.argument("paths", nargs=-1)
 @click.option("--budget-s", default=3.0, help="Seconds of tests for one mutant.")
 @click.option("--again", default="", help="Verdicts to ask for again, as in 'survived,unreached'.")
 @click.option("--only", default="*", help="Keys of mutants, as a pattern.")
 @click.option("--tests", multiple=True, default=TESTS, help="Where the tests are; part of them can only find more.")
-@click.option("--list", "only_report", is_flag=True, help="Tell what is known, and run nothing.")
+@click.option("--list", "only_list", is_flag=True, help="Tell what is known, and run nothing.")
+@click.option("--report", "only_report", is_flag=True, help=f"Write what is known into {DOCUMENT}, and run nothing.")
 def main(
-    paths: tuple[str, ...], budget_s: float, again: str, only: str, tests: tuple[str, ...], only_report: bool
+    paths: tuple[str, ...],
+    budget_s: float,
+    again: str,
+    only: str,
+    tests: tuple[str, ...],
+    only_list: bool,
+    only_report: bool,
 ) -> None:
     """Put faults into the modules at PATHS, in this order."""
-    if not only_report:
-        FOLDER.mkdir(exist_ok=True)
-        modules = [mutate(Path(path), FOLDER) for path in paths]
-        known = forget_changed(modules)
-        keys = [mutant.key for each in modules for mutant in each.mutants]
-        wanted = {
-            key
-            for key in keys
-            if fnmatch(key, only) and (key not in known or known[key]["verdict"] in again.split(","))
-        }
-        fresh = [each for each in modules if any(mutant.key not in known for mutant in each.mutants)]
-        refused = mistyped(fresh, FOLDER) & {key for key in wanted if key not in known} if fresh else set()
-        with VERDICTS.open("a", encoding="utf-8") as out:
-            for mutant in (mutant for each in modules for mutant in each.mutants if mutant.key in refused):
-                out.write(json.dumps({"key": mutant.key, "of": mutant.digest, "verdict": "typed"}) + "\n")
-        campaign = Campaign(modules, wanted - refused, known, budget_s)
-        status = pytest.main(["-q", "-p", "no:cacheprovider", "--tb=native", *tests], plugins=[campaign])
-        if status:
-            sys.exit(status)
-    for line in report(verdicts()):
+    entries = read()
+    if not (only_list or only_report):
+        _run(paths, budget_s, again, only, tests)
+    if only_report:
+        write_document(DOCUMENT, verdicts(), entries)
+    for line in listing(verdicts(), entries):
         click.echo(line)
+
+
+def _run(paths: tuple[str, ...], budget_s: float, again: str, only: str, tests: tuple[str, ...]) -> None:
+    FOLDER.mkdir(exist_ok=True)
+    modules = [mutate(Path(path), FOLDER) for path in paths]
+    known = forget_changed(modules)
+    keys = [mutant.key for each in modules for mutant in each.mutants]
+    wanted = {
+        key for key in keys if fnmatch(key, only) and (key not in known or known[key]["verdict"] in again.split(","))
+    }
+    fresh = [each for each in modules if any(mutant.key not in known for mutant in each.mutants)]
+    refused = mistyped(fresh, FOLDER) & {key for key in wanted if key not in known} if fresh else set()
+    with VERDICTS.open("a", encoding="utf-8") as out:
+        for mutant in (mutant for each in modules for mutant in each.mutants if mutant.key in refused):
+            out.write(json.dumps({"key": mutant.key, "of": mutant.digest, "verdict": "typed"}) + "\n")
+    campaign = Campaign(modules, wanted - refused, known, budget_s)
+    status = pytest.main(["-q", "-p", "no:cacheprovider", "--tb=native", *tests], plugins=[campaign])
+    if status:
+        sys.exit(status)
 
 
 if __name__ == "__main__":
