@@ -66,13 +66,14 @@ def _refused(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> 
 
 
 def _worth(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> Decimal | None:
-    """A ticket's money in base currency at the worse of its own price and the market's; None where one is missing."""
+    """A ticket's money in base currency at the worst of its own prices and the market's; None where one is missing."""
     exposure = gate.exposure(ticket.strategy, ticket.conid)
     market = market_now(exposure.instrument, view, now_ns)
     if market.price is None or exposure.rate is None:
         return None
-    price = max(abs(Decimal(repr(market.price))), abs(ticket.limit_price or Decimal(0)))
-    return ticket.quantity * price * exposure.instrument.multiplier * exposure.rate
+    own = (price for price in (ticket.limit_price, ticket.stop_price) if price is not None)
+    worst = max((abs(Decimal(repr(market.price))), *map(abs, own)))
+    return ticket.quantity * worst * exposure.instrument.multiplier * exposure.rate
 
 
 def _of(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> dict[str, bool]:

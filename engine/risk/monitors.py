@@ -45,10 +45,10 @@ def health(now: Health, limits: Limits) -> list[Finding]:
     """R41: above a limit only what makes positions smaller passes; above twice the limit nothing does."""
     found = []
     for what, value, most, unit in (
-        ("the clock is off by", now.clock_skew_ms, limits.clock_skew_max_ms, "ms"),
-        ("the event loop is late by", now.loop_lag_ms, limits.loop_lag_max_ms, "ms"),
+        ("the clock is off by", now.clock_skew_ms, limits.clock_skew_max_ms, " ms"),
+        ("the event loop is late by", now.loop_lag_ms, limits.loop_lag_max_ms, " ms"),
         ("waiting messages:", now.queued, limits.queue_max, ""),
-        ("memory in use:", now.memory_mb, limits.memory_max_mb, "MB"),
+        ("memory in use:", now.memory_mb, limits.memory_max_mb, " MB"),
     ):
         if most is None:
             continue
@@ -56,7 +56,7 @@ def health(now: Health, limits: Limits) -> list[Finding]:
             found.append(Finding("HEALTH", f"{what} unknown", Level.REDUCING))
         elif abs(value) > most:
             level = Level.HALTED if abs(value) > most * _WARNED else Level.REDUCING
-            found.append(Finding("HEALTH", f"{what} {abs(value):g} {unit}, above {most}".replace("  ", " "), level))
+            found.append(Finding("HEALTH", f"{what} {abs(value):g}{unit}, above {most}", level))
     return found
 
 
@@ -135,7 +135,7 @@ class PostTrade:
             sentence = f"order {order.coid} has filled {fill.quantity} after it had ended"
             found.append(Finding("LATE_FILL", sentence, None, fill.conid))
         limits = [one.limit_price for one in had if one.limit_price is not None]
-        if limits and ticket.order_type is OrderType.LIMIT:
+        if limits:  # of whatever type: what trails names none
             limit = max(limits) if ticket.side is Side.BUY else min(limits)
             worse = fill.price > limit if ticket.side is Side.BUY else fill.price < limit
             if worse:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from engine.domain.messages import Approved, Denied, Place
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.risk.account import Held, Level
-from engine.risk.closing import judge_closing
+from engine.risk.closing import closing_side, judge_closing, under_way
 from engine.risk.gate import Gate
 from tests.risk.made import T0, D, FakeView, gate, new
 
@@ -49,6 +49,50 @@ def asked(here: Gate, *tickets: OrderTicket, held: Any = 10, view: FakeView | No
 )
 def test_an_order_may_be_as_large_as_what_is_held(held: int, side: Side, quantity: Any, code: str) -> None:
     assert asked(gate(), closing(quantity, side), held=held) == code
+
+
+@pytest.mark.parametrize(
+    ("held", "tickets", "limit", "value"),
+    [
+        (10, [(11, Side.SELL)], "10", "11"),
+        (-10, [(12, Side.BUY)], "10", "12"),
+        (10, [(1, Side.BUY)], "0", "1"),
+        (-10, [(1, Side.SELL)], "0", "1"),
+        (0, [(1, Side.SELL)], "0", "1"),
+        (10, [(1, Side.SELL), (2, Side.SELL)], "one order", "2"),
+    ],
+)
+def test_a_refusal_tells_how_much_may_be_closed(
+    held: int, tickets: list[tuple[int, Side]], limit: str, value: str
+) -> None:
+    wanted = Place(tuple(closing(quantity, side) for quantity, side in tickets))
+    verdict = judge_closing(gate(), wanted, {1: D(held)}, FakeView, T0)
+    assert isinstance(verdict, Denied)
+    assert (verdict.refusal.limit, verdict.refusal.value) == (limit, value)
+
+
+def test_a_refusal_tells_what_is_left_and_which_type_it_has_to_be() -> None:
+    here = gate()
+    assert asked(here, closing(8)) == ""
+    for ticket, limit, value in (
+        (closing(3), "2", "3"),  # 8 of 10 are on their way out
+        (replace(closing(1), order_type=OrderType.LIMIT, limit_price=D(1)), "a market order", "LMT"),
+    ):
+        verdict = judge_closing(here, Place((ticket,)), {1: D(10)}, FakeView, T0)
+        assert isinstance(verdict, Denied)
+        assert (verdict.refusal.limit, verdict.refusal.value) == (limit, value)
+    late = judge_closing(here, Place((closing(1),)), {1: D(5)}, FakeView, T0)  # the venue has fewer than are wanted
+    assert isinstance(late, Denied)
+    assert late.refusal.limit == "0"
+
+
+def test_what_is_held_is_closed_by_the_other_side() -> None:
+    here = gate()
+    assert [closing_side(D(units)) for units in (10, -10)] == [Side.SELL, Side.BUY]
+    assert asked(here, closing(6)) == ""
+    assert asked(here, closing(2, Side.BUY), held=-10) == ""
+    assert under_way(here, 1, D(10)) == 6
+    assert under_way(here, 1, D(-10)) == 2
 
 
 def test_what_the_venue_does_not_name_is_not_held() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.domain.messages import BARRED
-from engine.domain.ticket import Side
+from engine.domain.ticket import OrderType, Side
 from engine.risk.account import Held, Level
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
@@ -15,7 +15,7 @@ from engine.runtime.live.judging import Judging
 from engine.runtime.live.lanes import Lane
 from engine.runtime.live.letters import Asked, InstrumentNow, OrdersLetter, RiskSays, TradingNow
 from engine.settings import Limits, RiskSettings
-from tests.risk.made import T0, WIDE, D, FakeView, ask, gate, new
+from tests.risk.made import T0, WIDE, D, FakeView, ask, gate, make_gate, new
 from tests.risk.test_catalogue import QUIET, hold, make, venue
 
 
@@ -61,6 +61,94 @@ def test_a_stale_price_a_latch_and_a_session_that_is_down_bar_it() -> None:
     outside.down = ""
     here.latch("a", Held(Level.REDUCING, "LOSS", "too much", T0))
     assert barred(here, order)
+
+
+USUAL = {"collar", "fresh_quote", "tick", "lot", "quantity", "notional"}
+
+
+@pytest.mark.parametrize(
+    ("terms", "holds"),
+    [
+        ({}, USUAL | {"market_order"}),
+        ({"limit_price": D(104)}, USUAL),
+        ({"limit_price": D(106)}, USUAL - {"collar"}),
+        ({"limit_price": D("100.005")}, USUAL - {"tick", "lot"}),
+        ({"quantity": 60}, USUAL - {"quantity", "notional"} | {"market_order"}),
+        ({"quantity": 41, "limit_price": D(100)}, USUAL - {"notional"}),
+        ({"order_type": OrderType.STOP, "stop_price": D(101)}, USUAL | {"stop_order"}),
+        ({"limit_price": D(101), "stop_price": D(101)}, USUAL | {"stop_order"}),
+        ({"order_type": OrderType.TRAIL, "trail": D(2)}, USUAL | {"stop_order"}),
+    ],
+)
+def test_a_condition_holds_where_its_check_refuses_nothing(terms: dict[str, Any], holds: set[str]) -> None:
+    here = gate(price_collar_pct=D(5), order_quantity_max=D(50), order_notional_max=D(4000), tick_and_lot=True)
+    found = conditions(here, (new(**terms),), FakeView(), T0)
+    assert {name for name, held in found.items() if held and name != BARRED} == holds
+    assert found.get(BARRED, False) is (not holds >= USUAL)
+
+
+def test_a_condition_has_to_hold_for_all_tickets_and_without_any_none_does() -> None:
+    here = gate()
+    found = conditions(here, (new(1), new(1, limit_price=D(100))), FakeView(), T0)
+    assert not found["market_order"]
+    assert found["collar"]
+    assert conditions(here, (), FakeView(), T0) == {}
+
+
+def test_without_a_price_the_collar_and_a_fresh_quote_do_not_hold() -> None:
+    found = conditions(gate(), (new(1),), FakeView(value=None), T0)
+    assert not found["collar"]
+    assert not found["fresh_quote"]
+    old = conditions(gate(quote_age_max_s=D(60)), (new(1),), FakeView(), T0 + 60_000_000_001)
+    assert old["collar"]
+    assert not old["fresh_quote"]
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "quantity", "reduces"),
+    [
+        (5, Side.SELL, 5, True),
+        (5, Side.SELL, 4, True),
+        (5, Side.SELL, 6, False),  # it would turn the position round
+        (5, Side.BUY, 5, False),
+        (-5, Side.BUY, 5, True),
+        (-5, Side.BUY, 6, False),
+        (-5, Side.SELL, 5, False),
+        (1, Side.SELL, 1, True),
+        (0, Side.SELL, 1, False),
+        (0, Side.BUY, 1, False),
+    ],
+)
+def test_an_order_reduces_what_its_strategy_holds(held: int, side: Side, quantity: int, reduces: bool) -> None:
+    here = gate()
+    hold(here, held)
+    hold(here, 100, strategy="b")
+    assert conditions(here, (new(quantity, side=side),), FakeView(), T0)["reduces"] is reduces
+
+
+@pytest.mark.parametrize(
+    ("terms", "worth"),
+    [
+        ({}, 1000),
+        ({"limit_price": D(120)}, 1200),
+        ({"limit_price": D(80)}, 1000),
+        ({"order_type": OrderType.STOP, "stop_price": D(300)}, 3000),  # it buys where the market has got to by then
+        ({"limit_price": D(310), "stop_price": D(300)}, 3100),
+        ({"conid": 2, "quantity": 3}, 18_750),  # 3 of 50 each at 100 EUR, a EUR at 1.25
+    ],
+)
+def test_small_is_what_is_worth_no_more_than_that(terms: dict[str, Any], worth: int) -> None:
+    here, ticket = gate(), new(**terms)
+    for below, small in ((worth, True), (worth - D("0.01"), False)):
+        found = conditions(here, (ticket, new(1)), FakeView(), T0, small_below=D(below))
+        assert found["small"] is small
+    assert "small" not in conditions(here, (ticket,), FakeView(), T0)
+
+
+def test_an_order_of_unknown_worth_is_not_small() -> None:
+    assert not conditions(gate(), (new(1),), FakeView(value=None), T0, small_below=D(10**9))["small"]
+    poor = make_gate(WIDE, {}, {}, rates={"USD": D(1)})
+    assert not conditions(poor, (new(1, conid=2),), FakeView(), T0, small_below=D(10**9))["small"]
 
 
 def judging(here: Gate) -> Judging:

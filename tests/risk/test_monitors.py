@@ -11,10 +11,11 @@ from engine.domain.facts import Cancelled, Filled
 from engine.domain.messages import Update
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import Order, State
-from engine.domain.ticket import OrderTicket, Side
+from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.risk.account import Level, Purse
 from engine.risk.monitors import (
     AlertLatency,
+    Finding,
     Health,
     PostTrade,
     drift,
@@ -24,6 +25,8 @@ from engine.risk.monitors import (
 )
 from engine.settings import Limits
 from tests.risk.made import T0, D, new
+
+MIDPRICE = OrderType.MIDPRICE
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,19 @@ def test_health(limit: str, reading: str) -> None:
     assert health(Health(), Limits()) == []
 
 
+def test_health_is_told_in_words_with_its_units() -> None:
+    limits = Limits(clock_skew_max_ms=100, loop_lag_max_ms=100, queue_max=100, memory_max_mb=100)
+    ill = Health(clock_skew_ms=-150.5, loop_lag_ms=150.0, queued=150, memory_mb=201.0)
+    assert health(ill, limits) == [
+        Finding("HEALTH", "the clock is off by 150.5 ms, above 100", Level.REDUCING),
+        Finding("HEALTH", "the event loop is late by 150 ms, above 100", Level.REDUCING),
+        Finding("HEALTH", "waiting messages: 150, above 100", Level.REDUCING),
+        Finding("HEALTH", "memory in use: 201 MB, above 100", Level.HALTED),
+    ]
+    unknown = Finding("HEALTH", "memory in use: unknown", Level.REDUCING)
+    assert health(Health(), Limits(memory_max_mb=100)) == [unknown]
+
+
 def test_a_clock_may_be_off_both_ways() -> None:
     assert health(Health(clock_skew_ms=-101), Limits(clock_skew_max_ms=100))[0].level is Level.REDUCING
 
@@ -59,12 +75,24 @@ def test_order_to_trade(messages: int, executions: int, found: bool) -> None:
     assert order_to_trade("a", purse, Limits()) is None
 
 
+def test_messages_for_each_execution_are_told_with_whose_they_are() -> None:
+    limits = Limits(order_to_trade_max=D(10))
+    told = order_to_trade("a", Purse(sent=42, executions=4), limits)
+    assert told == Finding("ORDER_TO_TRADE", "a has sent 10.5 messages for each execution today, above 10")
+    none = order_to_trade("", Purse(sent=11), limits)
+    assert none == Finding("ORDER_TO_TRADE", "the account has sent 11.0 messages for each execution today, above 10")
+
+
 @pytest.mark.parametrize(("venue", "found"), [(8, False), (7, True), (12, False), (13, True)])
 def test_drift(venue: int, found: bool) -> None:
     told = drift(1, D(10), D(venue), Limits(reconcile_drift_max=D(2)))
     assert (told is not None) is found
-    assert told is None or (told.level, told.conid) == (Level.HALTED, 1)
+    assert told is None or (told.code, told.level, told.conid) == ("DRIFTED", Level.HALTED, 1)
     assert drift(1, D(10), D(0), Limits()) is None
+
+
+def marks(found: list[Finding]) -> list[tuple[str, Level | None, int | None]]:
+    return [(one.code, one.level, one.conid) for one in found]
 
 
 def fill(ticket: OrderTicket, price: str, quantity: int = 10) -> Filled:
@@ -87,34 +115,64 @@ def test_market_orders_fill_near_the_market(side: Side, price: str, code: str | 
     ticket = new(10, side=side)
     watch = PostTrade(Limits(fill_collar_pct=D(5)), {ticket.coid: 100.0})
     found = watch.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
-    assert [one.code for one in found] == ([] if code is None else [code])
+    assert marks(found) == ([] if code is None else [(code, Level.REDUCING, 1)])
     blind = PostTrade(Limits(fill_collar_pct=D(5)), {})
     found = blind.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
     assert [(one.code, one.level) for one in found] == [("FILL_COLLAR", None)]
 
 
+@pytest.mark.parametrize(
+    ("side", "reference", "price", "told"),
+    [
+        (Side.BUY, 50.0, "52.51", "filled 5.02 % worse"),
+        (Side.SELL, 50.0, "47.49", "filled 5.02 % worse"),
+        (Side.BUY, -50.0, "-47.49", "filled 5.02 % worse"),  # to be paid 47.49 for what was worth 50
+        (Side.BUY, -50.0, "-47.50", None),
+        (Side.BUY, 0.0, "1", "no price is known"),
+    ],
+)
+def test_how_far_a_fill_is_from_the_market_is_told(side: Side, reference: float, price: str, told: str | None) -> None:
+    ticket = new(10, side=side)
+    watch = PostTrade(Limits(fill_collar_pct=D(5)), {ticket.coid: reference})
+    found = watch.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
+    assert len(found) == (told is not None)
+    assert all(told is not None and told in one.sentence for one in found)
+
+
+def test_the_collar_of_fills_is_not_for_what_waits_for_a_trigger() -> None:
+    ticket = new(10, order_type=OrderType.STOP, stop_price=D(100))
+    watch = PostTrade(Limits(fill_collar_pct=D(5)), {ticket.coid: 100.0})
+    assert watch.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, "120"))]) == []
+
+
 def test_a_limit_order_never_fills_beyond_its_limit() -> None:
     watch = PostTrade(Limits(), {})
-    for side, price, codes in (
-        (Side.BUY, "100", []),
-        (Side.BUY, "100.01", ["FILL_COLLAR"]),
-        (Side.SELL, "99.99", ["FILL_COLLAR"]),
-    ):
-        ticket = new(10, side=side, limit_price=D(100))
-        found = watch.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
-        assert [one.code for one in found] == codes
+    beyond = [("FILL_COLLAR", Level.HALTED, 1)]
+    for terms in ({}, {"stop_price": D(99)}, {"order_type": OrderType.LIMIT_ON_CLOSE}, {"order_type": MIDPRICE}):
+        for side, price, told in (
+            (Side.BUY, "100", []),
+            (Side.BUY, "100.01", beyond),
+            (Side.SELL, "100", []),
+            (Side.SELL, "99.99", beyond),
+        ):
+            ticket = new(10, side=side, limit_price=D(100), **terms)
+            found = watch.hear([Update(Order(ticket=ticket, state=State.FILLED, filled=D(10)), fill(ticket, price))])
+            assert marks(found) == told
 
 
 def test_over_fills_late_fills_and_fills_of_nobody() -> None:
     ticket = new(10)
     watch = PostTrade(Limits(), {})
     over = Update(Order(ticket=ticket, state=State.FILLED, filled=D(11)), fill(ticket, "100", 11))
-    assert [(one.code, one.level) for one in watch.hear([over])] == [("OVER_FILL", Level.HALTED)]
+    assert marks(watch.hear([over])) == [("OVER_FILL", Level.HALTED, 1)]
     dead = Order(ticket=ticket, state=State.CANCELLED)
     assert watch.hear([Update(dead, Cancelled(coid=ticket.coid, ts_ns=T0))]) == []
     late = Update(Order(ticket=ticket, state=State.CANCELLED, filled=D(5)), fill(ticket, "100", 5))
-    assert [one.code for one in watch.hear([late])] == ["LATE_FILL"]
-    assert watch.unknown(fill(ticket, "100")).code == "UNKNOWN_FILL"
+    assert marks(watch.hear([late])) == [("LATE_FILL", None, 1)]
+    assert marks(watch.hear([over, late])) == [
+        ("OVER_FILL", Level.HALTED, 1), ("LATE_FILL", None, 1), ("LATE_FILL", None, 1)
+    ]  # fmt: skip
+    assert marks([watch.unknown(fill(ticket, "100"))]) == [("UNKNOWN_FILL", Level.HALTED, 1)]
 
 
 def test_a_fill_may_be_of_either_ticket_while_a_modification_is_on_its_way() -> None:
@@ -139,6 +197,6 @@ def test_alerts_reach_a_person_within_seconds() -> None:
     assert late.code == "ALERT_LATE"
     assert latency.worst_s == pytest.approx(5.0)
     assert AlertLatency(Limits()).told(T0, T0 + 100 * NS_PER_S) is None
-    asked = {1: T0, 2: T0 + 2 * NS_PER_S}
+    asked = {1: T0, 2: T0 + 2 * NS_PER_S, 3: T0 + NS_PER_S}  # the third has waited for five seconds sharp
     assert waiting_too_long(asked, T0 + 6 * NS_PER_S, Limits(alert_latency_max_s=D(5))) == [1]
     assert waiting_too_long(asked, T0 + 6 * NS_PER_S, Limits()) == []
