@@ -10,7 +10,7 @@ bind a part of what they stand for, as a rule of thumb: exchanges set the real f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -19,42 +19,46 @@ from attrs import frozen
 
 from engine.domain.instrument import SecType
 from engine.domain.messages import Refusal
-from engine.domain.ticket import OrderTicket
+from engine.domain.ticket import OrderTicket, Side
 from engine.risk.account import Account
 from engine.risk.catalogue import Kind, Row
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
 from engine.risk.numbers import BLUR
-from engine.risk.stakes import signed
+from engine.risk.stakes import Stake, stakes
 from engine.risk.sums import adds
 
 OFF: Final = "none"
 _ZERO: Final = Decimal(0)
-_Part = float | None  # of the money at stake; None: not allowed
 
 
 @frozen
 class Tiers:
-    """The part of the money at stake that each kind binds: (long, short), None where it may not be held.
+    """The part of the money at stake that each kind binds: (long, short), None where it may not be short.
 
     `short_floors`: a short share binds at least its price or the first amount below the price of 5, and the second
     amount from there on (in the share's currency).
     """
 
-    parts: Mapping[SecType, tuple[_Part, _Part]]
+    parts: Mapping[SecType, tuple[float, float | None]]
     short_floors: tuple[float, float] | None = None
 
-    def bound(self, kind: SecType, stake: float, price: float) -> float | None:
-        """Money that a stake binds; None where it may not be held. `price` is the market's."""
+    def bound(self, kind: SecType, stake: Stake) -> float | None:
+        """Money that an instrument binds, long or short, whichever is more; None if it may get short where it may not.
+
+        An order on one side may fill and none on the other: both ways count.
+        """
         long, short = self.parts.get(kind, (1.0, None))
-        if stake >= 0.0:
-            return None if long is None else stake * long
+        bound = max(stake.side(Side.BUY), 0.0) * long
+        if stake.down <= _ZERO:
+            return bound
         if short is None:
             return None
-        if kind is SecType.STOCK and self.short_floors is not None and price > 0.0:
+        if kind is SecType.STOCK and self.short_floors is not None and stake.market > 0.0:
             cheap, dear = self.short_floors
+            price = stake.market
             short = max(short, max(cheap / price, 1.0) if price < 5.0 else dear / price)
-        return -stake * short
+        return max(bound, stake.side(Side.SELL) * short)
 
 
 _PAIRS_AND_FUTURES: Final = {SecType.FUTURE: (0.05, 0.05), SecType.CASH: (0.03, 0.03)}
@@ -75,16 +79,26 @@ def margin_row(name: str) -> Row:
                codes=("MARGIN",), source=f"books.margin = {name}")  # fmt: skip
 
 
-def required(account: Account, stakes: Mapping[int, float], tiers: Tiers, price: Callable[[int], float]) -> float | str:
+def required(account: Account, found: Mapping[int, Stake], tiers: Tiers) -> float | str:
     """Money that stakes bind in all, in base currency; the symbol of an instrument that may not be held so."""
     total = 0.0
-    for conid in sorted(stakes):
+    for conid in sorted(found):
         instrument = account.instruments[conid]
-        bound = tiers.bound(instrument.sec_type, stakes[conid], price(conid))
+        bound = tiers.bound(instrument.sec_type, found[conid])
         if bound is None:
             return instrument.symbol
         total += bound
     return total
+
+
+def _more(kind: SecType, after: Stake | None, before: Stake | None, tiers: Tiers) -> bool:
+    """Whether an instrument binds more than before, or gets deeper into what is not allowed."""
+    if after is None or before is None:
+        return after is not None
+    now, was = tiers.bound(kind, after), tiers.bound(kind, before)
+    if now is None or was is None:
+        return now is None and after.down > before.down
+    return now > was
 
 
 def _room(
@@ -96,19 +110,15 @@ def _room(
     if more <= _ZERO or view is None or exposure.reduces(ticket):
         return None
     mine = adds(ticket, exposure, market, more)
-    after, before = signed(account, view, mine, None), signed(account, view, {}, None)
+    after, before = stakes(account, view, mine, None), stakes(account, view, {}, None)
     if isinstance(after, int) or isinstance(before, int) or account.equity is None:
         return Refusal(
             "MARGIN", name, "unknown", "a price, a rate or the net worth is not known: margin can't be worked out"
         )
-    if all(abs(after.get(of, 0.0)) <= abs(before.get(of, 0.0)) for of in mine):
+    kinds = {of: account.instruments[of].sec_type for of in mine}
+    if not any(_more(kinds[of], after.get(of), before.get(of), tiers) for of in mine):
         return None
-
-    def price(conid: int) -> float:
-        known = view.price(conid)
-        return 0.0 if known is None else abs(known[0])
-
-    need = required(account, after, tiers, price)
+    need = required(account, after, tiers)
     if isinstance(need, str):
         sentence = f"a short position in {need} is not allowed by the {name} tiers"
         return Refusal("MARGIN", name, "short", sentence)

@@ -94,16 +94,6 @@ def stakes(
     return found
 
 
-def signed(
-    account: Account, view: MarketView, adds: Mapping[int, Added], strategy: str | None
-) -> dict[int, float] | int:
-    """Money at stake by conid at the worst case, below zero where that is short. Arguments and the rest as `stakes`."""
-    found = stakes(account, view, adds, strategy)
-    if isinstance(found, int):
-        return found
-    return {of: stake.worst if stake.up >= stake.down else -stake.worst for of, stake in found.items()}
-
-
 def shared(
     account: Account,
     found: Mapping[int, Stake],
