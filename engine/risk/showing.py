@@ -45,8 +45,7 @@ def _shown(row: Row, settings: RiskSettings, *, live: bool, wall: bool) -> Shown
         value = getattr(account, name)
         if is_set(name, value):
             limits.append(f"{name} = {_text(value)}")
-            said = getattr(settings.account, name)
-            sources.append("risk.account" if said is not None and said != () else "default")
+            sources.append("default" if getattr(settings.account, name) is None else "risk.account")
         for key, table_ in tables:
             own = getattr(table_, name)
             if is_set(name, own):

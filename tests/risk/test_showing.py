@@ -1,0 +1,195 @@
+"""`engine risk show`: where each limit comes from, how much of it is used, and what the venue's word leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
+from engine.domain.ticket import Side
+from engine.risk.account import ACCOUNT, Held, Level
+from engine.risk.catalogue import TABLE
+from engine.risk.gate import Gate
+from engine.risk.margin import margin_row
+from engine.risk.outside import Borrow, Outside
+from engine.risk.showing import table, usage, with_usage
+from engine.settings import Limits, RiskSettings
+from tests.risk.made import T0, D, new
+from tests.risk.test_catalogue import KNOWN, Market, ask, hold, make, venue
+
+MIXED = RiskSettings(
+    account=Limits(order_quantity_max=D(500), restricted=("AAA", "BBB"), allowed=(), self_trade=True, shrink=True),
+    strategy={"fast": Limits(open_orders_max=3, order_quantity_max=D(100))},
+    instrument={"AAA": Limits(order_quantity_max=D("50.5"), no_short=("AAA",))},
+)
+
+
+def rows(*, live: bool, wall: bool = True, settings: RiskSettings = MIXED) -> dict[str, dict[str, Any]]:
+    return {row["code"]: row for row in table(settings, live=live, wall=wall)}
+
+
+@pytest.mark.parametrize(
+    ("code", "live", "limit", "source"),
+    [
+        ("R1", False,
+         "order_quantity_max = 500; order_quantity_max = 100 (risk.strategy.fast); "
+         "order_quantity_max = 50.5 (risk.instrument.AAA); shrink = yes",
+         "risk.account, risk.strategy.fast, risk.instrument.AAA"),
+        ("R2", False, "order_notional_max = 250000", "default"),
+        ("R13", False, "open_orders_max = 50; open_orders_max = 3 (risk.strategy.fast)", "default, risk.strategy.fast"),
+        ("R14", False, "allowed = none", "risk.account"),
+        ("R20", False, None, "off"),  # own orders may meet
+        ("R20", True, None, "off"),
+        ("R22", False, "restricted = AAA, BBB; no_short = AAA (risk.instrument.AAA)",
+         "risk.account, risk.instrument.AAA"),
+        ("R9", False, None, "off"),
+        ("R12", False, None, "always on"),
+        ("R18", True, None, "always on"),
+        ("R25", False, "quote_age_max_s = 60", "default"),
+        ("R25", True, "quote_age_max_s = 60; two_sided = yes", "default"),
+        ("R33", True, "naked_short = no", "default"),
+        ("R41", True, "clock_skew_max_ms = 2000; loop_lag_max_ms = 1000", "default"),
+    ],
+)  # fmt: skip
+def test_a_row_tells_each_limit_and_where_it_is_set(code: str, live: bool, limit: str | None, source: str) -> None:
+    row = rows(live=live)[code]
+    assert (row["limit"], row["source"]) == (limit, source)
+    assert (row["used"], row["left"]) == (None, None)
+
+
+def test_each_row_of_the_table_is_shown_with_its_name_kind_and_sentence() -> None:
+    shown = table(RiskSettings(), live=False)
+    assert [(one["code"], one["name"], one["kind"], one["sentence"]) for one in shown] == [
+        (row.code, row.name, str(row.kind), row.sentence) for row in TABLE
+    ]
+
+
+def test_monitors_of_a_session_that_does_not_live_by_the_wall_are_off_unless_set() -> None:
+    assert rows(live=True, wall=False)["R41"]["source"] == "off"
+    set_ = RiskSettings(account=Limits(loop_lag_max_ms=70))
+    told = rows(live=True, wall=False, settings=set_)["R41"]
+    assert (told["limit"], told["source"]) == ("loop_lag_max_ms = 70", "risk.account")
+
+
+def test_a_plugin_s_row_tells_where_it_comes_from() -> None:
+    last = table(RiskSettings(), live=False, plugins=(margin_row("cash"),))[-1]
+    assert last["code"] == "MARGIN_TIERS"
+    assert last["source"] == "books.margin = cash"
+
+
+def used(gate: Gate, at_ns: int = T0) -> dict[str, tuple[str, str | None]]:
+    return usage(gate, Market(), at_ns)
+
+
+def test_what_is_used_of_each_limit_and_what_is_left() -> None:
+    gate = make(
+        orders_per_minute_max=20, open_orders_max=10, position_max=D(200), gross_max=D(40_000), in_doubt_max=3,
+        messages_per_minute_max=40, orders_per_hour_max=50, orders_per_day_max=60, order_to_trade_max=D(100),
+    )  # fmt: skip
+    nothing = used(gate)
+    assert nothing["R7"] == ("0", "20")
+    assert nothing["R10"] == ("0", "200")
+    assert nothing["R11"] == ("0", "40000")
+    assert "R21" not in nothing, "without an execution there is no ratio"
+    hold(gate, 100)
+    hold(gate, -30, conid=2, strategy="b")
+    buy, sell = new(10, limit_price=D(100)), new(150, conid=2, side=Side.SELL)
+    assert ask(gate, buy) == ask(gate, sell) == "ok"
+    gate.account.cancelled("a", T0)
+    for _ in range(4):
+        gate.account.executed("a", T0)
+    gate.account.in_doubt.add(buy.coid)
+    gate.latch("b", Held(Level.REDUCING, "LOSS", "too much", T0))
+    assert used(gate) == {
+        "R7": ("2", "18"),
+        "R13": ("2", "8"),
+        "R12": ("2", None),
+        "R10": ("180", "20"),  # 30 short and 150 offered; of the other 110
+        "R11": ("33500", "6500"),  # 110 at 100, and 180 at 125
+        "R39": ("1", "2"),
+        "R8": ("3", "37"),
+        "R9": ("2", "48"),
+        "R45": ("2", "58"),
+        "R21": ("0.75", "99.25"),
+        "R19": ("1", None),
+    }
+    later = used(gate, T0 + NS_PER_MINUTE)
+    assert (later["R7"], later["R8"], later["R9"]) == (("0", "20"), ("0", "40"), ("2", "48"))
+
+
+def test_sums_that_no_limit_counts_are_not_told_and_without_a_price_no_stake_is() -> None:
+    gate = make()
+    hold(gate, 10)
+    assert not used(gate).keys() & {"R8", "R9", "R45", "R21"}
+    assert "R11" not in usage(gate, Market({}), T0)
+    assert used(gate)["R11"] == ("1000", None)
+
+
+def summary(**facts: Any) -> Outside:
+    found = venue(availability={1: "RpB", 2: "DpB"}, borrow={1: Borrow(D(5))})
+    assert found.summary is not None
+    bare = {"net_liquidation": None, "excess_liquidity": None, "buying_power": None}
+    found.summary = replace(found.summary, **{**bare, "ts_ns": T0 - 30 * NS_PER_S, **facts})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"net_liquidation": D(1000), "excess_liquidity": D(400)}, {"R31": ("40.0 % free, 30 s old", "300.00")}),
+        ({"net_liquidation": D(1000), "excess_liquidity": D(90)}, {"R31": ("9.0 % free, 30 s old", "0.00")}),
+        ({"net_liquidation": D(0), "excess_liquidity": D(90)}, {}),
+        ({"net_liquidation": D(1000)}, {}),
+        ({"buying_power": D(5000)}, {"R32": ("1000.00 since, 30 s old", "4000.00")}),
+        ({"buying_power": D(700)}, {"R32": ("1000.00 since, 30 s old", "0.00")}),
+        ({"day_trades_left": 2}, {"R24": ("2 day trades left", None)}),
+        ({"day_trades_left": 0}, {"R24": ("0 day trades left", None)}),
+    ],
+)
+def test_what_the_account_summary_leaves(facts: dict[str, Any], told: dict[str, tuple[str, str | None]]) -> None:
+    """1,000 were sent since, half a minute ago; a tenth of net worth is the cushion."""
+    limits = {"buying_power": False, "margin_cushion_pct": D(10)}
+    gate = make(summary(**facts), **{**EASY, **limits})
+    gate.account.sent("a", 1000.0, T0, new=True)
+    found = used(gate)
+    assert {code: found[code] for code in ("R24", "R31", "R32") if code in found} == told
+
+
+EASY: dict[str, Any] = {"two_sided": False, "live_data": False, "short_availability": False, "naked_short": True}
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({}, {"R28": ("up", None), "R36": ("DU1", None)}),
+        ({"away": "the nightly reset"}, {"R28": ("the nightly reset", None), "R36": ("DU1", None)}),
+        ({"down": "lost", "away": "reset", "account": None}, {"R28": ("lost", None), "R36": ("unknown", None)}),
+    ],
+)
+def test_what_the_session_says_is_shown(facts: dict[str, Any], told: dict[str, tuple[str, str | None]]) -> None:
+    outside = summary()
+    for name, value in facts.items():
+        setattr(outside, name, value)
+    found = used(make(outside, **EASY))
+    assert {code: found[code] for code in told} == told
+    assert found["R23"] == ("1 told", None)
+    assert found["R26"] == (f"{len(KNOWN) - 1} not in real time", None)
+    outside.summary = None
+    assert used(make(outside, **EASY))["R31"] == used(make(outside, **EASY))["R32"] == ("unknown", None)
+
+
+def test_a_daemon_s_figures_are_put_beside_the_limits() -> None:
+    shown = with_usage(table(RiskSettings(), live=False), {"R7": ("3", "117"), "R12": ("1", None), "R99": ("9", "9")})
+    told = {row["code"]: (row["used"], row["left"]) for row in shown if row["used"] is not None}
+    assert told == {"R7": ("3", "117"), "R12": ("1", None)}
+    assert len(shown) == len(TABLE)
+    assert shown[6]["name"] == "order rate"
+
+
+def test_a_venue_s_limits_count_where_there_is_one() -> None:
+    gate = make(summary(), **{**EASY, "in_doubt_max": None})
+    assert used(gate)["R39"] == ("0", "5")
+    assert used(make(in_doubt_max=None))["R39"] == ("0", None)
+    assert gate.account.purse(ACCOUNT, T0).orders == 0
