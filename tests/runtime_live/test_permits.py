@@ -192,6 +192,28 @@ async def test_an_order_that_is_not_stored_never_leaves_and_is_told_so(
         assert here.broker.left == ["s-000002"]
 
 
+@pytest.mark.parametrize("error", [JournalFull("full"), CoidUsed("twice")])
+async def test_a_row_of_orders_that_are_not_stored_ends_nothing_while_somebody_else_has_the_session(
+    error: Exception, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house() as here:
+        names = [f"s-{number:06d}" for number in range(1, 8)]
+        async with here.broker.round():  # no order's round can begin
+            for name in names:
+                here.place(name)
+            for _ in names:
+                await trio.sleep(1)
+                here.disk.waiting.pop().fail(error)
+            await trio.sleep(1)
+            assert {here.state(name) for name in names} == {State.REFUSED}
+        here.place("s-000009")
+        await trio.sleep(1)
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(1)
+        assert here.broker.left == ["s-000009"]
+        assert here.people.alerts["JOURNAL_FULL"] == isinstance(error, JournalFull)
+
+
 @pytest.mark.parametrize(
     "letter",
     [

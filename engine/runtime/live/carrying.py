@@ -6,6 +6,7 @@ are repeated until they are primed; two readings of the same list at once are on
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, Protocol
 
 import trio
@@ -28,7 +29,7 @@ from engine.runtime.live.letters import (
 Write = SendPlace | SendModify | SendReply
 _Wanted = tuple[Write, Permit | None, ReadyPlacement | None]
 _READ_AGAIN_S: Final = 6.0  # the venue allows one list each five seconds
-_NOTHING: Final = object()
+_WRITES_MAX: Final = 4
 
 
 class Inbox(Protocol):
@@ -45,8 +46,8 @@ class Carrier:
         self._broker = broker
         self._clock = clock
         self._inbox = inbox
-        # A round has one write under way, and then its end: two places are enough, more would hide a mistake.
-        self._to_writer, self._writes = trio.open_memory_channel[_Wanted | None](2)
+        self._writes: deque[_Wanted | None] = deque()  # None: the end of a round
+        self._some = trio.Event()
         self._writer_waits = False  # for a round, with nothing on its way to it
         self._cancels: set[str] = set()
         self._all_asked = False
@@ -65,13 +66,28 @@ class Carrier:
         ready = None
         if permit is not None and self._writer_waits and isinstance(action, SendPlace):
             ready = self._broker.ready(action.tickets, permit, urgent=isinstance(action, SendClosing))
-        self._writer_waits = False
-        self._to_writer.send_nowait((action, permit, ready))
+        self._put((action, permit, ready))
+
+    def take_back(self, permit: Permit) -> None:
+        """A write that was refused is not wanted any more; one whose round has begun, or is waited for, ends by itself.
+
+        Without this, orders that a full disk refuses one by one would pile up behind a session that others use.
+        """
+        last = self._writes[-1] if self._writes else None
+        if last is not None and last[1] is permit and last[2] is None:
+            self._writes.pop()
 
     def end_round(self) -> None:
         """The round is over: others may use the session."""
+        if not self._writes or self._writes[-1] is not None:
+            self._put(None)
+
+    def _put(self, wanted: _Wanted | None) -> None:
+        # A round has one write under way, and then its end; before them may be one that was refused and not yet taken.
+        assert len(self._writes) < _WRITES_MAX, "more writes than one round has"
         self._writer_waits = False
-        self._to_writer.send_nowait(None)
+        self._writes.append(wanted)
+        self._some.set()
 
     def cancel(self, action: SendCancel) -> None:
         """Ask for a cancellation; asked already and unanswered, it is not asked again."""
@@ -121,8 +137,8 @@ class Carrier:
 
     async def _write_orders(self) -> None:
         while True:
-            self._writer_waits = self._writes.statistics().current_buffer_used == 0
-            first = await self._writes.receive()
+            self._writer_waits = not self._writes
+            first = await self._next()
             if first is None:
                 continue  # the end of a round that was over before its section was
             action, _, ready = first
@@ -140,7 +156,13 @@ class Carrier:
             answer = await self._write(action, permit, ready)
             if permit is None or await permit.settled():
                 await self._inbox.send(WriteAnswered(action.number, answer))
-            wanted = await self._writes.receive()
+            wanted = await self._next()
+
+    async def _next(self) -> _Wanted | None:
+        while not self._writes:
+            self._some = trio.Event()
+            await self._some.wait()
+        return self._writes.popleft()
 
     async def _write(self, action: Write, permit: Permit | None, ready: ReadyPlacement | None) -> WriteAnswer | None:
         """Write once. None: nothing left us. `Unclear` is silence, or an answer that proves nothing."""

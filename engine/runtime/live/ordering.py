@@ -264,6 +264,7 @@ class Ordering:
             writes = lot.writes
             lot.actions = [action for action in lot.actions if not isinstance(action, SendPlace | SendModify)]
             if lot.permit is not None:
+                carrier.take_back(lot.permit)
                 self._urgently(lot.now_ns)
             for write in writes:
                 self.decide(NotSent(write.number), lot.now_ns)
