@@ -16,7 +16,7 @@ from typing import Final
 from attrs import define, field
 from msgspec import Struct
 
-from engine.domain.actions import Action, Booked, OnHolders, Posting, RateNow, SplitNow
+from engine.domain.actions import Action, Booked, OnHolders, Posting, RateNow
 from engine.domain.facts import Filled
 from engine.domain.instrument import ONE, Instrument, SecType
 from engine.domain.messages import PositionNow, Update
@@ -111,7 +111,6 @@ class Portfolio:
     accrued: dict[money.Key, Decimal] = field(factory=dict, init=False)  # owed to us, not yet in cash
     booked: list[Booked] = field(factory=list, init=False)  # what corporate actions did
     postings: list[Posting] = field(factory=list, init=False)  # money that moved without a trade
-    splits: list[SplitNow] = field(factory=list, init=False)  # for marking; whoever marks takes them
     estimates: dict[str, tuple[str, Sequence[commissions.Line]]] = field(factory=dict, init=False)  # by execution
     early: dict[str, bool] = field(factory=dict, init=False)  # `commissions`: executions charged before they were heard
     rated: list[tuple[int, str, Decimal]] = field(factory=list, init=False)  # when a currency got which rate
@@ -145,8 +144,6 @@ class Portfolio:
         """Book what corporate actions do to what is held, and money that comes due; return the positions touched."""
         changed: list[PositionNow] = []
         for action in actions:
-            if isinstance(action, SplitNow):
-                self.splits.append(action)
             if isinstance(action, OnHolders):
                 self._convert(action, changed)
             for posting in money.postings(self, action):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from math import isfinite
 from operator import attrgetter
 from typing import Any
 
@@ -21,7 +22,8 @@ from engine.domain.columns import Chunk, Columns, Floats, Ints, distinct, interv
 from engine.domain.instrument import Instrument
 from engine.domain.market import Kind
 from engine.domain.moments import NS_PER_MINUTE
-from engine.portfolio.books import Step
+from engine.domain.repricing import Step, reprice
+from engine.portfolio import books
 
 _OF = attrgetter("strategy", "conid")
 _EMPTY = np.empty(0, np.int64)
@@ -81,12 +83,12 @@ class EquityMarks:
     _flows: dict[str, _Flow] = field(factory=dict, init=False)
     _prices: dict[int, _Prices] = field(factory=dict, init=False)
     _fill_ns: list[int] = field(factory=list, init=False)
-    _splits: dict[int, list[tuple[int, float]]] = field(factory=dict, init=False)
+    _repriced: dict[int, list[Step]] = field(factory=dict, init=False)
     _rated: dict[str, tuple[list[int], list[float]]] = field(factory=dict, init=False)  # changes of rates, by currency
     _open_minute: int | None = field(default=None, init=False)
     _parts: list[tuple[Ints, Floats, Floats, Floats, dict[str, Floats]]] = field(factory=list, init=False)
 
-    def steps(self, steps: list[Step]) -> None:
+    def steps(self, steps: list[books.Step]) -> None:
         """Take over what was booked since the last call."""
         for (strategy, conid), run in groupby(steps, _OF):  # one strategy at a time mostly has many in a row
             mine = list(run)
@@ -100,9 +102,11 @@ class EquityMarks:
             flow.ts_ns += times
             flow.flow += [step.flow for step in mine]
 
-    def split(self, conid: int, ts_ns: int, factor: float) -> None:
-        """From a time on, prices known before it count times `factor`, until a newer one is known."""
-        self._splits.setdefault(conid, []).append((ts_ns, factor))
+    def reprice(self, conid: int, step: Step) -> None:
+        """A corporate action: prices known before it are converted, until a newer one is known. Where nobody knows what
+        they are worth, they count as they are."""
+        if isfinite(step.factor):
+            self._repriced.setdefault(conid, []).append(step)
 
     def rate(self, currency: str, ts_ns: int, rate: float) -> None:
         """From a time on, a currency has another rate."""
@@ -204,10 +208,10 @@ class EquityMarks:
 
     def _marks(self, chunk: Chunk, conid: int, points: Ints, ends: Mapping[Kind, Ints]) -> tuple[Floats, Floats]:
         before = self._prices.get(conid, _Prices())
-        splits = self._splits.get(conid, ())
+        steps = self._repriced.get(conid, ())
 
         def last(kind: Kind, name: str, known: float) -> Floats:
-            return _last(chunk.kinds.get(kind), conid, name, known, points, splits, ends.get(kind))
+            return _last(chunk.kinds.get(kind), conid, name, known, points, steps, ends.get(kind))
 
         trade = last(Kind.TRADES, "price", before.trade)
         bar = last(Kind.BARS, "close", before.bar)
@@ -220,31 +224,31 @@ class EquityMarks:
         for kind, columns in chunk.kinds.items():
             for name, column in _KNOWN.get(kind, ()):
                 for conid in columns.conids:
-                    if conid in self._splits:
+                    if conid in self._repriced:
                         continue
                     value = _newest(columns, conid, column)
                     if value == value:
                         setattr(self._prices.setdefault(conid, _Prices()), name, value)
-        self._carry_split(chunk, end_ns)
+        self._carry_repriced(chunk, end_ns)
         for path in self._paths.values():
             path.before = _drop(path.ts_ns, path.quantity, path.before, end_ns)
         for flow in self._flows.values():
             flow.before = _drop(flow.ts_ns, flow.flow, flow.before, end_ns)
 
-    def _carry_split(self, chunk: Chunk, end_ns: int) -> None:
-        """The same of instruments that split; a split that the chunk has passed is in its last prices then."""
+    def _carry_repriced(self, chunk: Chunk, end_ns: int) -> None:
+        """The same of instruments whose prices were converted; what the chunk has passed is in its last prices then."""
         at_end = np.array([end_ns], np.int64)
-        for conid, splits in list(self._splits.items()):
+        for conid, steps in list(self._repriced.items()):
             known = self._prices.setdefault(conid, _Prices())
             for kind, names in _KNOWN.items():
                 for name, column in names:
                     columns = chunk.kinds.get(kind)
                     end = None if columns is None else np.array([len(columns)])
-                    price = _last(columns, conid, column, getattr(known, name), at_end, splits, end)
+                    price = _last(columns, conid, column, getattr(known, name), at_end, steps, end)
                     setattr(known, name, float(price[0]))
-            self._splits[conid] = [one for one in splits if one[0] > end_ns]
-            if not self._splits[conid]:
-                del self._splits[conid]
+            self._repriced[conid] = [one for one in steps if one.ts_ns > end_ns]
+            if not self._repriced[conid]:
+                del self._repriced[conid]
 
 
 def _stepped(ts_ns: list[int], values: list[float], before: float, points: Ints) -> Floats:
@@ -282,7 +286,7 @@ def _last(
     name: str,
     before: float,
     points: Ints,
-    splits: Sequence[tuple[int, float]],
+    steps: Sequence[Step],
     ends: Ints | None,
 ) -> Floats:
     """The last value at or before each point, in the units of that point.
@@ -308,8 +312,9 @@ def _last(
                 times, values = all_times[np.maximum(at, 0)], all_values[np.maximum(at, 0)]
         found = np.where(known, values, before)
         said = np.where(known, times, _LONG_AGO)
-    for ts_ns, factor in splits:
-        found = np.where((said < ts_ns) & (points >= ts_ns), found * factor, found)
+    for step in steps:
+        later = points >= step.ts_ns
+        found[later] = reprice(found[later], said[later], (step,))
     return found
 
 

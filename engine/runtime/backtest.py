@@ -200,6 +200,7 @@ class Backtest:
             actions=self.actions,
             instruments=self.instruments,
             rates=self.portfolio.rates,
+            on_repriced=self._marks.reprice,
         )
         # A watch follows the account fill by fill, so nothing is told together.
         market.merges = not self.host.listening and self._watch is None
@@ -258,10 +259,6 @@ class Backtest:
         steps = self.portfolio.steps
         self._marks.steps(steps)
         steps.clear()
-        splits = self.portfolio.splits
-        for split in splits:
-            self._marks.split(split.conid, split.ts_ns, float(split.old / split.new))
-        splits.clear()
         for ts_ns, currency, rate in self.portfolio.rated[self._rated :]:
             self._marks.rate(currency, ts_ns, float(rate))
         self._rated = len(self.portfolio.rated)

@@ -81,6 +81,7 @@ class Market:
         actions: Splits and dividends, by time.
         instruments: By conid; those that actions are of.
         rates: Price of one unit of each currency in base currency, as it is now; the portfolio writes it.
+        on_repriced: Told what a corporate action makes of the prices that were known of an instrument.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Market:
         actions: Sequence[Action] = (),
         instruments: Mapping[int, Instrument] | None = None,
         rates: Mapping[str, Decimal] | None = None,
+        on_repriced: Callable[[int, Step], None],
     ) -> None:
         self._chunks = chunks
         self.venue = venue
@@ -101,6 +103,7 @@ class Market:
         self.width = window
         self.widths = widths
         self._on_chunk = on_chunk
+        self._on_repriced = on_repriced
         self._timers = Timers()
         self._actions = deque(actions)
         self._instruments = {} if instruments is None else instruments
@@ -209,12 +212,13 @@ class Market:
             if ends is not None:
                 conid, why = ends
                 lap.answers += self.venue.split(conid, now_ns, self.venue_row, why)
-            lap.actions.append(priced(action, self._price))
-        for action in lap.actions:
-            found = repriced(action, self._instruments, self._rates)
+            known = priced(action, self._price)
+            lap.actions.append(known)
+            found = repriced(known, self._instruments, self._rates)
             if found is not None:
                 self._repriced.setdefault(found[0], []).append(found[1])
-        self.chunk.reprice()
+                self.chunk.reprice()
+                self._on_repriced(*found)
 
     def _price(self, conid: int) -> Decimal | None:
         """The last known price of an instrument; one that was converted may have lost its last digits."""
