@@ -155,8 +155,8 @@ def buying_power(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
     cash = None if summary.cash is None else summary.cash.get(currency)
     if cash is None:
         return Refusal("BUYING_POWER", f"cash in {currency}", "unknown", f"the account's cash in {currency} is unknown")
-    rate = Decimal(1) if exposure.rate is None else exposure.rate
-    return _affords("BUYING_POWER", f"cash in {currency}", cash * rate, summary, ticket, exposure, market)
+    assert exposure.rate is not None, "without it the order's worth would be unknown"
+    return _affords("BUYING_POWER", f"cash in {currency}", cash * exposure.rate, summary, ticket, exposure, market)
 
 
 def _affords(

@@ -118,6 +118,14 @@ def test_the_refusal_says_how_much_may_be_sold_and_what_wants_the_rest() -> None
     assert "CALL" in sentence
 
 
+def test_what_may_be_sold_is_told_in_contracts_of_what_covers() -> None:
+    """A future of 50 covers an option of 50: of three that are sold one is wanted, whoever sells."""
+    gate = covered({**FACTS, 16: Contract(expires_ns=LATE)}, held={16: 3, 15: -1})
+    assert told(gate, sale(3, 16))[:2] == ("2", "3")
+    assert ask(gate, sale(1, 16, strategy="b")) == "ok"
+    assert told(gate, sale(2, 16))[:2] == ("2", "3")
+
+
 def test_what_is_uncovered_already_is_not_this_orders() -> None:
     """Two short calls and 150 shares: half a call is naked as it is. A hundred fewer shares would bare 100 more."""
     limit, value, sentence = told(covered(held={SHARES: 150, CALL: -1, LATER: -1}), sale(100))
