@@ -100,6 +100,8 @@ def _layers(daemon: Daemon) -> list[dict[str, Any]]:
         {"layer": one.layer.name.lower(), "up": one.up, "reason": one.reason, "since": iso(one.since_ns)}
         for one in health.layers
     ]
+    full = daemon.nursery.ordering.full
+    daemon.layers.set("journal", not full, "takes no more: only cancels go out" if full else "")
     return session + [row for row in daemon.layers.rows() if row["layer"] not in SESSION]
 
 

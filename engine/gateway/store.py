@@ -9,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +35,7 @@ _MINE: Final = "exchange."  # names of what is kept for the exchange itself
 
 
 class Store:
-    """One folder. Everything in it is read when it is opened, and written by `save`."""
+    """One folder. Everything in it is read when it is opened, and written by `save`; `unsaved` says why it was not."""
 
     def __init__(self, folder: Path, *, clock_every_ns: int) -> None:
         """Open a folder, and make it if there is none.
@@ -64,6 +66,7 @@ class Store:
         except sqlite3.DatabaseError as exc:
             os.close(self._lock)
             raise InputError(f"the state can't be read: {exc}", place=str(folder / FILE)) from exc
+        self.unsaved = ""
         self._changed: set[str] = set()
         self._gone_orders: list[int] = []
         self._gone_executions: list[str] = []
@@ -141,7 +144,11 @@ class Store:
         self._gone_executions += executions
 
     def save(self, blotter: Blotter, accounts: Mapping[str, Account], now_ns: int) -> None:
-        """Write all that has changed, as one transaction; return at once if nothing has."""
+        """Write all that has changed, as one transaction; return at once if nothing has.
+
+        Where the disk takes no more the exchange goes on from memory, as a real one would: what has changed is
+        written once there is room again, and stderr says so.
+        """
         if not (
             blotter.changed_orders
             or blotter.changed_executions
@@ -154,6 +161,20 @@ class Store:
         self.put("now_ns", now_ns)
         self.put("next_order", blotter.next_order)
         self.put("next_execution", blotter.next_execution)
+        try:
+            self._write_all(blotter, accounts)
+        except sqlite3.OperationalError as exc:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._say_unsaved(str(exc))
+            return
+        self.unsaved = ""
+        for done in (blotter.changed_orders, blotter.changed_executions, blotter.changed_accounts, self._changed):
+            done.clear()
+        self._gone_orders, self._gone_executions = [], []
+        self._saved_ns = now_ns
+
+    def _write_all(self, blotter: Blotter, accounts: Mapping[str, Account]) -> None:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         self._write("kept", ((name, self._kept[name]) for name in sorted(self._changed)))
@@ -166,10 +187,13 @@ class Store:
         db.executemany("DELETE FROM orders WHERE id = ?", ((number,) for number in self._gone_orders))
         db.executemany("DELETE FROM executions WHERE name = ?", ((name,) for name in self._gone_executions))
         db.execute("COMMIT")
-        for done in (blotter.changed_orders, blotter.changed_executions, blotter.changed_accounts, self._changed):
-            done.clear()
-        self._gone_orders, self._gone_executions = [], []
-        self._saved_ns = now_ns
+
+    def _say_unsaved(self, problem: str) -> None:
+        """Once for each trouble; that disk may be the one which stderr goes to."""
+        if problem != self.unsaved:
+            self.unsaved = problem
+            with suppress(OSError):
+                print(f"engine gateway: the state is not saved: {problem}", file=sys.stderr, flush=True)
 
     def _write(self, table: str, rows: Iterable[tuple[int | str, bytes]]) -> None:
         self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", rows)

@@ -147,6 +147,7 @@ class DurableJournal:
             if not self._reserve.exists() or self._reserve.stat().st_size < RESERVE_BYTES:
                 with self._reserve.open("wb") as file:
                     os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            self.low = False
         except OSError:
             self._reserve.unlink(missing_ok=True)
             self.low = True
@@ -170,7 +171,8 @@ class DurableJournal:
 
         Args:
             coids: Client order ids that are about to be sent for the first time.
-            essential: Halts, cancels and the venue's word: the reserve is given up for them.
+            essential: Halts, cancels and the venue's word: the reserve is given up for them. From then on nothing else
+                is taken until there is room for a reserve again.
             at_sync: Called, where rows are few, when only the database's work is left, which needs no interpreter; it
                 may be called again where that fails.
 
@@ -178,6 +180,10 @@ class DurableJournal:
 
         Raises: CoidUsed, JournalFull.
         """
+        if self.low and not essential:
+            self._make_reserve()
+            if self.low:
+                raise JournalFull(f"{self.path}: the disk is full")
         try:
             return self._write(rows, coids, at_sync)
         except (sqlite3.OperationalError, OSError) as error:

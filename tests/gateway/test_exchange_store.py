@@ -68,6 +68,29 @@ def test_books_orders_ids_and_clock_go_on(tmp_path: Path) -> None:
     assert [one["order_id"] for one in exchange.state()["orders"]] == [bought, resting, parked, fresh]
 
 
+def test_a_full_disk_does_not_stop_the_exchange_and_nothing_is_missing_once_there_is_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exchange = again(tmp_path)
+    exchange.save()
+    assert exchange._store is not None
+    database = exchange._store._db
+    used = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count = {used}")
+    for number in range(200):
+        place(exchange, order(client_id=f"a{number}"))
+        exchange.save()
+    after(exchange, 60)
+    exchange.save()
+    assert "the state is not saved: database or disk is full" in capsys.readouterr().err
+    database.execute(f"PRAGMA max_page_count = {used + 1000}")
+    exchange.save()
+    before = exchange.state()
+    assert len(before["orders"]) == 200
+    killed(exchange)
+    assert again(tmp_path).state() == before
+
+
 def test_the_market_is_the_same_after_a_restart(tmp_path: Path) -> None:
     exchange = again(tmp_path)
     exchange.advance(exchange.now_ns + 1_000 * S + 123)

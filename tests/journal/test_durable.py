@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
@@ -140,6 +141,31 @@ def test_a_full_disk_refuses_orders_and_still_takes_what_matters(tmp_path: Path)
     journal.write(big, essential=True)
     assert journal.verify() == []
     assert journal.last_seq == 3
+    journal.close()
+
+
+def test_once_the_reserve_is_given_up_orders_wait_until_there_is_room_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal = DurableJournal(tmp_path / "j.db")
+    journal.write(ROWS)
+    cap(journal, 2)
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    with pytest.raises(JournalFull, match="reserve"):
+        journal.write([(3, "fact", "n", "x" * 50_000)], essential=True)
+    cap(journal, 100)  # what giving up the reserve does on a real disk
+    with pytest.raises(JournalFull):
+        journal.write([(3, "write", "c", 1)], coids=["c"])
+    journal.write([(3, "cancel", "c", 1)], essential=True)
+    with pytest.raises(JournalFull):
+        journal.write([(4, "write", "c", 1)], coids=["c"])
+    monkeypatch.undo()  # somebody has made room
+    assert journal.write([(4, "write", "c", 1)], coids=["c"]) == 4
+    assert (tmp_path / "j.db.reserve").exists()
+    assert not journal.low
     journal.close()
 
 

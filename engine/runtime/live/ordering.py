@@ -303,6 +303,7 @@ class Ordering:
             if not writes:
                 return False
         else:
+            self.full = self.full and not writes
             return True
         # The rows are facts all the same, the write is not to be: they are stored without it.
         if lot.permit is not None:
