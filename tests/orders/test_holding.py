@@ -50,7 +50,9 @@ def test_a_yes_sends_it_through_the_gate_again_and_then_to_the_venue() -> None:
     assert bench.only(SendPlace).tickets == (ticket(),)
     assert bench.order().state is State.SENT
     assert not bench.desk.answer_question(number, True, bench.now)  # answered already
-    assert [row[1] for row in bench.book.facts if row[2] == COID][:3] == ["held", "operator", "approved"]
+    noted = [(row[1], row[3]) for row in bench.book.facts if row[2] == COID][:3]
+    assert [kind for kind, _ in noted] == ["held", "operator", "approved"]
+    assert noted[1][1] == {"question": number, "yes": True}
 
 
 def test_what_the_gate_refuses_then_is_refused() -> None:
@@ -100,6 +102,7 @@ def test_a_strategy_takes_it_back_and_with_one_ticket_the_group() -> None:
     held(bench, ticket(), SECOND)
     bench.cancel("s-000002")
     assert [order.state for order in bench.book.book.values()] == [State.CANCELLED, State.CANCELLED]
+    assert [order.reason for order in bench.book.book.values()] == ["withdrawn", "withdrawn"]
     assert not bench.book.held
 
 
@@ -116,9 +119,9 @@ def test_what_ends_while_the_gate_looks_never_leaves_and_risk_hears_that_it_is_d
 @pytest.mark.parametrize(
     ("preview", "words"),
     [
-        (None, "could not be asked"),
-        (Preview(error="no margin"), "would refuse it: no margin"),
-        (Preview(), "does not tell the margin"),
+        (None, "the venue's preview could not be asked for"),
+        (Preview(error="no margin"), "the venue would refuse it: no margin"),
+        (Preview(), "the venue's preview does not tell the margin"),
     ],
 )
 def test_without_a_sound_preview_it_is_refused(preview: Preview | None, words: str) -> None:
@@ -129,7 +132,18 @@ def test_without_a_sound_preview_it_is_refused(preview: Preview | None, words: s
     bench.desk.previewed(number, preview, bench.now)
     order = bench.order()
     assert (order.state, order.code) == (State.REFUSED, "WHAT_IF")
-    assert words in order.reason
+    assert order.reason == f"{LARGE.sentence}; {words}"
+    assert [row[3] for row in bench.book.facts if row[1] == "preview"] == [preview]
+
+
+def test_a_preview_has_its_own_time_and_its_silence_is_a_no() -> None:
+    bench = Bench(DeskSettings(holding=HoldSettings(answer_s=60, preview_s=7)))
+    number = held(bench, refusal=LARGE)
+    assert bench.desk.next_ns() == bench.now + 7 * S
+    bench.desk.tick(bench.now + 7 * S)
+    assert bench.order().reason == f"{LARGE.sentence}; no preview answered in time"
+    bench.desk.previewed(number, Preview(initial_change=Decimal(250)), bench.now)  # too late
+    assert not [one for one in bench.take() if isinstance(one, JudgeAgain)]
 
 
 def test_with_the_margin_known_the_gate_judges_and_may_hold_it_for_a_person() -> None:
