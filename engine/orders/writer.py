@@ -61,10 +61,13 @@ class PreviewSettings:
 
 @frozen
 class Unsent:
-    """Nothing of a request left us."""
+    """Nothing of a request left us, and why."""
+
+    why: str
 
 
-UNSENT: Final = Unsent()
+UNSENT: Final = Unsent("the venue could not be reached, and nothing was sent")
+HELD_BACK: Final = Unsent("it was held back before it left: a halt or a cancel came first, or it could not be stored")
 _OPEN_QUESTION: Final = frozenset({Stage.PERSON, Stage.RISK})
 _RISK_LIMIT_NS: Final = NS_PER_S  # our own answer takes microseconds; what takes a second does not come
 # How the venue refuses an id that it has seen: the first one did arrive. The end of its sentence is not certain.
@@ -178,7 +181,7 @@ class Writer:
         if no is not None:
             self._second_refused(current, no, now_ns)
         elif isinstance(answer, Unsent):
-            self._unsent(current, now_ns)
+            self._unsent(current, answer.why, now_ns)
         elif isinstance(answer, Unclear):
             self._in_doubt(current, answer.reason, now_ns)
         elif isinstance(answer, AllRefused):
@@ -380,11 +383,10 @@ class Writer:
             self.give_up(coid, now_ns)
         self._slate.follow_up(now_ns)
 
-    def _unsent(self, current: Round, now_ns: int) -> None:
+    def _unsent(self, current: Round, why: str, now_ns: int) -> None:
         if current.stage is Stage.WRITE:
             facts: list[Answer] = []
             for coid in current.open:
-                why = "the venue could not be reached, and nothing was sent"
                 if current.modifies:
                     facts.append(ModifyRefused(coid=coid, ts_ns=now_ns, code="UNSENT", reason=why))
                 else:
@@ -432,7 +434,7 @@ class Writer:
         coid = next(iter(current.open), current.tickets[0].coid)
         self._slate.note(now_ns, "question", coid, question)
         if current.broken:
-            self._in_doubt(current, "something urgent was sent while its question was open", now_ns)
+            self._in_doubt(current, "a cancel or a halt went first, so its question was never answered", now_ns)
             return
         if current.replies >= self._policy.rounds_max:
             self._slate.alert("CHAIN", "the venue goes on asking", coid)
@@ -487,7 +489,7 @@ class Writer:
             return
         current.broken = True
         if current.stage in _OPEN_QUESTION:
-            self._in_doubt(current, "something urgent was sent while its question was open", now_ns)
+            self._in_doubt(current, "a cancel or a halt went first, so its question was never answered", now_ns)
 
     def _not_modified(self, coid: str, code: str, reason: str, now_ns: int) -> None:
         self._slate.say([ModifyRefused(coid=coid, ts_ns=now_ns, code=code, reason=reason)])
@@ -498,8 +500,8 @@ def _no_to_second(current: Round, answer: WriteAnswer | Unsent) -> str | None:
     if not current.again:
         return None
     match answer:
-        case Unsent() if current.stage is Stage.WRITE:
-            return "the venue could not be reached, and nothing was sent"
+        case Unsent(why=why) if current.stage is Stage.WRITE:
+            return why
         case AllRefused(reason=reason) | Prompted(text=reason):
             return current.declined or reason
         case Answered(taken=(), refused=(refused,), questions=()):

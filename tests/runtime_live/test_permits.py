@@ -185,6 +185,7 @@ async def test_an_order_that_is_not_stored_never_leaves_and_is_told_so(
         await trio.sleep(10)
         assert (here.broker.made, here.broker.left) == (["s-000001"], [])
         assert here.state("s-000001") is State.REFUSED
+        assert "could not be stored" in here.desk.book.book["s-000001"].reason
         assert "stale_answer" not in {row[1] for row in here.disk.stored}, "told once"
         here.place("s-000002")  # the round is over, and the next one begins
         here.disk.waiting.pop().succeed()

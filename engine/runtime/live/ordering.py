@@ -30,7 +30,7 @@ from engine.orders.actions import (
     SendReply,
 )
 from engine.orders.desk import Desk
-from engine.orders.writer import UNSENT
+from engine.orders.writer import HELD_BACK, UNSENT
 from engine.ports import Clock
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.inputs import Did, did
@@ -182,7 +182,7 @@ class Ordering:
             case WriteAnswered(number=number, answer=answer):
                 desk.answered(number, UNSENT if answer is None else answer, now_ns)
             case NotSent(number=number):
-                desk.answered(number, UNSENT, now_ns)
+                desk.answered(number, HELD_BACK, now_ns)
             case Previewed(number=number, preview=preview):
                 desk.previewed(number, preview, now_ns)
             case CancelAnswered(coid=coid, answer=answer):
