@@ -17,7 +17,7 @@ from engine.domain.brokerage import (
 from engine.domain.messages import Approved, Cancel, Modify, Place, Verdict
 from engine.domain.order import Order
 from engine.domain.ticket import OrderTicket, OrderType, Side
-from engine.orders.actions import Action, Alert, SendPlace
+from engine.orders.actions import Action, Alert, ReadExecutions, ReadOrder, ReadOrders, SendPlace
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
 from engine.orders.replies import read_policy
@@ -51,13 +51,21 @@ class Bench:
         self.book = LiveOrders()
         self.desk = Desk(self.book, read_policy(rules or {}), settings or DeskSettings())
         self.done: list[Action] = []
+        self._seen = 0  # facts that have been looked at
         self.desk.session(True, self.now)
         self.take()
 
     def take(self) -> list[Action]:
-        """What the desk wants now."""
-        actions, _ = self.desk.take()
+        """What the desk wants now. Whatever it notes has its time and its kind, and what it asks for its reason."""
+        actions, updates = self.desk.take()
         self.done += actions
+        times = [*(fact[0] for fact in self.book.facts[self._seen :]), *(update.event.ts_ns for update in updates)]
+        assert all(type(at) is int for at in (*times, self.desk.next_ns()))
+        assert all(fact[1] and fact[2] is not None for fact in self.book.facts[self._seen :])
+        assert all(type(at) is int for order in self.book.book.values() for at in (order.created_ns, order.updated_ns))
+        assert all(one.why for one in actions if isinstance(one, ReadOrders | ReadExecutions | ReadOrder))
+        assert all(one.code and one.sentence for one in actions if isinstance(one, Alert))
+        self._seen = len(self.book.facts)
         return actions
 
     def only(self, kind: type[A], actions: list[Action] | None = None) -> A:

@@ -1,0 +1,206 @@
+"""Many things told, wanted or due at once: what one of them comes to hides none of the others."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.domain.brokerage import CancelTurnedDown, OrdersKnown, VenueExecution
+from engine.domain.facts import Accepted, Cancelled, CancelRefused, Filled, Refused
+from engine.domain.messages import Approved, Cancel, Place, Refusal
+from engine.domain.order import State
+from engine.orders.actions import (
+    Alert,
+    ReadExecutions,
+    ReadOrders,
+    SendCancel,
+    SendPlace,
+)
+from engine.orders.manager import OrderManager
+from tests.orders.bench import COID, Bench, S, ticket
+
+A, B = ticket("s-000001"), ticket("s-000002")
+
+
+def fill(coid: str, exec_id: str, quantity: int = 1) -> Filled:
+    return Filled(
+        coid=coid, ts_ns=9, exec_id=exec_id, conid=1, side="BUY", quantity=Decimal(quantity), price=Decimal(10)
+    )
+
+
+# --- the book --------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_fits_nothing_does_not_hide_the_next() -> None:
+    book = OrderManager()
+    book.act([Approved(Place((A,))), Approved(Place((B,)))], 5)
+    updates = book.hear([
+        Cancelled(coid="x-000009", ts_ns=6),
+        Accepted(coid=A.coid, ts_ns=6, venue_id="101"),
+        fill(A.coid, "e1", 5),
+        fill(A.coid, "e1", 5),  # said again
+        Refused(coid=A.coid, ts_ns=8, code="VENUE", reason="no"),  # impossible: it has filled whole
+        fill(B.coid, "e2"),
+    ])  # fmt: skip
+    assert [update.order.coid for update in updates] == [A.coid, A.coid, B.coid]
+    assert book.book[A.coid].state is State.FILLED
+    assert book.book[B.coid].filled == 1
+    assert book.frozen["x-000009"] == "Cancelled for an order that is not ours"
+    assert set(book.frozen) == {"x-000009", A.coid}
+    assert {kind for _, kind, _, _ in book.facts} == {"approved", "answer", "foreign", "illegal"}
+    assert [len(life) for life in book.histories().values()] == [3, 2]
+
+
+def test_an_order_that_was_cut_down_is_noted_under_its_own_name() -> None:
+    book, why = OrderManager(), Refusal("QUANTITY", "2", "5", "too large")
+    book.act([Approved(Place((A,)), why)], 5)
+    assert book.facts[-1] == (5, "shrunk", A.coid, why)
+
+
+def test_a_cancel_is_our_newest_news_of_an_order() -> None:
+    book = OrderManager()
+    book.act([Approved(Place((A,)))], 5)
+    book.act([Approved(Cancel(A.coid, "s"))], 8)
+    assert (book.book[A.coid].state, book.book[A.coid].updated_ns) == (State.PENDING_CANCEL, 8)
+
+
+# --- executions ------------------------------------------------------------------------------------------------------
+
+
+def execution(execution_id: str, order_id: str = "101", coid: str | None = COID) -> VenueExecution:
+    return VenueExecution(
+        execution_id=execution_id, order_id=order_id, account="DU1", coid=coid, conid=1, side="BUY",
+        size=Decimal(1), price=Decimal(10), ts_ns=77 * S,
+    )  # fmt: skip
+
+
+def test_executions_of_others_corrections_and_repeats_do_not_hide_the_next() -> None:
+    bench = Bench()
+    bench.live(ticket())
+    bench.desk.executions([execution("a.b.c.01")], bench.now)
+    bench.take()
+    rows = [
+        execution("f.o.r.01", "900", None),  # of an order of somebody else
+        execution("a.b.c.02"),  # it corrects what was booked
+        execution("a.b.c.01"),  # said again
+        execution("d.e.f.01"),
+        execution("d.e.f.01"),
+        execution("g.h.i.01"),
+    ]
+    bench.desk.executions(rows, bench.now)
+    assert bench.order().filled == 3
+    assert bench.order().updated_ns == 77 * S
+    assert [one.code for one in bench.take() if isinstance(one, Alert)] == ["FOREIGN_EXECUTION", "CORRECTION"]
+
+
+def test_an_execution_is_an_order_s_acceptance_where_none_was_told() -> None:
+    bench = Bench()
+    bench.place(ticket())
+    bench.take()
+    bench.desk.executions([execution("e1", "", COID)], bench.now)
+    assert (bench.order().filled, bench.order().venue_id) == (Decimal(1), "")
+    told = [what for _, kind, _, what in bench.book.facts if kind == "answer"]
+    assert [type(one) for one in told] == [Filled]
+    bench.desk.executions([execution("e2")], bench.now)
+    assert bench.order().filled == 2
+
+
+# --- the desk --------------------------------------------------------------------------------------------------------
+
+
+def doubtful() -> Bench:
+    """An order of which nothing has been heard is in doubt, and another one is at work."""
+    bench = Bench()
+    bench.live(A)
+    bench.desk.doubts.begin(A.coid, bench.now)
+    return bench
+
+
+def test_what_is_wanted_is_not_lost_before_it_is_taken() -> None:
+    bench = doubtful()
+    bench.place(B)
+    bench.desk.session(True, bench.now)
+    wanted = bench.take()
+    assert [type(one) for one in wanted] == [SendPlace, ReadOrders, ReadExecutions]
+    told: list[str] = []
+    bench.desk.pass_on([])
+    bench.fill(1, number=1)
+    bench.fill(1, number=2)
+    bench.desk.cancel_now([A.coid], bench.now)
+    _, updates = bench.desk.take()
+    told += [type(update.event).__name__ for update in updates]
+    assert told == ["Filled", "Filled", "CancelAsked"]
+
+
+def test_without_a_stream_the_lists_are_read_and_nothing_else_is_lost() -> None:
+    bench = Bench()
+    bench.live(A)
+    bench.desk.session(False, bench.now, layer="stream")
+    bench.cancel(A.coid)
+    bench.desk.tick(bench.now)
+    kinds = [type(one) for one in bench.take()]
+    assert kinds == [SendCancel, ReadOrders, ReadExecutions]
+
+
+def test_an_order_that_is_in_doubt_for_long_is_told_by_name() -> None:
+    bench = doubtful()
+    bench.wait(3600)
+    told = [one for one in bench.take() if isinstance(one, Alert) and one.code == "DOUBT"]
+    assert told == [Alert("DOUBT", "an order has been in doubt for long: look at the venue", A.coid)]
+
+
+def test_each_cancellation_is_sent_whatever_becomes_of_the_one_before() -> None:
+    bench = Bench()
+    bench.place(A)
+    bench.take()  # it has left, and has no id yet: its cancellation waits
+    bench.cancel(A.coid)
+    assert not [one for one in bench.take() if isinstance(one, SendCancel)]
+    other = Bench()
+    other.live(A, B)
+    other.cancel(A.coid)
+    other.cancel(B.coid)
+    assert [one.coid for one in other.take() if isinstance(one, SendCancel)] == [A.coid, B.coid]
+    other.row(A, status="Cancelled")
+    other.wait(60)
+    assert [one.coid for one in other.take() if isinstance(one, SendCancel)] == [B.coid]
+
+
+# --- cancellations that were turned down -----------------------------------------------------------------------------
+
+
+def turned_down(bench: Bench, *coids: str) -> None:
+    for coid in coids:
+        bench.cancel(coid)
+        bench.take()
+        bench.desk.cancel_answered(coid, CancelTurnedDown(reason="too late"), bench.now)
+
+
+def test_a_list_decides_each_order_that_it_is_young_enough_for() -> None:
+    bench = Bench()
+    bench.live(A, B)
+    turned_down(bench, A.coid)
+    begun = bench.now
+    bench.now += S
+    turned_down(bench, B.coid)
+    bench.take()
+    rows = tuple(bench.copy(one, order_id=f"10{n}", from_stream=False) for n, one in enumerate((A, B), 1))
+    bench.desk.orders_read(OrdersKnown(orders=rows, as_of_ns=begun), bench.now)
+    assert bench.order(A.coid).state is State.WORKING
+    assert bench.order(B.coid).state is State.PENDING_CANCEL
+    assert ReadOrders("a cancellation was turned down") in bench.take()
+    bench.desk.orders_read(OrdersKnown(orders=rows, as_of_ns=bench.now), bench.now)
+    assert bench.order(B.coid).state is State.WORKING
+    reasons = [
+        what.reason for _, _, name, what in bench.book.facts if name == B.coid and isinstance(what, CancelRefused)
+    ]
+    assert reasons == ["it works on"]
+
+
+def test_orders_of_which_a_list_knows_nothing_are_each_told() -> None:
+    bench = Bench()
+    bench.live(A, B)
+    turned_down(bench, A.coid, B.coid)
+    bench.now += S
+    bench.desk.orders_read(OrdersKnown(orders=(), as_of_ns=bench.now), bench.now)
+    gone = [one.coid for one in bench.take() if isinstance(one, Alert) and one.code == "GONE"]
+    assert gone == [A.coid, B.coid]
+    assert set(bench.desk.doubts.cases) == {A.coid, B.coid}
