@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.domain.messages import Approved, Denied, Place, PositionNow
 from engine.domain.moments import NS_PER_DAY
@@ -175,3 +176,77 @@ def test_greeks_told_anew_count_at_once(conid: int) -> None:
     assert told(one, CALL, 1, 2) == "DELTA"
     outside.contracts[conid] = known()
     assert told(one, CALL, 1, 3) == "ok"
+
+
+def looked(one: Gate, conid: int, side: Side, quantity: int, number: int, strategy: str = "a") -> str:
+    ticket = replace(asked(conid, side, quantity, number), coid=f"{strategy}-{number:06d}", strategy=strategy)
+    return code_of(one.judge(Place((ticket,)), Market, T0))
+
+
+def test_what_the_account_is_short_of_counts_and_not_what_the_strategy_holds() -> None:
+    one = gate({CALL: known()}, FULL)
+    for strategy, quantity in (("a", 1), ("b", -1)):
+        one.hear([], [PositionNow(strategy, CALL, D(quantity), D(0), D(0), D(quantity), D(0), "USD")])
+    assert looked(one, CALL, Side.SELL, 1, 1) == "NAKED"
+
+
+GREEKS: dict[int, Contract] = {
+    CALL: known(), LATER: known(), PUT: known(right="P", delta=D("-0.5")), FUTURE: Contract(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "holds", "limits", "order", "code"),
+    [
+        # Sold by another strategy, a put that is held pushes up: 250 of the later calls stay.
+        ({}, {LATER: 5, PUT: 1}, {"delta": 240}, (PUT, Side.SELL, 1, "b"), "DELTA"),
+        ({}, {LATER: 5, PUT: 1}, {"delta": 250}, (PUT, Side.SELL, 1, "b"), "ok"),
+        # An option of which nothing is held or open stands before the one that counts.
+        ({}, {CALL: 0, LATER: 4}, {"delta": 240}, (CALL, Side.BUY, 1, "a"), "DELTA"),
+        ({}, {CALL: 0, LATER: 4}, {"delta": 250}, (CALL, Side.BUY, 1, "a"), "ok"),
+        # A put's vega counts though its delta pushes the other way: 30 and 30.
+        ({}, {PUT: 3}, {"vega": 50}, (CALL, Side.BUY, 3, "a"), "VEGA"),
+        ({}, {PUT: 3}, {"vega": 60}, (CALL, Side.BUY, 3, "a"), "ok"),
+        # What is short already pushes the way of this order: 150 and 50.
+        ({}, {CALL: -3}, {"delta": 190}, (PUT, Side.BUY, 1, "a"), "DELTA"),
+        ({}, {PUT: -3}, {"delta": 190}, (CALL, Side.BUY, 1, "a"), "DELTA"),
+        ({}, {PUT: -3}, {"delta": 200}, (CALL, Side.BUY, 1, "a"), "ok"),
+        # One that moves with nothing lifts nothing, whatever is held.
+        ({CALL: known(delta=D(0), vega=D(0))}, {LATER: 5}, {"delta": 100, "vega": 10}, (CALL, Side.BUY, 1, "a"), "ok"),
+    ],
+)  # fmt: skip
+def test_the_greeks_of_all_options_at_the_worst_case(
+    facts: dict[int, Contract],
+    holds: dict[int, int],
+    limits: dict[str, int],
+    order: tuple[int, Side, int, str],
+    code: str,
+) -> None:
+    given_limits = {f"option_{name}_max": D(most) for name, most in limits.items()}
+    one = gate({**GREEKS, **facts}, {"naked_short": True, **given_limits})
+    for conid, quantity in holds.items():
+        one.exposure("a", conid)
+        if quantity:
+            held(one, conid, quantity)
+    conid, side, quantity, strategy = order
+    assert looked(one, conid, side, quantity, 1, strategy) == code
+
+
+@pytest.mark.parametrize("greek", ["delta", "vega"])
+def test_the_smallest_push_counts_what_is_open_its_way(greek: str) -> None:
+    """Four later calls are being bought and one is held by now: 250 of 240, or 50 of 48, and not a bit more."""
+    most = {"delta": D(240), "vega": D(48)}
+    one = gate({**GREEKS, CALL: known(**{greek: D("1E-9")})}, {f"option_{greek}_max": most[greek]})
+    one.exposure("a", CALL)
+    assert looked(one, LATER, Side.BUY, 4, 1) == "ok"
+    held(one, LATER, 1)
+    assert looked(one, CALL, Side.BUY, 1, 2) == greek.upper()
+
+
+def test_vega_that_pushes_back_counts_at_the_least() -> None:
+    """A short of three whose vega is below zero pushes up by 30; two that are being bought may never come."""
+    odd = known(vega=D("-0.1"))
+    one = gate({**GREEKS, LATER: odd}, {"naked_short": True, "option_vega_max": D(35)})
+    held(one, LATER, -3)
+    assert looked(one, LATER, Side.BUY, 2, 1) == "ok"
+    assert looked(one, CALL, Side.BUY, 1, 2) == "VEGA"

@@ -9,11 +9,13 @@ from msgspec.structs import replace
 
 from engine.domain.messages import Refusal
 from engine.domain.ticket import Side
+from engine.risk.account import Held, Level
 from engine.risk.catalogue import TABLE
 from engine.risk.checks import NEW_ORDER
 from engine.risk.explaining import Finding, barred, explain
 from engine.risk.figures import FIGURES
 from engine.risk.outside import Borrow, Contract, Outside
+from engine.risk.plugins import as_row
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import T0, WIDE, D, new
 from tests.risk.test_catalogue import LATE, QUIET, Market, ask, hold, make, venue
@@ -122,3 +124,42 @@ def test_a_modification_is_explained_as_the_ticket_it_becomes() -> None:
 def test_what_stands_before_all_checks_is_shown_as_its_row(code: str, row: str) -> None:
     found = barred(Refusal(code, "on", "halted", "a person has halted"))
     assert (found.code, found.allows, found.limit, found.value) == (row, False, "on", "halted")
+
+
+def test_a_latch_is_told_first_and_a_check_that_refuses_with_its_own_figures() -> None:
+    gate = make(order_quantity_max=D(5), orders_per_hour_max=9)
+    gate.latch("b", Held(Level.HALTED, "LOSS", "too much is lost", T0))
+    first, *others = explain(gate, new(10), Market(), T0)
+    assert first == Finding("R19", "latched", True, "none", "none", "allows")
+    refused = [one for one in others if not one.allows]
+    assert [(one.code, one.check, one.limit, one.value) for one in refused] == [("R1", "order_quantity", "5", "10")]
+    assert refused[0].sentence.startswith("QUANTITY: ")
+    gate.latch("a", Held(Level.HALTED, "STREAK", "three losses in a row", T0))
+    held = explain(gate, new(1), Market(), T0)[0]
+    assert (held.code, held.check, held.allows, held.limit, held.value) == (
+        "R19",
+        "latched",
+        False,
+        "halted",
+        "latched",
+    )
+    assert held.sentence == "STREAK: three losses in a row; nothing may be sent"
+
+
+def odd(ticket: Any, exposure: Any, market: Any, bounds: Any) -> Refusal | None:
+    """Odd quantities are unlucky."""
+    return Refusal("ODD", "even", str(ticket.quantity), "the quantity is odd") if ticket.quantity % 2 else None
+
+
+def test_a_plugin_s_check_is_told_under_its_own_code_with_no_figures_where_it_allows() -> None:
+    gate = make(plugins=(as_row("ODD", odd, source="mine:odd"),), duplicate_window_s=D(2))
+    allowed = Finding("ODD", "odd", True, "", "", "allows")
+    assert explain(gate, new(2, limit_price=D(100)), Market(), T0)[-1] == allowed
+    assert explain(gate, new(2, limit_price=D(100)), Market(), T0, changes=True)[-1] == allowed
+    said = explain(gate, new(3), Market(), T0)[-1]
+    assert said == Finding("ODD", "odd", False, "even", "3", "ODD: the quantity is odd")
+
+
+def test_what_stands_before_all_checks_has_its_code_as_its_name() -> None:
+    found = barred(Refusal("HEALTH", "on", "reducing", "the clock is off"))
+    assert (found.check, found.sentence) == ("health", "HEALTH: the clock is off")

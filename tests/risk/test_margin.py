@@ -35,6 +35,7 @@ def account(tiers: str, equity: float | None = 10_000.0, **limits: Any) -> Gate:
         ("reg-t", SHARE, Side.BUY, 200, 100.0),
         ("reg-t", SHARE, SELL, 200, 100.0),
         ("reg-t", SHARE, SELL, 2_000, 5.0),  # 5 a share from a price of 5 on
+        ("reg-t", SHARE, SELL, 2_000, 5.5),
         ("reg-t", SHARE, SELL, 2_000, 7.0),
         ("reg-t", SHARE, SELL, 2_000, 10.0),
         ("reg-t", SHARE, SELL, 1_000, 20.0),
@@ -76,10 +77,24 @@ def refusal(gate: Gate, ticket: OrderTicket, market: Market | None = None) -> tu
 def test_a_refusal_tells_what_would_be_bound_and_what_is_there() -> None:
     assert refusal(account("reg-t", margin_cushion_pct=D(10)), new(201)) == ("MARGIN", "9000.00", "10050.00")
     assert refusal(account("cash"), new(1, side=SELL)) == ("MARGIN", "cash", "short")
-    for unknown in (account("cash", equity=None), account("reg-t")):
-        empty = Market({} if unknown.account.equity is not None else {SHARE: 100.0})
-        told = refusal(unknown, new(1, limit_price=D(100)), empty)
-        assert told[0] == "NO_PRICE" or told[2] == "unknown"
+    assert refusal(account("cash", equity=None), new(1)) == ("MARGIN", "cash", "unknown")
+    other = account("reg-t")
+    hold(other, 5, conid=EURO_SHARE)  # of which there is no price
+    assert refusal(other, new(1), Market({SHARE: 100.0})) == ("MARGIN", "reg-t", "unknown")
+
+
+def test_the_row_of_the_tiers_names_them() -> None:
+    row = margin_row("reg-t")
+    assert (row.code, row.name, row.codes, row.source) == (
+        "MARGIN_TIERS", "margin tiers", ("MARGIN",), "books.margin = reg-t"
+    )  # fmt: skip
+    assert "reg-t" in row.sentence
+
+
+def test_a_little_binds_little_and_what_is_worth_nothing_binds_nothing() -> None:
+    assert ask(account("cash", equity=0.5), new(1), market=Market({SHARE: 0.4})) == "ok"
+    worthless = new(5, side=SELL, order_type=OrderType.MARKET)
+    assert ask(account("reg-t", equity=0.0), worthless, market=Market({SHARE: 0.0})) == "ok"
 
 
 def test_all_instruments_and_open_orders_count_together() -> None:

@@ -189,6 +189,16 @@ def test_a_fill_may_be_of_either_ticket_while_a_modification_is_on_its_way() -> 
         assert [one.code for one in watch.hear([Update(order, fill(ticket, price, 7))])] == codes
 
 
+def test_a_sale_may_be_of_the_lower_of_two_limits() -> None:
+    ticket = new(4, side=Side.SELL, limit_price=D(100))
+    lower = replace(ticket, limit_price=D(99))
+    watch = PostTrade(Limits(), {})
+    watch.asked(ticket, lower)
+    for price, codes in (("99", []), ("98.99", ["FILL_COLLAR"])):
+        told = Update(Order(ticket=ticket, state=State.FILLED, filled=D(4)), fill(ticket, price, 4))
+        assert [one.code for one in watch.hear([told])] == codes
+
+
 def test_alerts_reach_a_person_within_seconds() -> None:
     latency = AlertLatency(Limits(alert_latency_max_s=D(5)))
     assert latency.told(T0, T0 + 5 * NS_PER_S) is None

@@ -68,6 +68,7 @@ def test_each_row_of_the_table_is_shown_with_its_name_kind_and_sentence() -> Non
 
 def test_monitors_of_a_session_that_does_not_live_by_the_wall_are_off_unless_set() -> None:
     assert rows(live=True, wall=False)["R41"]["source"] == "off"
+    assert {row["code"]: row for row in table(MIXED, live=True)}["R41"]["source"] == "default"
     set_ = RiskSettings(account=Limits(loop_lag_max_ms=70))
     told = rows(live=True, wall=False, settings=set_)["R41"]
     assert (told["limit"], told["source"]) == ("loop_lag_max_ms = 70", "risk.account")
@@ -119,6 +120,23 @@ def test_what_is_used_of_each_limit_and_what_is_left() -> None:
     assert (later["R7"], later["R8"], later["R9"]) == (("0", "20"), ("0", "40"), ("2", "48"))
 
 
+def test_a_number_is_written_out() -> None:
+    large = RiskSettings(account=Limits(order_notional_max=D("1E+6")))
+    assert rows(live=False, settings=large)["R2"]["limit"] == "order_notional_max = 1000000"
+
+
+def test_nothing_is_left_of_what_is_used_up_and_open_orders_of_a_group_count_once() -> None:
+    gate = make(position_max=D(200))
+    hold(gate, 100)
+    assert ask(gate, new(10)) == "ok"
+    assert used(gate)["R10"] == ("110", "90")
+    hold(gate, 250)
+    assert used(gate)["R10"] == ("260", "0")
+    group = make(gross_max=D(9000))
+    assert ask(group, new(10, oca_group="a-oca-1"), new(10, conid=2, oca_group="a-oca-1")) == "ok"
+    assert used(group)["R11"] == ("1250", "7750")  # 1,000 or 1,250
+
+
 def test_sums_that_no_limit_counts_are_not_told_and_without_a_price_no_stake_is() -> None:
     gate = make()
     hold(gate, 10)
@@ -142,17 +160,19 @@ def summary(**facts: Any) -> Outside:
         ({"net_liquidation": D(1000), "excess_liquidity": D(90)}, {"R31": ("9.0 % free, 30 s old", "0.00")}),
         ({"net_liquidation": D(0), "excess_liquidity": D(90)}, {}),
         ({"net_liquidation": D(1000)}, {}),
-        ({"buying_power": D(5000)}, {"R32": ("1000.00 since, 30 s old", "4000.00")}),
-        ({"buying_power": D(700)}, {"R32": ("1000.00 since, 30 s old", "0.00")}),
+        ({"buying_power": D(5000)}, {"R32": ("1000.25 since, 30 s old", "3999.75")}),
+        ({"buying_power": D(700)}, {"R32": ("1000.25 since, 30 s old", "0.00")}),
         ({"day_trades_left": 2}, {"R24": ("2 day trades left", None)}),
         ({"day_trades_left": 0}, {"R24": ("0 day trades left", None)}),
     ],
 )
 def test_what_the_account_summary_leaves(facts: dict[str, Any], told: dict[str, tuple[str, str | None]]) -> None:
-    """1,000 were sent since, half a minute ago; a tenth of net worth is the cushion."""
+    """1,000.25 were sent since, half a minute ago; a tenth of net worth is the cushion."""
     limits = {"buying_power": False, "margin_cushion_pct": D(10)}
+    bare = make(summary(net_liquidation=D(1000), excess_liquidity=D(400)), **{**EASY, "margin_cushion_pct": D(0)})
+    assert used(bare)["R31"][1] == "400.00"
     gate = make(summary(**facts), **{**EASY, **limits})
-    gate.account.sent("a", 1000.0, T0, new=True)
+    gate.account.sent("a", 1000.25, T0, new=True)
     found = used(gate)
     assert {code: found[code] for code in ("R24", "R31", "R32") if code in found} == told
 
