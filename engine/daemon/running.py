@@ -18,6 +18,7 @@ import trio
 from engine.daemon.aloud import Aloud
 from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
 from engine.daemon.config import Mode, RunSettings, is_direct
+from engine.daemon.evidence import session_of
 from engine.daemon.hours import calendars_for
 from engine.daemon.keeping import MarketKeeper
 from engine.daemon.killing import EarlySignal
@@ -335,8 +336,7 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
     for conid, reason in daemon.halts.reasons.items():
         daemon.nursery.tell_risk(InstrumentNow(conid, True, reason))
     while True:
-        await daemon.link.supervisor.wait_up()
-        _check_evidence(daemon)
+        await session_of(daemon, tells_account=started)
         if started:
             daemon.came_up = trio.Event()
         if await daemon.reconciler.run_once(first=fresh):
@@ -369,18 +369,6 @@ async def _sleep_or_up(daemon: Daemon, seconds: float) -> None:
         nursery.start_soon(sleep)
         await came_up.wait()
         nursery.cancel_scope.cancel()
-
-
-def _check_evidence(daemon: Daemon) -> None:
-    """Paper and live can't be mixed up: mode, account id and what the session says of itself must agree."""
-    known = daemon.link.chores.known
-    mode, account = daemon.settings.mode, daemon.settings.base.account.id
-    paper = None if known is None else known.paper
-    if mode is Mode.LIVE and paper is not False:
-        said = "is a paper session" if paper else "does not say whether it is paper"
-        raise InputError(f"the mode is live, and the session {said}", place=account)
-    if mode is not Mode.LIVE and paper is False:
-        raise InputError(f"the mode is {mode}, and the session is a live one", place=account)
 
 
 async def _flush(daemon: Daemon) -> None:

@@ -30,19 +30,23 @@ class Chores:
         self._suppressed = tuple(suppressed)
         self._ours_alone = False  # what the session suppresses is no more than our list
         self.known: BrokerageAccounts | None = None
+        self.told: BrokerageAccounts | None = None  # what the session said last, whether ours is among them or not
+        self.missed = 0  # how often in a row it named accounts, and ours was not among them
 
     async def accounts(self) -> None:
         """Load both account lists and choose ours. Raises: VenueError."""
         known = await self._accounts.accounts()
         await self._portfolio.accounts()
+        self.told = known
         if self._account is not None:
             if self._account not in known.accounts:
+                self.missed += bool(known.accounts)
                 raise VenueRefused("GET /iserver/accounts", "the account of the config is not among them", status=200)
             if len(known.accounts) > 1 and known.selected != self._account:
                 switched = await self._accounts.switch(self._account)
                 if not switched.done:
                     raise VenueRefused("POST /iserver/account", "it did not choose our account", status=200)
-        self.known = known
+        self.known, self.missed = known, 0
 
     def suppress_from_now(self, message_ids: Sequence[str]) -> None:
         """Later sessions begin with this list."""
