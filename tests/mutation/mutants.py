@@ -28,6 +28,8 @@ from mutmut.mutation.file_mutation import (
 )
 from mutmut.mutation.trampoline_templates import mangle_function_name
 
+from tests.mutation.exchanging import exchange, forget_calls
+
 # What mypy says of every copy of a method (`no-redef`), or of code that is odd but sound, is no verdict on a mutant.
 _TYPE_ERRORS: Final = frozenset(
     {"arg-type", "assignment", "call-arg", "call-overload", "dict-item", "index", "list-item", "operator"}
@@ -166,11 +168,8 @@ def put_in(mutant: Mutant, made: ModuleType) -> bool:
     )
     if _meaning(faulty) == _meaning(sound):
         return False
-    target.__code__ = faulty.__code__
-    if faulty.__defaults__ != sound.__defaults__:
-        target.__defaults__ = faulty.__defaults__
-    if faulty.__kwdefaults__ != sound.__kwdefaults__:
-        target.__kwdefaults__ = faulty.__kwdefaults__
+    exchange(target, faulty, sound)
+    forget_calls(mutant.module.partition(".")[0])
     return True
 
 
