@@ -342,3 +342,31 @@ def test_many_that_live_are_kept() -> None:
         resting.add(one)
     assert len(resting._buys) == 300
     assert met(resting, Side.BUY)[-1] == 7
+
+
+def test_after_a_restart_all_of_the_day_counts_and_of_the_day_before_the_last_hour() -> None:
+    now_ns = MIDNIGHT + HOUR // 2
+    late = MIDNIGHT + 5 * HOUR
+    rows = [
+        (MIDNIGHT - HOUR, "order", "a", 1.0),
+        (MIDNIGHT - HOUR // 4, "order", "a", 2.0),
+        (MIDNIGHT, "order", "a", 4.0),
+    ]
+    here = account()
+    here.rebuild(rows, now_ns)
+    purse = here.purse("a", now_ns)
+    assert (purse.orders, purse.notional, purse.in_hour(now_ns)) == (1, 4.0, 2)
+    later = account()
+    later.rebuild([*rows, (MIDNIGHT + HOUR, "fill", "a", 0.0)], late)
+    purse = later.purse("a", late)
+    assert (purse.orders, purse.notional, purse.executions, purse.in_hour(late)) == (1, 4.0, 1, 0)
+
+
+def test_what_was_paid_since_a_summary_is_what_was_sent_after_it() -> None:
+    here = account(Outside())
+    for at, money in ((1, 100.0), (2, 0.5), (3, 0.25)):
+        here.sent("a", money, at, new=True)
+    assert here.spent_since(0) == 100.75
+    assert here.spent_since(1) == 0.75
+    assert here.spent_since(2) == 0.25
+    assert here.spent_since(3) == 0.0

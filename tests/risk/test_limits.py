@@ -245,3 +245,11 @@ def test_what_counts_where_nothing_is_said_is_not_loosened_at_once_either(name: 
     told = reload(of(name, None), of(name, looser))
     assert told.waiting == ((f"risk.strategy.a.{name}", D(60), looser),)
     assert reload(of(name, looser), of(name, None)).waiting == ()
+
+
+def test_who_lifts_a_latch_the_day_s_begin_and_sectors_stay_as_they_are_until_a_restart() -> None:
+    old = RiskSettings(sectors={"AAA": "tech"}, day_start_s=60, latch_until="day")
+    told = reload(old, RiskSettings(account=Limits(order_quantity_max=D(1))))
+    assert (told.now.sectors, told.now.day_start_s, told.now.latch_until) == ({"AAA": "tech"}, 60, "day")
+    assert told.now.account.order_quantity_max == 1
+    assert [key for key, _, _ in told.waiting] == ["risk.sectors", "risk.day_start_s", "risk.latch_until"]
