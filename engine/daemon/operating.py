@@ -13,6 +13,7 @@ from engine.daemon.assembling import Daemon, Venue, calendar_of
 from engine.daemon.config import GUARDS_WAY, RunSettings
 from engine.daemon.days import day_began_ns
 from engine.domain.moments import iso
+from engine.guard.known import known_orders
 from engine.guard.link import GuardLink
 from engine.guard.mandate import Mandate
 from engine.guard.notes import guard_acted
@@ -172,6 +173,15 @@ class Guarded:
             stopping=daemon.stopping,
         )
         return await desk.answer(request)
+
+    async def refused(self) -> None:
+        """The start has failed: where nothing of ours may live, there is nothing that the guard should do for us.
+
+        Otherwise it is not told, and acts: an order of an earlier daemon has nobody else who looks after it.
+        """
+        known = known_orders(self._folder)
+        if (self.daemon is None or not self.daemon.trading.started) and not known.living and not known.problem:
+            await self.link.leave(gateway=False)
 
     def take(self, daemon: Daemon) -> None:
         """The daemon has been put together."""

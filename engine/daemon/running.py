@@ -115,14 +115,19 @@ async def _run(
 
     async with trio.open_nursery() as guarding:
         guard: Guarded | None = None
-        # A guard takes a while to come, and so does a calendar that was not kept.
-        async with trio.open_nursery() as preparing:
-            preparing.start_soon(look_up_hours)
-            if settings.guard.on:
-                # Before the books are read: what the guard is at for an earlier daemon, it has ended when it takes us.
-                guard = Guarded(settings, folder, venue, launched)
-                await guarding.start(guard.link.run)
-        await _trade_until_stopped(settings, folder, venue, calendars, guard, early, say)
+        try:
+            # A guard takes a while to come, and so does a calendar that was not kept.
+            async with trio.open_nursery() as preparing:
+                preparing.start_soon(look_up_hours)
+                if settings.guard.on:
+                    # Before the books are read: what it is at for an earlier daemon, it has ended when it takes us.
+                    guard = Guarded(settings, folder, venue, launched)
+                    await guarding.start(guard.link.run)
+            await _trade_until_stopped(settings, folder, venue, calendars, guard, early, say)
+        except BaseException:
+            if guard is not None:
+                await guard.refused()
+            raise
         guarding.cancel_scope.cancel()
 
 

@@ -24,6 +24,7 @@ from engine.operator.processes import alive, kill
 ENDED: Final = frozenset({"filled", "cancelled", "apicancelled", "expired", "rejected"})
 KILL_S: Final = 10.0
 _AGAIN_S: Final = 1.0
+_TRIES_MAX: Final = 10
 
 
 class Acting:
@@ -99,6 +100,7 @@ class Acting:
         self._notes.note(FENCED, "guard", f"the daemon, process {daemon.pid}, {ended}")
 
     async def _until_dead(self, known: Known) -> None:
+        tries = 0
         while True:
             try:
                 async with self._open(self._mandate.access) as venue:
@@ -108,7 +110,10 @@ class Acting:
             except* Exception as group:  # noqa: BLE001
                 self.reaches = False
                 self._say(_first(group))
-            await trio.sleep(min(_AGAIN_S, self._mandate.read_every_s))
+            # A venue that says no is not asked faster than it can bear.
+            every_s = self._mandate.read_every_s
+            await trio.sleep(min(_AGAIN_S * 2.0 ** min(tries, _TRIES_MAX), 2 * every_s))
+            tries += 1
 
     async def _passes(self, venue: Venue, known: Known) -> None:
         self.stage = "cancelling"

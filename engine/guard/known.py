@@ -19,7 +19,8 @@ _NEVER_LEFT = frozenset({State.CREATED})
 
 @frozen(kw_only=True)
 class Known:
-    """Our orders. `open_ids`: venue order id -> coid of those that may live; `names`: every coid we ever sent.
+    """Our orders. `open_ids`: venue order id -> coid of those that may live; `names`: every coid we ever sent;
+    `living`: how many may live, those without a venue's id among them.
 
     `holders` names, by conid, the one strategy that holds an instrument; where several do, or none, nobody.
     """
@@ -27,6 +28,7 @@ class Known:
     open_ids: Mapping[str, str]
     ids: Mapping[str, str]
     names: frozenset[str]
+    living: int = 0
     holders: Mapping[int, str] = field(factory=dict)
     problem: str = ""
 
@@ -47,7 +49,7 @@ def known_orders(folder: StateFolder) -> Known:
     open_ids: dict[str, str] = {}
     names: set[str] = set()
     holders: dict[int, str] = {}
-    problems = []
+    problems, living = [], 0
     if folder.journal.exists():
         try:
             reader = JournalReader(folder.journal)
@@ -62,9 +64,11 @@ def known_orders(folder: StateFolder) -> Known:
         else:
             holders = _holders(found.orders.values())
             for coid, order in found.orders.items():
+                lives = order.is_open and order.state not in _NEVER_LEFT
+                living += lives
                 if order.venue_id:
                     ids[order.venue_id] = coid
-                    if order.is_open and order.state not in _NEVER_LEFT:
+                    if lives:
                         open_ids[order.venue_id] = coid
     if folder.guard_journal.exists():
         try:
@@ -76,7 +80,7 @@ def known_orders(folder: StateFolder) -> Known:
         except InputError as error:
             problems.append(str(error))
     said = "; ".join(problems)
-    return Known(open_ids=open_ids, ids=ids, names=frozenset(names), holders=holders, problem=said)
+    return Known(open_ids=open_ids, ids=ids, names=frozenset(names), living=living, holders=holders, problem=said)
 
 
 def _holders(orders: Iterable[Order]) -> dict[int, str]:

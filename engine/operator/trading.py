@@ -124,6 +124,11 @@ class TradingDesk:
         self._started = True
 
     @property
+    def started(self) -> bool:
+        """Whether the venue's books were read and agreed, in this life."""
+        return self._started
+
+    @property
     def flattens(self) -> bool:
         """Whether what holds wants positions closed."""
         return any(latch.flatten for latch in self._latches)

@@ -1,0 +1,43 @@
+"""A start that is refused says why in one sentence, leaves nothing halted behind it, and nobody who acts for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.guard.notes import guard_acted
+from engine.operator.folder import StateFolder
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 120.0
+
+
+@pytest.fixture
+def folder() -> Iterator[StateFolder]:
+    with tempfile.TemporaryDirectory() as short:  # a socket's path is
+        yield StateFolder(Path(short) / "state")
+        engine("stop", "--state-dir", str(Path(short) / "state"))
+
+
+def engine(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "engine", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+
+
+def test_a_wrong_account_is_a_sentence_and_halts_nothing(folder: StateFolder) -> None:
+    sim = str(ROOT / "configs" / "sim.toml")
+    done = engine("run", sim, "--state-dir", str(folder.path), "--set", 'account.id="DU7654321"')
+    assert done.returncode == 2, done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert said == "engine: DU7654321: the gateway's session has no such account; it has DU1234567"
+    until = time.monotonic() + LIMIT_S
+    while folder.process("guard") is not None and time.monotonic() < until:
+        time.sleep(0.1)
+    assert folder.process("guard") is None, "it has nothing to look after"
+    assert list(guard_acted(folder)) == []
