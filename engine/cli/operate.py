@@ -11,15 +11,27 @@ from engine.cli.options import json_option
 from engine.cli.speaking import ask_daemon, print_json, spoken, state_option
 
 
-def _done(data: Any, as_json: bool, sentence: str) -> None:
-    """What became of a command."""
+def _done(data: Any, as_json: bool, done: str, more: str = "") -> None:
+    """What became of a command: `done` in a word, and `more` of it where the daemon itself did it."""
     if as_json:
         print_json(data)
         return
-    by = " by the guard, in the daemon's place" if data.get("by") == "guard" else ""
-    click.echo(sentence + by)
+    if data.get("by") == "guard":
+        done, more = f"{done} by the guard, in the daemon's place", _by_guard(data)
+    click.echo(f"{done}; {more}" if more else done)
     if data.get("trouble"):
         click.echo(f"trouble: {data['trouble']}")
+
+
+def _by_guard(data: Any) -> str:
+    asked = data["cancelled"]
+    if asked:
+        return f"{asked} order{'s' if asked > 1 else ''} asked to die"
+    if data["stage"] == "starting":
+        return "what lives at the venue is cancelled once the daemon has started"
+    return (
+        "no order of ours lives" if data["stage"] in ("watching", "done") else "the venue has not told yet what lives"
+    )
 
 
 def _orders(count: int) -> str:
@@ -105,7 +117,7 @@ def halt(why: str, flat: bool, state_dir: Path | None, as_json: bool) -> None:
     """Send no new order, cancel what is open, until `engine resume`."""
     data = ask_daemon(state_dir, "halt", why=why, flatten=flat)
     closing = "; then positions are closed" if flat else ""
-    _done(data, as_json, f"halted; {_orders(data.get('cancelling', data.get('cancelled', 0)))}{closing}")
+    _done(data, as_json, "halted", f"{_orders(data.get('cancelling', 0))}{closing}")
 
 
 @click.command()
@@ -139,7 +151,7 @@ def flatten(state_dir: Path | None, as_json: bool) -> None:
     data = ask_daemon(state_dir, "flatten")
     closing = data.get("closing")
     held = "" if closing is None else f"; {closing} position{'' if closing == 1 else 's'} to close"
-    _done(data, as_json, f"flattening; {_orders(data.get('cancelling', data.get('cancelled', 0)))}{held}")
+    _done(data, as_json, "flattening", f"{_orders(data.get('cancelling', 0))}{held}")
 
 
 @click.command(name="cancel-all")
@@ -149,7 +161,7 @@ def flatten(state_dir: Path | None, as_json: bool) -> None:
 def cancel_all(state_dir: Path | None, as_json: bool) -> None:
     """Cancel all orders of the daemon's; it goes on trading."""
     data = ask_daemon(state_dir, "cancel-all")
-    _done(data, as_json, _orders(data.get("cancelling", data.get("cancelled", 0))))
+    _done(data, as_json, "cancelled" if data.get("by") == "guard" else _orders(data.get("cancelling", 0)))
 
 
 @click.command()
@@ -160,6 +172,8 @@ def cancel_all(state_dir: Path | None, as_json: bool) -> None:
 def suppress(ids: tuple[str, ...], state_dir: Path | None, as_json: bool) -> None:
     """Show which questions the venue need not ask, name them all anew, or have all asked again."""
     named = [name for given in ids for name in given.split(",") if name]
+    if ids and not named:
+        raise click.UsageError("no message id is named; `engine suppress reset` has all questions asked again")
     reset = named == ["reset"]
     if "reset" in named and not reset:
         raise click.UsageError("reset stands alone")

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from engine.guard.acting import Acting
+from engine.guard.early import answer_early
 from engine.guard.forwarding import ANSWER_S, Forwarding
 from engine.guard.known import known_orders
 from engine.guard.mandate import TOOK, Mandate, OpenVenue
@@ -35,7 +36,7 @@ from engine.guard.talk import (
 from engine.guard.watch import Presence, Todo, Watch
 from engine.operator.folder import StateFolder
 from engine.operator.lines import Lines, LineTooLong, listen
-from engine.operator.processes import alive, end, this_process
+from engine.operator.processes import Process, alive, end, this_process
 from engine.operator.protocol import Request, no_daemon, read_reply, refused
 from engine.operator.server import serve
 from engine.operator.story import orders_of_day, story
@@ -45,6 +46,8 @@ ALONE_S: Final = 30.0
 _HELLO_S: Final = 5.0
 _STOP_S: Final = 90.0  # longer than the daemon's own deadline
 _PROBE_S: Final = 5.0
+_COMES_S: Final = 2.0  # a daemon whose guard was killed has come to the new one by then
+_LOOK_S: Final = 0.02
 HALTED: Final = str(TradingState.HALTED)
 _log: Final = structlog.get_logger()
 
@@ -256,7 +259,18 @@ class Post:
             reply = await self._forwarding.ask(self._line, request)
             if reply is not None:
                 return read_reply(reply)
+        if self._mandate is None and (coming := self._folder.process("daemon")) is not None:
+            if await self._comes(coming):
+                return await self.answer(request)
+            if alive(coming):
+                return answer_early(request, coming, self._notes)
         return await self._by_ourselves(request)
+
+    async def _comes(self, daemon: Process) -> bool:
+        with trio.move_on_after(_COMES_S):
+            while self._mandate is None and alive(daemon):
+                await trio.sleep(_LOOK_S)
+        return self._mandate is not None
 
     async def _by_ourselves(self, request: Request) -> Any:
         """What can be said and done without a daemon."""
@@ -271,6 +285,7 @@ class Post:
                 rows = await trio.to_thread.run_sync(orders_of_day, self._folder)
                 return [row for row in rows if not request.args["open"] or row["open"]]
             case "halt" if mandate is not None:
+                await self._let_end(mandate.daemon)
                 why = request.args["why"] or "an operator halted while the daemon did not answer"
                 return await self._halted(self._act(why, True if request.args["flatten"] else None))
             case "flatten" if mandate is not None and gone:
@@ -280,6 +295,13 @@ class Post:
             case "flatten" | "cancel-all" if mandate is not None:
                 raise refused(f"the daemon {how}; `engine halt` kills it and cancels its orders")
         raise no_daemon(f"the daemon {how}, and the guard can't answer {request.verb} in its place")
+
+    async def _let_end(self, daemon: Process) -> None:
+        """One that has taken its leave sends nothing any more; to kill it would tear what it is closing."""
+        if self._watch.left:
+            with trio.move_on_after(self._watch.limit_s):
+                while alive(daemon):
+                    await trio.sleep(_LOOK_S)
 
     async def _halted(self, acting: Acting) -> dict[str, Any]:
         with trio.move_on_after(ANSWER_S):
@@ -295,6 +317,8 @@ class Post:
         reasons = [f"no sign of the daemon for {silent_s:g} s"]
         if acting is not None:
             reasons.append(f"the guard acts: {acting.why}")
+        elif self._watch.left:
+            reasons = ["the daemon has ended in order"]
         else:
             reasons.append(f"the guard acts after {self._watch.limit_s:g} s")
         dead = presence is not Presence.SILENT or acting is not None

@@ -75,6 +75,11 @@ class Watch:
         """The daemon has ended in order: there is nothing to do for it."""
         self._line, self._left = False, True
 
+    @property
+    def left(self) -> bool:
+        """Whether the daemon has taken its leave."""
+        return self._left
+
     def silence_s(self, now_s: float) -> float:
         """Seconds since the last sign; zero before the first."""
         return 0.0 if self._sign_s is None else max(0.0, now_s - self._since_s)

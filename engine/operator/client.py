@@ -33,6 +33,9 @@ async def ask(folder: StateFolder, wanted: Request, *, limit_s: float = ANSWER_S
                 await trio.sleep(_AGAIN_S)
                 lines = await call(folder.operator_socket, REPLY_MAX)
     if lines is None:
+        starting = folder.process("daemon")
+        if starting is not None:
+            raise no_daemon(f"the daemon, process {starting.pid}, does not answer yet; ask again in a moment")
         there = "" if folder.path.exists() else ": there is no such folder"
         raise no_daemon(f"no daemon runs on the state folder {folder.path}{there}")
     try:

@@ -21,7 +21,7 @@ from engine.guard.link import GuardLink, GuardLost
 from engine.guard.mandate import Mandate
 from engine.guard.notes import guard_acted, take_over_orders
 from engine.guard.post import Post
-from engine.guard.talk import HALTING, LINE_MAX, VERSION, Hello, NotTaken, Sign, Taken, from_guard, line
+from engine.guard.talk import HALTING, LINE_MAX, VERSION, Hello, Leave, NotTaken, Sign, Taken, from_guard, line
 from engine.journal.durable import DurableJournal
 from engine.journal.reading import JournalReader
 from engine.operator.client import ask
@@ -150,6 +150,61 @@ async def test_before_a_daemon_has_come_nobody_trades(folder: StateFolder) -> No
             with pytest.raises(NotDone) as problem:
                 await ask(folder, request(verb, {}))
             assert problem.value.code is Code.NO_DAEMON
+
+
+async def test_a_daemon_that_starts_is_halted_before_it_has_come(folder: StateFolder, child: Process) -> None:
+    folder.note_process("daemon", child)
+    async with guarding(folder, FakeVenue()):
+        status = await ask(folder, request("status", {}))
+        assert (status["trading"], status["reasons"]) == (
+            "starting",
+            [f"the daemon, process {child.pid}, is starting"],
+        )
+        with pytest.raises(NotDone, match="is starting; ask again") as problem:
+            await ask(folder, request("positions", {}))
+        assert problem.value.code is Code.REFUSED
+        assert guard_acted(folder) == []
+        said = await ask(folder, request("halt", {"why": "no"}))
+        assert (said["by"], said["trading"], said["trouble"]) == ("guard", "halted", "")
+        assert "not closed" in (await ask(folder, request("halt", {"flatten": True})))["trouble"]
+        assert [(deed.kind, deed.sentence) for deed in guard_acted(folder)] == [
+            ("latch", "no"),
+            ("latch", "an operator halted while the daemon was starting"),
+        ]
+    assert alive(child)
+
+
+async def test_a_question_waits_for_the_daemon_whose_guard_is_new(folder: StateFolder, child: Process) -> None:
+    folder.note_process("daemon", child)
+    async with guarding(folder, FakeVenue()), trio.open_nursery() as nursery:
+        answered: list[Any] = []
+
+        async def wonder() -> None:
+            answered.append(await ask(folder, request("pnl", {})))
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(wonder)
+        await trio.sleep(0.2)
+        async with linked(folder, mandate(child), {"pnl": {"total": "1.50"}}):
+            await trio.sleep_forever()
+    assert answered == [{"total": "1.50"}]
+
+
+async def test_a_halt_tears_no_daemon_that_is_ending_in_order(folder: StateFolder) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1.5)"]) as process_of:
+        ending = process(process_of.pid)
+        assert ending is not None
+        async with guarding(folder, FakeVenue()) as post:
+            lines, _ = await hello(folder, mandate(ending))
+            post._stopping = True  # an operator stops it: the guard does not end by itself
+            await lines.send(line(Leave(False)))
+            with trio.fail_after(10):
+                while (await ask(folder, request("status", {})))["reasons"] != ["the daemon has ended in order"]:
+                    await trio.sleep(0.01)
+            assert (await ask(folder, request("halt", {})))["by"] == "guard"
+            await lines.aclose()
+        assert process_of.wait() == 0, "it was not killed"
+    assert [deed.kind for deed in guard_acted(folder)][:1] == ["latch"]
 
 
 async def test_a_daemon_without_a_sign_is_killed_and_its_orders_die(folder: StateFolder, child: Process) -> None:
