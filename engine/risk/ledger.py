@@ -33,6 +33,7 @@ from engine.risk.together import Bracket, Group, Oca
 _ZERO: Final = Decimal(0)
 _BUY: Final = Side.BUY
 _IN_DOUBT: Final = State.IN_DOUBT  # bound once: an enum class is slow to ask
+_LOST: Final = State.LOST
 _WORKING: Final = State.WORKING
 _ANSWERS_A_CHANGE: Final = frozenset({ModifyAsked, Modified, ModifyRefused})
 _NO_MARKET: Final = MarketNow(0, 0.0, 0, False)  # a price of 0 is below all that an order names itself
@@ -50,6 +51,7 @@ class Ledger:
         self._known = exposures.known
         self._in_doubt = self.account.in_doubt
         self._found: dict[tuple[str, str, int], Group] = {}  # OCA groups of orders that we did not judge here
+        self._lost: dict[str, Group] = {}  # those of orders that were lost, by coid, while anything of them is open
 
     # --- what is decided ----------------------------------------------------------------------------------------
 
@@ -144,6 +146,7 @@ class Ledger:
         if isinstance(shared, Oca) and shared.group.empty and not self.account.joining:
             del self.account.groups[shared.group]
             self._found = {key: group for key, group in self._found.items() if group is not shared.group}
+            self._lost = {coid: group for coid, group in self._lost.items() if group is not shared.group}
 
     def part(self, entry: Reserved, bracket: Bracket) -> None:
         """A child becomes an order of its own; what it trades from now on makes what hangs on the entry no smaller."""
@@ -174,6 +177,8 @@ class Ledger:
                 if state not in CLOSED:  # one that was lost, or of another session, is alive after all
                     entry = self._found_alive(order)
             elif state in CLOSED:
+                if state is _LOST and isinstance(entry.shared, Oca):
+                    self._lost[order.ticket.coid] = entry.shared.group
                 self.release(entry)
             elif kind not in _COUNTS_THE_SAME:
                 entry.ticket = order.ticket
@@ -199,8 +204,8 @@ class Ledger:
     def _found_alive(self, order: Order) -> Reserved:
         """An order that nothing was reserved for; those of one OCA group were made at one moment."""
         ticket = order.ticket
-        group = None
-        if ticket.oca_group is not None:
+        group = self._lost.pop(ticket.coid, None)
+        if group is None and ticket.oca_group is not None:
             key = ticket.strategy, ticket.oca_group, order.created_ns
             group = self._found.get(key)
             if group is None:

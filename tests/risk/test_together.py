@@ -127,6 +127,23 @@ def test_two_strategies_count_beside_one_another() -> None:
     assert ask(here, new(1, strategy="b")) == "POSITION"
 
 
+def test_what_was_lost_and_is_alive_after_all_is_of_its_group_still() -> None:
+    here = gate()
+    ten, seven = group = oca(10, 7)
+    assert ask(here, *group) == "ok"
+    here.hear([Update(Order(ticket=ten, state=State.LOST), ProvedAbsent(coid=ten.coid, ts_ns=T0))], [])
+    assert counts(here) == [(7, 0)] * 2
+    alive = Update(Order(ticket=ten, state=State.WORKING, created_ns=T0), Accepted(coid=ten.coid, ts_ns=T0))
+    here.hear([alive], [])
+    assert counts(here) == [(10, 0)] * 2
+    ended(here, ten)
+    assert counts(here) == [(7, 0)] * 2
+    ended(here, seven)
+    assert not here.account.groups
+    here.hear([alive], [])  # of nothing else that is open
+    assert counts(here) == [(10, 0)] * 2
+
+
 def test_a_group_over_two_instruments_counts_as_if_what_shares_them_could_die() -> None:
     """What a group's order adds depends on what else is there; taken off is the least that it can be.
 
