@@ -70,6 +70,16 @@ def test_flatten_takes_back_what_has_filled_and_is_not_closed() -> None:
 def test_an_alert_alone_touches_nothing() -> None:
     [finding] = census(CensusPolicy.ALERT).look(book(State.FILLED, State.WORKING, State.REFUSED, filled=10))
     assert finding.cancels == ()
+    why = "the stop x of this bracket is missing: no permission"
+    assert finding.actions == (Alert("NO_STOP", why, "e"),)
+
+
+def test_where_nothing_is_left_to_take_back_a_person_is_told_all_the_same() -> None:
+    for filled, closed in ((0, 0), (4, 4)):
+        orders = book(State.WORKING, State.WORKING, State.REFUSED, filled=filled, closed=closed)
+        [finding] = census(CensusPolicy.FLATTEN).look(orders)
+        assert finding.cancels == ("e", "t")
+        assert [type(one) for one in finding.actions] == [Alert]
 
 
 def test_an_entry_that_never_traded_needs_no_stop() -> None:

@@ -165,6 +165,26 @@ def test_a_leg_against_the_order_moves_a_position_and_makes_no_unit() -> None:
     assert fill.legs[0].quantity == 1
 
 
+def test_legs_against_the_order_make_no_unit_however_many_there_are() -> None:
+    """Sell one of +1 A -1 B: A is to be sold and B bought. Told the other way round, then as it should be."""
+    instruments, order = spread([1, -1]), ticket(Side.SELL, 1)
+    combos = Combos(instruments)
+
+    def units(number: int, conid: int, side: str) -> Decimal:
+        row = VenueExecution(
+            execution_id=f"e{number}", order_id="77", account="DU1", coid=None, conid=conid, side=side,
+            size=Decimal(1), price=Decimal(5), ts_ns=S,
+        )  # fmt: skip
+        fill = combos.fill(order, row)
+        assert fill is not None
+        return fill.quantity
+
+    told = [
+        units(n, conid, side) for n, (conid, side) in enumerate([(11, "BUY"), (12, "SELL"), (11, "SELL"), (12, "BUY")])
+    ]
+    assert told == [0, 0, 0, 1]
+
+
 # --- through the desk, over a restart -------------------------------------------------------------------------------
 
 
@@ -225,6 +245,18 @@ def test_a_restart_at_any_leg_loses_nothing(
     assert book.book[order.coid].state is State.FILLED
     booked += [what.exec_id for _, kind, _, what in book.facts if kind == "answer" and isinstance(what, Filled)]
     assert sorted(booked) == sorted(row.execution_id for row in rows)  # each once, in one of the two lives
+
+
+def test_an_execution_of_what_is_no_leg_is_noted_once_and_hides_nothing() -> None:
+    instruments, order = spread([1, -1]), ticket(Side.BUY, 2)
+    book, desk = live(instruments, order)
+    first = executions(instruments, order, Random(1))[0]
+    odd = msgspec.structs.replace(first, execution_id="0000e0d5.99999999.01.01", conid=28812380)
+    desk.executions([odd, first], S)
+    desk.executions([odd], S)
+    assert [(at, name, row) for at, kind, name, row in book.facts if kind == "no_leg"] == [(S, order.coid, odd)]
+    booked = [what.exec_id for _, kind, _, what in book.facts if kind == "answer" and isinstance(what, Filled)]
+    assert booked == [first.execution_id]
 
 
 def test_a_row_that_shows_more_units_than_the_legs_make_is_read_after() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from engine.domain.brokerage import CancelTurnedDown, ExecutionsKnown, OrdersKnown, Unclear
-from engine.domain.order import State
+from engine.domain.order import Order, State
 from engine.orders.actions import ReadOrder, ReadOrders, SendCancel, SendPlace
-from engine.orders.reaching import ENOUGH
+from engine.orders.reaching import ENOUGH, hidden
 from tests.orders.bench import COID, Bench, ticket
 
 DOUBTED = "s-doubt"
@@ -141,3 +141,44 @@ def test_a_change_in_doubt_of_an_order_that_a_full_list_lacks_has_its_page_read(
     assert [one.order_id for one in bench.take() if isinstance(one, ReadOrder)] == ["101"]
     bench.desk.order_read(bench.copy(ticket(quantity=Decimal(6)), from_stream=False), "101", bench.now)
     assert (bench.order().state, bench.order().ticket.quantity) == (State.WORKING, Decimal(6))
+
+
+# --- what a list can have left out, by itself -------------------------------------------------------------------------
+
+
+def orders(**created_ns: int) -> dict[str, Order]:
+    return {
+        coid: Order(ticket=ticket(coid), state=State.WORKING, created_ns=at, updated_ns=at)
+        for coid, at in created_ns.items()
+    }
+
+
+def view(as_of_ns: int = 10_000) -> OrdersKnown:
+    return OrdersKnown(orders=(), as_of_ns=as_of_ns, full=True)
+
+
+def left_out(book: dict[str, Order], known: set[str], shown: int, *, first_ns: int = 101) -> set[str]:
+    """Those that a full list of so many orders, created a nanosecond apart from `first_ns` on, may lack."""
+    present = {f"p{n}": first_ns + n for n in range(shown)}
+    everything = {**book, **orders(**present)}
+    return hidden(view(), everything, dict.fromkeys(known, "1"), set(present), settle_ns=100)
+
+
+def test_the_newest_order_that_is_known_and_missing_is_itself_left_out() -> None:
+    book = orders(old=50, missing=100, newer=500)
+    assert left_out(book, {"old", "missing"}, ENOUGH) == {"old", "missing"}
+    assert left_out(book, {"old"}, ENOUGH) == {"old"}
+    assert left_out(book, {"old", "missing"}, ENOUGH - 1) == {"old", "missing", "newer"}
+
+
+def test_an_order_that_may_not_have_settled_tells_nothing_of_the_list() -> None:
+    book = orders(old=50, young=9_901, settled=9_900)
+    assert left_out(book, {"old", "young"}, ENOUGH) == {"old"}
+    assert left_out(book, {"old", "settled"}, ENOUGH) == {"old", "young", "settled"}  # none that is newer is shown
+
+
+def test_where_all_that_are_known_are_shown_the_list_reaches_to_its_oldest() -> None:
+    book = orders(before=100, at=101, after=102)
+    assert left_out(book, set(), ENOUGH + 1) == {"before", "at"}
+    assert left_out(book, set(), ENOUGH) == {"before", "at", "after"}  # one too few is newer than the oldest
+    assert left_out(book, set(), 0) == {"before", "at", "after"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.domain.brokerage import CancelTurnedDown, OrdersKnown, VenueExecution
-from engine.domain.facts import Accepted, Cancelled, CancelRefused, Filled, Refused
+from engine.domain.brokerage import Answered, CancelTurnedDown, LegTaken, OrdersKnown, VenueExecution
+from engine.domain.facts import Accepted, Cancelled, CancelRefused, Filled, ModifyRefused, Refused
 from engine.domain.messages import Approved, Cancel, Place, Refusal
 from engine.domain.order import State
 from engine.orders.actions import (
@@ -13,9 +13,11 @@ from engine.orders.actions import (
     ReadExecutions,
     ReadOrders,
     SendCancel,
+    SendModify,
     SendPlace,
 )
 from engine.orders.manager import OrderManager
+from engine.orders.writer import Unsent
 from tests.orders.bench import COID, Bench, S, ticket
 
 A, B = ticket("s-000001"), ticket("s-000002")
@@ -204,3 +206,50 @@ def test_orders_of_which_a_list_knows_nothing_are_each_told() -> None:
     gone = [one.coid for one in bench.take() if isinstance(one, Alert) and one.code == "GONE"]
     assert gone == [A.coid, B.coid]
     assert set(bench.desk.doubts.cases) == {A.coid, B.coid}
+
+
+# --- what waits for its turn -----------------------------------------------------------------------------------------
+
+
+def waiting(bench: Bench) -> int:
+    """A modification of A waits behind a ticket whose answer has not come: the number of that round."""
+    bench.live(A)
+    bench.place(B)
+    number = bench.only(SendPlace).number
+    bench.modify(A.coid, quantity=Decimal(3))
+    assert bench.order(A.coid).state is State.PENDING_MODIFY
+    return number
+
+
+def refused(bench: Bench, coid: str) -> list[tuple[str, str]]:
+    return [
+        (what.code, what.reason)
+        for _, _, name, what in bench.book.facts
+        if name == coid and isinstance(what, ModifyRefused)
+    ]
+
+
+def taken(number: int) -> Answered:
+    return Answered(taken=(LegTaken(order_id=str(number), status="Submitted", coid=B.coid),))
+
+
+def test_a_modification_whose_order_is_to_die_by_now_is_refused_and_of_a_dead_one_nothing_is_said() -> None:
+    bench = Bench()
+    number = waiting(bench)
+    bench.cancel(A.coid)
+    bench.answer(number, taken(102))
+    assert refused(bench, A.coid) == [("STATE", "the order is pending_cancel by now")]
+    other = Bench()
+    number = waiting(other)
+    other.row(A, status="Cancelled")
+    other.answer(number, taken(102))
+    assert refused(other, A.coid) == []
+    assert not [one for one in other.take() if isinstance(one, SendModify)]
+
+
+def test_what_could_not_be_sent_says_so() -> None:
+    bench = Bench()
+    bench.place(A)
+    bench.answer(bench.only(SendPlace).number, Unsent(why="no route to the venue"))
+    order = bench.order(A.coid)
+    assert (order.state, order.code, order.reason) == (State.REFUSED, "UNSENT", "no route to the venue")

@@ -273,3 +273,17 @@ def test_what_was_nothing_or_is_nothing_is_no_split() -> None:
     for ours, venue in ((0, 100), (100, 0)):
         [difference] = compare_positions(held(ours), there(venue, "0"), [], own={}, policy=POLICY)
         assert difference.found is Class.UNKNOWN
+
+
+def test_two_that_were_owed_explain_nothing_where_they_do_not_add_up() -> None:
+    before = {"USD": balance(1000, 100, 102)}
+    [one] = compare_cash({"USD": Decimal(1000)}, {"USD": balance(1900)}, policy=POLICY, before=before)
+    assert (one.found, one.venue) == (Class.UNKNOWN, Decimal(1900))
+
+
+def test_a_gap_of_no_more_than_a_cent_is_none_that_a_payment_explains() -> None:
+    """A cent of interest was owed and is paid; books and venue are a cent apart, or a little more."""
+    before = {"USD": balance(1000, "0.01")}
+    for cash in ("1000.01", "1000.02"):
+        found = compare_cash({"USD": Decimal(1000)}, {"USD": balance(cash)}, policy=POLICY, before=before)
+        assert Class.UNKNOWN not in [one.found for one in found]

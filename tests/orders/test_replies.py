@@ -174,3 +174,25 @@ def test_times_and_bounds_of_the_table() -> None:
     for table in bad:
         with pytest.raises(ConfigError):
             read_policy(table)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("ask_s", 0, "replies.ask_s.*must be a number of seconds above 0, at most 600"),
+        ("rounds_max", 21, "replies.rounds_max.*must be a whole number from 1 to 20"),
+        ("default", "confirm", 'replies.default.*must be "decline" or "ask": what is unknown is never confirmed'),
+        ("163", "confirm", "replies.163.*is no message id .such as o163., nor default, ask_s or rounds_max"),
+        ("o163", {"rule": "ask", "text": 7}, "replies.o163.*text must be a pattern"),
+        ("o163", {"text": "x"}, "replies.o163.*must be a rule, or a table with rule and text"),
+        ("o163", "confirm-if mood", "replies.o163.*'mood' is none of collar, "),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_at_its_key(key: str, value: object, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        read_policy({key: value})
+
+
+def test_a_text_is_known_in_capitals_too() -> None:
+    shouted = question(("o163", PRICE.upper()))
+    assert read_policy({}).rule_on(shouted, {"collar": True}).stance is Stance.CONFIRM
