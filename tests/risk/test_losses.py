@@ -356,6 +356,12 @@ def test_who_was_never_told_of_begins_with_the_first_worth() -> None:
     assert not owners["b"].unmarked
 
 
+def test_of_whom_no_sum_is_told_nothing_was_realised_or_paid() -> None:
+    house = House(FAR, a=FAR)
+    house.watch.take_up({}, {})
+    assert [(one.realised, one.fees, one.day_realised) for one in house.watch._owners] == [(0.0, 0.0, 0.0)] * 2
+
+
 def test_losses_are_watched_where_a_limit_asks_for_it() -> None:
     assert not LossWatch.wanted(RiskSettings())
     assert not LossWatch.wanted(RiskSettings(account=Limits(gross_max=D(1))))
