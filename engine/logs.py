@@ -20,7 +20,7 @@ def configure() -> None:
     to_person: list[structlog.typing.Processor] = [
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
         redact,
-        structlog.dev.ConsoleRenderer(pad_event_to=16, exception_formatter=structlog.dev.plain_traceback),
+        structlog.dev.ConsoleRenderer(pad_event_to=10, exception_formatter=structlog.dev.plain_traceback),
     ]
     to_program: list[structlog.typing.Processor] = [
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -12,9 +12,9 @@ from typing import Final
 from attrs import field, frozen
 from attrs.validators import ge, gt
 
-from engine.strategy.api import Context, Instrument, Order, Side, State, Strategy
+from engine.strategy.api import Context, Instrument, Order, Side, Strategy
 
-_DYING: Final = frozenset({State.PENDING_CANCEL, State.IN_DOUBT})
+NS_PER_S: Final = 1_000_000_000
 
 
 @frozen(kw_only=True)
@@ -36,23 +36,29 @@ class Pulse(Strategy[PulseParams]):
     def __init__(self, ctx: Context, params: PulseParams) -> None:
         super().__init__(ctx, params)
         self.beats = {instrument.symbol: 0 for instrument in ctx.instruments}
+        self.due_ns: dict[str, int] = {}
 
     def on_start(self) -> None:
         """Spread the pulses of several instruments over the interval."""
-        many = len(self.ctx.instruments)
+        every_ns, many = round(self.params.every_s * NS_PER_S), len(self.ctx.instruments)
         for place, instrument in enumerate(self.ctx.instruments, 1):
-            self.ctx.set_timer(instrument.symbol, after_s=self.params.every_s * place / many)
+            self._set(instrument.symbol, self.ctx.now_ns + every_ns * place // many)
+
+    def _set(self, name: str, due_ns: int) -> None:
+        self.due_ns[name] = due_ns
+        self.ctx.set_timer(name, at_ns=due_ns)
 
     def on_timer(self, name: str) -> None:
-        """One pulse: cancel what rests, else place the next order."""
-        self.ctx.set_timer(name, after_s=self.params.every_s)
+        """One pulse: cancel what rests, and place the next order."""
+        # From the last one's moment, not from now: after a pause all instruments would beat as one for ever.
+        every_ns, late_ns = round(self.params.every_s * NS_PER_S), self.ctx.now_ns - self.due_ns[name]
+        self._set(name, self.due_ns[name] + every_ns * (late_ns // every_ns + 1))
         instrument = self.ctx.instrument(name)
         resting = self.ctx.orders(instrument)
         for order in resting:
             self.ctx.cancel(order.ticket.coid)
         # One that does not die is no reason to stop, a pile of them is.
-        dying = all(order.state in _DYING for order in resting)
-        if self.ctx.is_open(instrument) and dying and len(resting) < 2:
+        if self.ctx.is_open(instrument) and len(resting) < 2:
             self._place(instrument, resting)
 
     def _place(self, instrument: Instrument, dying: list[Order]) -> None:
@@ -64,7 +70,10 @@ class Pulse(Strategy[PulseParams]):
         buys = held <= 0 if abs(held) >= self.params.position_max or held else beat % 2 == 1
         side = Side.BUY if buys else Side.SELL
         if any(order.ticket.side is not side for order in dying):
-            return  # it could trade with it
+            if held:
+                return  # it could trade with it
+            side = dying[0].ticket.side
+        buys = side is Side.BUY
         passive = self.params.passive > 0 and beat % self.params.passive == 0
         place = self.ctx.buy if buys else self.ctx.sell
         price = (quote.bid if passive else quote.ask) if buys else (quote.ask if passive else quote.bid)

@@ -173,7 +173,9 @@ def show_story(told: Mapping[str, Any], console: Console) -> None:
     if order is not None:
         head.append("  ")
         head.append_text(_coloured(order["status"]))
-        head.append(f"  {order['side']} {order['quantity']} of {order['conid']}, filled {order['filled']}")
+        head.append(
+            f"  {order['side']} {order['quantity']} of {order['symbol'] or order['conid']}, filled {order['filled']}"
+        )
     console.print(head)
     day = ""
     table = _table("time (UTC)", "what was known or done", "rule")

@@ -5,14 +5,32 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from engine.cli.options import config_argument, set_option
 
+if TYPE_CHECKING:
+    from engine.operator.folder import StateFolder
+
 SWITCH_S: Final = 0.00002
 OBJECTS: Final = 20_000  # made between two searches for cycles; 700 by default
+
+
+def _look_into(folder: StateFolder) -> None:
+    """Refuse a journal that can't be read before anything is started for it. Raises: InputError."""
+    from engine.journal.reading import JournalReader
+
+    if folder.journal.is_file() and folder.journal.stat().st_size:
+        JournalReader(folder.journal).close()
+
+
+def _where(folder: StateFolder) -> str:
+    """What the operator's commands need to find it, behind them."""
+    from engine.operator.folder import state_folder
+
+    return "" if folder == state_folder(None) else f" --state-dir {folder.path}"
 
 
 @click.command()
@@ -48,11 +66,15 @@ def run(
     from engine.operator.folder import state_folder
 
     folder = state_folder(state_dir)
+    _look_into(folder)
 
     def say(sentence: str) -> None:
         click.echo(sentence)
 
     with folder.held("daemon"):
+        say(f"starting; everything is kept in {folder.path}. Ctrl-C or `engine stop` ends it")
+        verbs = "status, orders, positions, pnl, why ORDER, halt, resume, stop"
+        say(f"from another terminal: engine {verbs}{_where(folder)}")
         # Another process takes as long to come as what follows here takes to be imported: both at once.
         wanted = settings.guard.on and folder.process("guard") is None
         launched = launch(folder, GUARDS_WAY) if wanted else None

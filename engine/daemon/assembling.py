@@ -131,7 +131,6 @@ class Daemon:
     async def set_trading(self, rows: Sequence[Row], *, lifts: bool = False) -> None:
         """Store a change of the trading state, then tell risk; a halt cancels what is open, a person's resume `lifts`
         what risk has latched."""
-        now_ns = self.clock.now_ns()
         if rows and self.trading.state is TradingState.HALTED:
             # Nothing new may leave while it is being stored: to refuse needs no row before it.
             self.nursery.tell_risk(TradingNow(str(TradingState.HALTED), self.trading.reason))
@@ -143,7 +142,8 @@ class Daemon:
         self.nursery.tell_risk(TradingNow(str(state), self.trading.reason, lifts))
         if state is TradingState.HALTED:
             self.nursery.tell_orders(CancelNow(None, self.trading.reason))
-        log.info("trading", state=str(state), reason=self.trading.reason, at_ns=now_ns)
+        why = self.trading.reason
+        log.info("trading", state=str(state), **({"reason": why} if why else {}))
 
     async def latch(self, level: TradingState, source: str, reason: str, *, flatten: bool = False) -> None:
         """Halt or reduce, until a person lifts it."""

@@ -107,6 +107,9 @@ async def _run(
         if launched is not None:
             launched.terminate()  # there is nothing to guard
         raise
+    if settings.gateway.url is None and venue.rate != settings.gateway.speed:
+        runs, wanted = f"{venue.rate:g}", f"{settings.gateway.speed:g}"
+        say(f"warning: the simulated gateway of this folder runs already, at speed {runs}, not {wanted}: stop it first")
     calendars: dict[str, Sessions] = {}
 
     async def look_up_hours() -> None:

@@ -94,7 +94,8 @@ class DurableJournal:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare(fresh)
         except sqlite3.DatabaseError as error:
-            raise InputError(f"the journal can't be opened: {error}", place=str(path)) from error
+            problem = f"the journal can't be opened: {error}; keep it, and begin in an empty folder"
+            raise InputError(problem, place=str(path)) from error
         path.chmod(0o600)
         last = self._database.execute("SELECT seq, chain FROM facts ORDER BY seq DESC LIMIT 1").fetchone()
         self._seq, self._chain = (0, _START) if last is None else (int(last[0]), bytes(last[1]))
@@ -120,7 +121,7 @@ class DurableJournal:
             found = execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise InputError(
-                    f"the journal is damaged ({found}); keep it and start from a copy", place=str(self.path)
+                    f"the journal is damaged ({found}); keep it, and begin in an empty folder", place=str(self.path)
                 )
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")

@@ -62,7 +62,7 @@ def _story(path: Path, wanted: str, symbols: Mapping[str, str]) -> dict[str, Any
     return {
         "coid": coid,
         "order_id": None if found is None else found.venue_id or None,
-        "order": None if found is None else order_row(found, {}),
+        "order": None if found is None else _named(order_row(found, {}), symbols),
         "rows": [
             {
                 "seq": row.seq,
@@ -90,7 +90,14 @@ def orders_of_day(folder: StateFolder) -> list[Row]:
         found = _recovered(reader)
     finally:
         reader.close()
-    return day_rows(found.orders.values(), last[0].ts_ns - NS_PER_DAY if last else 0, {})
+    rows = day_rows(found.orders.values(), last[0].ts_ns - NS_PER_DAY if last else 0, {})
+    symbols = folder.symbols()
+    return [_named(row, symbols) for row in rows]
+
+
+def _named(row: Row, symbols: Mapping[str, str]) -> Row:
+    """With the instrument's symbol, where the folder knows it."""
+    return {**row, "symbol": symbols.get(str(row["conid"]))}
 
 
 def _recovered(reader: JournalReader) -> Recovered:

@@ -95,10 +95,17 @@ def _id(sentence: str) -> Callable[[Mapping[str, Any]], str]:
     return told
 
 
+_VENUES: Final = frozenset({"", "VENUE", "INACTIVE"})  # codes of refusals that are the venue's own; the rest are ours
+
+
+def _refused(body: Mapping[str, Any]) -> str:
+    return _reason("the venue refused it" if body.get("code", "") in _VENUES else "it never left us")(body)
+
+
 _ANSWERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "Pending": _id("the venue has it, not yet working"),
     "Accepted": _id("works at the venue"),
-    "Refused": _reason("the venue refused it"),
+    "Refused": _refused,
     "Modified": lambda _: "the venue took the new ticket",
     "ModifyRefused": _reason("the venue keeps the old ticket"),
     "CancelRefused": _reason("not cancelled"),

@@ -147,6 +147,7 @@ def test_the_orders_of_the_last_day_and_all_that_are_open(folder: StateFolder) -
         ("operator", '{"question":3,"yes":false}', "an operator answered question 3 no"),
         ("answer", '{"type":"AnswerMissing"}', "no answer in time: whether it arrived is not known"),
         ("answer", '{"type":"Refused","code":"VENUE","reason":"no funds"}', "the venue refused it (VENUE): no funds"),
+        ("answer", '{"type":"Refused","code":"HALTED","reason":"halted"}', "it never left us (HALTED): halted"),
         ("answer_to_write", '"unsent"', "the venue answered: nothing of it left us"),
         ("answer_to_cancel", '{"reason":"too late"}', "the venue on the cancellation: too late"),
         ("fee", '{"amount":"1.0500","execution_id":"e1"}', "fee 1.05 for execution e1"),
@@ -192,6 +193,8 @@ def test_an_instrument_is_called_by_its_symbol_where_it_is_known(folder: StateFo
     folder.note_symbols({8314: "IBM"})
     assert story(folder, "s-000001")["rows"][0]["says"] == "risk approved BUY 10 of IBM LMT at 9.50 DAY"
     assert folder.symbols() == {"7": "OTHER", "8314": "IBM"}
+    assert {row["symbol"] for row in orders_of_day(folder)} == {"IBM"}
+    assert story(folder, "s-000001")["order"]["symbol"] == "IBM"
 
 
 def test_names_that_can_not_be_written_down_are_done_without(tmp_path: Path) -> None:
