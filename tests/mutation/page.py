@@ -15,11 +15,14 @@ _COLUMNS: Final = ("refused by types", "killed", "survived every test", "survive
 _SHOWN: Final = 110  # letters of a fault
 
 
-def write_document(path: Path, verdicts: Mapping[str, Mapping[str, Any]], entries: Sequence[Entry]) -> None:
-    """Put the sums, the table and the survivors between their marks in a page."""
+def write_document(
+    path: Path, verdicts: Mapping[str, Mapping[str, Any]], entries: Sequence[Entry], *, code: str = ""
+) -> None:
+    """Put the sums, the table and the survivors between their marks in a page; `code` names the text that was run."""
     text = path.read_text(encoding="utf-8")
     found = survivors(verdicts, entries)
     parts = {"sums": _sums(verdicts, found), "table": _table(verdicts, found), "survivors": _survivors(found)}
+    parts["code"] = iter([code])
     for name, lines in parts.items():
         said = "\n".join(lines)
         marks = re.search(_BLOCK.format(name), text, re.DOTALL)

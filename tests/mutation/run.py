@@ -1,8 +1,8 @@
 """Mutation testing: put faults into modules one by one, and see whether a test notices.
 
-The tests are collected once, and run once to learn which of them enter which lines, and how long they take. Each mutant
-gets a forked process, in which only the tests that enter its line are run: those first that found other faults near
-by, then the fastest, until one fails or the budget is used up. Verdicts go into `mutants/verdicts.jsonl` as
+The tests are collected once, and run twice to learn which of them enter which lines, and how long they take. Then each
+mutant gets a forked process, in which only the tests that enter its line are run: those first that found other faults
+near by, then the fastest, until one fails or the budget is used up. Verdicts go into `mutants/verdicts.jsonl` as
 they come: a run that was broken off goes on where it stopped. Run as `python -m tests.mutation.run engine/risk/*.py`.
 """
 
@@ -13,10 +13,12 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
@@ -80,9 +82,7 @@ class Campaign:
             raise session.Interrupted(f"{session.testsfailed} errors during collection")
         self._items = {item.nodeid: item for item in session.items}
         entered = self._learn()
-        status, failed = self._try(None, list(self._items))
-        if status != _UNNOTICED:
-            raise SystemExit(f"{failed or 'the process'} fails the second time, without any fault put in")
+        self._time()
         with VERDICTS.open("a", encoding="utf-8") as out:
             for module in self.modules:
                 made = load(module)
@@ -108,14 +108,20 @@ class Campaign:
         cover.start()
         for name, item in self._items.items():
             cover.switch_context(name)
-            begun = time.process_time()
             if any(report.failed for report in runtestprotocol(item, log=False, nextitem=None)):
                 raise SystemExit(f"{name} fails without any fault put in")
-            self._took_s[name] = time.process_time() - begun
         cover.stop()
         data = cover.get_data()
         paths = [str(each.path) for each in self.modules]
         return {path: data.contexts_by_lineno(str(Path(path).resolve())) for path in paths}
+
+    def _time(self) -> None:
+        """Run all tests a second time, unwatched: how long each takes, and that it can be run twice."""
+        for name, item in self._items.items():
+            begun = time.process_time()
+            if any(report.failed for report in runtestprotocol(item, log=False, nextitem=None)):
+                raise SystemExit(f"{name} fails the second time, without any fault put in")
+            self._took_s[name] = time.process_time() - begun
 
     def _judge(self, mutant: Mutant, made: ModuleType, tests: set[str]) -> dict[str, Any]:
         """The verdict on one mutant; `left` counts the tests that the budget had no room for."""
@@ -144,7 +150,7 @@ class Campaign:
             chosen.append(test)
         return chosen
 
-    def _try(self, fault: Callable[[], bool] | None, tests: list[str]) -> tuple[int, str]:
+    def _try(self, fault: Callable[[], bool], tests: list[str]) -> tuple[int, str]:
         """Put a fault in and run tests, in a process of its own: its exit status, and the test that failed."""
         reading, writing = os.pipe()
         child = os.fork()
@@ -166,8 +172,8 @@ class Campaign:
             failed = said.read()
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), failed
 
-    def _run(self, fault: Callable[[], bool] | None, tests: list[str], writing: int) -> int:
-        if fault is not None and not fault():
+    def _run(self, fault: Callable[[], bool], tests: list[str], writing: int) -> int:
+        if not fault():
             return _SAME
         for test in tests:
             if any(report.failed for report in runtestprotocol(self._items[test], log=False, nextitem=None)):
@@ -204,7 +210,7 @@ def _statements(path: Path) -> dict[int, range]:
 
 @click.command()
 @click.argument("paths", nargs=-1)
-@click.option("--budget-s", default=3.0, help="Seconds of tests for one mutant.")
+@click.option("--budget-s", default=1.0, help="Seconds of tests for one mutant.")
 @click.option("--again", default="", help="Verdicts to ask for again, as in 'survived,unreached'.")
 @click.option("--only", default="*", help="Keys of mutants, as a pattern.")
 @click.option("--tests", multiple=True, default=TESTS, help="Where the tests are; part of them can only find more.")
@@ -224,9 +230,16 @@ def main(
     if not (only_list or only_report):
         _run(paths, budget_s, again, only, tests)
     if only_report:
-        write_document(DOCUMENT, verdicts(), entries)
+        write_document(DOCUMENT, verdicts(), entries, code=_code())
     for line in listing(verdicts(), entries):
         click.echo(line)
+
+
+def _code() -> str:
+    """When the last verdict fell, and on which text."""
+    last = datetime.fromtimestamp(VERDICTS.stat().st_mtime, UTC)
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    return f"The last verdict is of {last:%Y-%m-%d %H:%M} UTC, the code that of {head.stdout.strip()}."
 
 
 def _run(paths: tuple[str, ...], budget_s: float, again: str, only: str, tests: tuple[str, ...]) -> None:

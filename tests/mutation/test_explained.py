@@ -19,7 +19,9 @@ ONE = """
 time = ["a < b -> a <= b"]
 "it says the same in other words" = ["say(…) -> say(…XX…)", "gone -> away"]
 """
-PAGE = "".join(f"<!-- {name} -->\nold\n<!-- end of {name} -->\nkept\n" for name in ("sums", "table", "survivors"))
+PAGE = "".join(
+    f"<!-- {name} -->\nold\n<!-- end of {name} -->\nkept\n" for name in ("sums", "code", "table", "survivors")
+)
 
 
 def said(verdict: str, was: str = "", now: str = "", **more: Any) -> dict[str, Any]:
@@ -74,12 +76,13 @@ def test_the_list_marks_what_has_no_reason(folder: Path) -> None:
 def test_the_page_is_written_between_its_marks_and_a_second_time_the_same(folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE)
-    write_document(page, VERDICTS, read(folder))
+    write_document(page, VERDICTS, read(folder), code="It was run.")
     first = page.read_text()
-    write_document(page, VERDICTS, read(folder))
+    write_document(page, VERDICTS, read(folder), code="It was run.")
     assert page.read_text() == first
-    assert first.count("kept") == 3
+    assert first.count("kept") == 4
     assert "old" not in first
+    assert "<!-- code -->\nIt was run.\n<!-- end of code -->" in first
     assert "Of 6 mutants 1 are refused by the type checker, 1 were killed by tests, 3 survived (1 of them" in first
     assert "| `risk/days` | 6 | 1 | 1 | 2 | 1 | 1 | 2 |" in first
     assert "| all | 6 | 1 | 1 | 2 | 1 | 1 | 2 |" in first
