@@ -180,13 +180,14 @@ def test_greeks_told_anew_count_at_once(conid: int) -> None:
 
 def looked(one: Gate, conid: int, side: Side, quantity: int, number: int, strategy: str = "a") -> str:
     ticket = replace(asked(conid, side, quantity, number), coid=f"{strategy}-{number:06d}", strategy=strategy)
+    one.exposure(strategy, conid)  # whose first order would go the long way
     return code_of(one.judge(Place((ticket,)), Market, T0))
 
 
 def test_what_the_account_is_short_of_counts_and_not_what_the_strategy_holds() -> None:
     one = gate({CALL: known()}, FULL)
-    for strategy, quantity in (("a", 1), ("b", -1)):
-        one.hear([], [PositionNow(strategy, CALL, D(quantity), D(0), D(0), D(quantity), D(0), "USD")])
+    for strategy, quantity, of_account in (("a", 1, 1), ("b", -1, 0)):
+        one.hear([], [PositionNow(strategy, CALL, D(quantity), D(0), D(0), D(of_account), D(0), "USD")])
     assert looked(one, CALL, Side.SELL, 1, 1) == "NAKED"
 
 
