@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -34,6 +35,16 @@ HOUR = 3_600 * NS_PER_S
 )
 def test_a_window_of_time_is_utc_unless_it_says_its_offset(said: str, window: tuple[int, int]) -> None:
     assert window_ns(said) == window
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_a_window_is_the_same_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    with monkeypatch.context() as moved:
+        moved.setenv("TZ", zone)
+        time.tzset()
+        window_ns.cache_clear()
+        assert window_ns("1970-01-02/1970-01-03") == (NS_PER_DAY, 2 * NS_PER_DAY)
+    time.tzset()
 
 
 @pytest.mark.parametrize("said", ["1970-01-02", "1970-01-02/1970-01-02", "1970-01-03/1970-01-02", "soon/later"])

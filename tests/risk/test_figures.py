@@ -171,9 +171,9 @@ def test_the_level_with_the_least_room_is_told() -> None:
     assert shown(gate, checks.open_orders) == ("6", "4")  # 3 left of the account's, 4 of the strategy's
     assert [ask(gate, new(1)) for _ in range(2)] == ["ok"] * 2
     assert shown(gate, checks.open_orders) == ("6", "6")
-    roomy = make(open_orders_max=9, strategy=strategy)
-    assert [ask(roomy, new(1)) for _ in range(2)] == ["ok"] * 2
-    assert shown(roomy, checks.open_orders) == ("4", "3")
+    own = make(open_orders_max=6, strategy={"a": Limits(open_orders_max=3)})
+    assert [ask(own, new(1)) for _ in range(2)] == ["ok"] * 2
+    assert shown(own, checks.open_orders) == ("3", "3")
     level = make(open_orders_max=4, strategy=strategy)
     assert shown(level, checks.open_orders) == ("4", "1")
 

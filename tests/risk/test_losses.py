@@ -356,6 +356,20 @@ def test_who_was_never_told_of_begins_with_the_first_worth() -> None:
     assert not owners["b"].unmarked
 
 
+def test_what_has_fired_is_in_the_journal_and_does_not_fire_again_after_a_restart() -> None:
+    limits = Limits(daily_loss_reduce=D(20), daily_loss_max=D(50))
+    house = House(limits)
+    house.hold(10, 1_000)
+    house.mark(94.0)
+    assert house.latched() == [("", "LOSS", 1), ("", "LOSS", 2)]
+    assert house.stands().fired == ("LOSS", "LOSS_REDUCED")
+    again = House(limits, at_ns=house.now_ns)
+    again.watch.take_up({"": house.stands()}, {})
+    again.prices[1] = 94.0
+    again.hold(10, 1_000)
+    assert again.latched() == []  # a person has lifted it meanwhile
+
+
 def test_of_whom_no_sum_is_told_nothing_was_realised_or_paid() -> None:
     house = House(FAR, a=FAR)
     house.watch.take_up({}, {})

@@ -51,6 +51,10 @@ MIXED: dict[Kind, Any] = {
     Kind.QUOTES: quotes([1, 2, 1], [5, 6, 7], [54.0, 72.0, NAN], [56.0, 74.0, 57.0]),
 }
 ONE: dict[Kind, Any] = {Kind.BARS: bars([1, 1, 1], [1, 2, 3], [50.0, 51.0, 52.0])}
+SOLE: dict[Kind, Any] = {
+    Kind.BARS: bars([1, 1], [1, 3], [50.0, 52.0]),
+    Kind.TRADES: trades([1, 1], [2, 4], [51.0, 53.0]),
+}
 TWO_OF_A_KIND: dict[Kind, Any] = {Kind.BARS: bars([1, 2, 1], [1, 2, 3], [50.0, 70.0, 52.0])}
 
 
@@ -69,12 +73,12 @@ def test_a_quote_comes_before_a_trade_and_a_trade_before_a_bar() -> None:
     lines(rows)
 
 
-@pytest.mark.parametrize("kinds", [ONE, TWO_OF_A_KIND, MIXED])
+@pytest.mark.parametrize("kinds", [ONE, SOLE, TWO_OF_A_KIND, MIXED])
 def test_a_chunk_of_one_kind_or_one_instrument_reads_the_same(kinds: dict[Kind, Any]) -> None:
     lines(merge(kinds))
 
 
-@pytest.mark.parametrize("kinds", [ONE, TWO_OF_A_KIND, MIXED])
+@pytest.mark.parametrize("kinds", [ONE, SOLE, TWO_OF_A_KIND, MIXED])
 @pytest.mark.parametrize("split_s", [0, 1, 2, 4, 6, 20])
 @pytest.mark.parametrize("before", [False, True])
 def test_what_was_said_before_a_split_counts_in_the_units_after_it(
