@@ -11,7 +11,7 @@ from engine.orders.actions import ReadExecutions, ReadOrders, SendCancel
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
 from engine.orders.replies import read_policy
-from tests.orders.bench import ticket
+from tests.orders.bench import S, ticket
 
 NOW = 100 * NS_PER_DAY
 
@@ -54,6 +54,7 @@ def test_every_state_of_a_journal_is_taken_up() -> None:
         "s-000006": (NOW, False),
         "s-000007": (NOW, True),
     }
+    assert here.next_ns() <= NOW + 2 * S  # the cancellations wait, and know since when
     assert here.follower.lost_modifies == {"s-000001", "s-000003", "s-000004", "s-000007"}
     assert (here.resent, here.follower.bookings.charged) == ({"s-000002"}, {"e1"})
     assert here.doubts.watched == {}

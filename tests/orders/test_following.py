@@ -334,6 +334,7 @@ def test_a_list_of_executions_tells_which_orders_are_there() -> None:
         )  # fmt: skip
         bench.desk.executions_read(ExecutionsKnown(executions=(row,), as_of_ns=bench.now, days=7), bench.now)
         assert found.absent_from_executions is absent
+        bench.take()
 
 
 def test_an_inactive_order_that_has_ended_is_not_refused() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine.domain.brokerage import VenueExecution
 from engine.domain.order import State
 from engine.domain.ticket import OrderType, Side
+from engine.orders.actions import FeeKnown
 from tests.orders.bench import COID, Bench, S, ticket
 
 DAY = 86_400 * S
@@ -126,3 +127,29 @@ def test_of_a_stranger_nobody_speaks_of_any_more_nothing_stays() -> None:
     assert len(bench.alerts) == 2
     bench.desk.rows([replace(foreign, seen_ns=bench.now)], bench.now)
     assert bench.alerts[2:] == ["FOREIGN_ORDER"]
+
+
+def test_the_fee_of_an_order_that_is_open_for_weeks_is_charged_once() -> None:
+    bench = Bench()
+    bench.live(ticket())
+    told = VenueExecution(
+        execution_id="e1", order_id="101", account="DU1", coid=COID, conid=1, side="BUY",
+        size=Decimal(2), price=Decimal(10), ts_ns=bench.now, commission=Decimal(1),
+    )  # fmt: skip
+    bench.desk.executions([told], bench.now)
+    assert [one.amount for one in bench.take() if isinstance(one, FeeKnown)] == [Decimal(1)]
+    for day in range(40):
+        bench.desk.forget(bench.now + day * DAY)
+    bench.desk.executions([told], bench.now)
+    assert bench.take() == []
+    assert bench.order().filled == 2
+
+
+def test_an_execution_of_an_order_that_is_forgotten_does_not_hide_the_next() -> None:
+    bench = Bench()
+    told = filled(bench)
+    bench.desk.forget(bench.now + DAY)
+    other = ticket("s-000007")
+    bench.live(other, first_id=107)
+    bench.desk.executions([told, replace(told, execution_id="e2", order_id="107", coid="s-000007")], bench.now)
+    assert bench.order("s-000007").filled == 5

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.domain.brokerage import Answered, CancelTurnedDown, LegTaken, OrdersKnown, VenueExecution
+import pytest
+
+from engine.domain.brokerage import (
+    Answered,
+    CancelTurnedDown,
+    LegTaken,
+    OrdersKnown,
+    Question,
+    Unclear,
+    VenueExecution,
+)
 from engine.domain.facts import Accepted, Cancelled, CancelRefused, Filled, ModifyRefused, Refused
 from engine.domain.messages import Approved, Cancel, Place, Refusal
 from engine.domain.order import State
+from engine.domain.ticket import OrderType, Side
 from engine.orders.actions import (
     Alert,
+    AskOperator,
+    AskRisk,
+    Flatten,
     ReadExecutions,
+    ReadOrder,
     ReadOrders,
     SendCancel,
     SendModify,
     SendPlace,
+    SendReply,
 )
+from engine.orders.canceller import CancelSettings
+from engine.orders.desk import DeskSettings
 from engine.orders.manager import OrderManager
 from engine.orders.writer import Unsent
 from tests.orders.bench import COID, Bench, S, ticket
@@ -197,6 +215,40 @@ def test_a_list_decides_each_order_that_it_is_young_enough_for() -> None:
     assert reasons == ["it works on"]
 
 
+def test_one_that_a_list_is_too_old_for_does_not_keep_the_others_undecided() -> None:
+    bench = Bench()
+    bench.live(A, B)
+    turned_down(bench, B.coid)
+    begun = bench.now
+    bench.now += S
+    turned_down(bench, A.coid)
+    rows = tuple(bench.copy(one, order_id=f"10{n}", from_stream=False) for n, one in enumerate((A, B), 1))
+    bench.desk.orders_read(OrdersKnown(orders=rows, as_of_ns=begun), bench.now)
+    assert [bench.order(one.coid).state for one in (A, B)] == [State.PENDING_CANCEL, State.WORKING]
+
+
+def test_what_a_full_list_may_lack_is_decided_by_its_own_page_since_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.live(A, B)
+    turned_down(bench, A.coid, B.coid)
+    bench.take()
+    monkeypatch.setattr(bench.desk.follower, "hidden", lambda view, present: {A.coid, B.coid} - present)
+    pages = [ReadOrder(order_id, "a full list may lack it") for order_id in ("101", "102")]
+
+    def listed() -> list[ReadOrder]:
+        bench.desk.orders_read(OrdersKnown(orders=(), as_of_ns=bench.now, full=True), bench.now)
+        return [one for one in bench.take() if isinstance(one, ReadOrder)]
+
+    early = bench.copy(A, from_stream=False, seen_ns=bench.now - 1)
+    bench.desk.order_read(early, "101", bench.now)
+    bench.now += S
+    bench.row(B, order_id="102")  # the stream's word may be an old one
+    assert listed() == pages
+    bench.desk.order_read(bench.copy(A, from_stream=False), "101", bench.now)
+    assert listed() == pages[1:]
+    assert [bench.order(one.coid).state for one in (A, B)] == [State.WORKING, State.PENDING_CANCEL]
+
+
 def test_orders_of_which_a_list_knows_nothing_are_each_told() -> None:
     bench = Bench()
     bench.live(A, B)
@@ -253,3 +305,79 @@ def test_what_could_not_be_sent_says_so() -> None:
     bench.answer(bench.only(SendPlace).number, Unsent(why="no route to the venue"))
     order = bench.order(A.coid)
     assert (order.state, order.code, order.reason) == (State.REFUSED, "UNSENT", "no route to the venue")
+
+
+# --- a question is open -----------------------------------------------------------------------------------------------
+
+
+def asked(bench: Bench, message: str = "o163", text: str = "price percentage limit") -> int:
+    """B has left, and the venue asks: the number of the round. Our own checks are asked now."""
+    bench.place(B)
+    number = bench.only(SendPlace).number
+    bench.answer(number, Answered(questions=(Question(reply_id="r", message_ids=(message,), texts=(text,)),)))
+    assert bench.only(AskRisk).number == number
+    return number
+
+
+def test_an_urgent_cancel_that_can_not_be_sent_leaves_the_round_of_another_order_alone() -> None:
+    bench = Bench()
+    bench.place(A)
+    bench.answer(bench.only(SendPlace).number, Unclear(reason="silence"))  # in doubt, and without an id
+    number = asked(bench)
+    bench.desk.cancel_now([A.coid], bench.now)
+    bench.desk.judged(number, {"collar": True}, bench.now)
+    assert bench.only(SendReply) == SendReply(number, "r", True)
+    bench.desk.cancel_now([B.coid], bench.now)  # its own is void
+    assert bench.desk.busy
+
+
+def test_where_all_are_cancelled_at_once_an_open_question_is_void() -> None:
+    bench = Bench(DeskSettings(cancel=CancelSettings(all_above=0)))
+    bench.live(A)
+    asked(bench)
+    bench.desk.cancel_now([A.coid], bench.now, everything=True)
+    assert "IN_DOUBT" in bench.alerts
+    assert bench.order(B.coid).state is State.IN_DOUBT
+
+
+def test_no_person_is_asked_while_a_cancellation_waits() -> None:
+    for cancelled in (False, True):
+        bench = Bench(rules={"o354": "ask"})
+        bench.live(A)
+        if cancelled:
+            bench.cancel(A.coid)
+            bench.take()
+        number = asked(bench, "o354", "without market data")
+        bench.desk.judged(number, {}, bench.now)
+        wanted = [type(one) for one in bench.take() if isinstance(one, AskOperator | SendReply)]
+        assert wanted == ([SendReply] if cancelled else [AskOperator])
+
+
+# --- what dies without its stop, and what lives after its end ---------------------------------------------------------
+
+
+def test_by_default_an_entry_without_its_stop_is_cancelled_and_nothing_is_traded() -> None:
+    bench = Bench()
+    stop = ticket(
+        "s-000002", side=Side.SELL, order_type=OrderType.STOP, limit_price=None, stop_price=Decimal(9), parent=COID
+    )
+    bench.live(ticket(), stop)
+    bench.fill(2)
+    bench.row(stop, order_id="102", status="Rejected", parent_id="101")
+    wanted = bench.take()
+    assert [one.coid for one in wanted if isinstance(one, SendCancel)] == [COID]
+    assert not [one for one in wanted if isinstance(one, Flatten)]
+
+
+def test_an_order_that_lives_after_its_end_waits_for_the_session_to_be_cancelled() -> None:
+    bench = Bench()
+    bench.live(A)
+    bench.row(A, status="Cancelled")
+    bench.take()
+    bench.now += 10 * S
+    bench.desk.session(False, bench.now)
+    bench.desk.order_read(bench.copy(A, from_stream=False), "101", bench.now)
+    assert not [one for one in bench.take() if isinstance(one, SendCancel)]
+    assert bench.desk.next_ns() <= bench.now + 2 * S
+    bench.desk.session(True, bench.now)
+    assert [one.coid for one in bench.take() if isinstance(one, SendCancel)] == [A.coid]
