@@ -14,11 +14,22 @@ from engine.domain.brokerage import (
     NotYetKnown,
     OrdersKnown,
     Question,
+    Unclear,
     VenueExecution,
 )
 from engine.domain.moments import END_OF_TIME_NS
 from engine.domain.order import State
-from engine.orders.actions import Alert, ReadExecutions, ReadOrder, ReadOrders, SendCancel, SendModify, SendPlace
+from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.orders.actions import (
+    Alert,
+    ReadExecutions,
+    ReadOrder,
+    ReadOrders,
+    SendCancel,
+    SendModify,
+    SendPlace,
+    SendReply,
+)
 from tests.orders.bench import COID, Bench, S, ticket
 
 NS = 0.000000001
@@ -251,7 +262,9 @@ def test_a_change_that_was_acknowledged_and_does_not_show() -> None:
     assert bench.take() == []
     bench.wait(NS)
     assert bench.take() == [ReadOrder("101", why)]
+    assert bench.desk.next_ns() == bench.now + 10 * S
     bench.wait(1)
+    assert bench.take() == []
     bench.desk.order_read(bench.copy(ticket(), from_stream=False), "101", bench.now)
     bench.take()
     bench.wait(9)
@@ -343,3 +356,106 @@ def test_an_inactive_order_that_has_ended_is_not_refused() -> None:
     bench.fill(5)
     bench.wait(20)
     assert (bench.order().state, bench.alerts) == (State.FILLED, [])
+
+
+def test_a_status_that_nobody_knows_is_no_refusal() -> None:
+    bench = sent()
+    bench.row(ticket(), status="Something")
+    bench.wait(60)
+    assert bench.order().state is State.SENT
+    dead = live()
+    dead.row(ticket(), status="Cancelled")
+    dead.row(ticket(), status="Inactive")
+    assert dead.desk.next_ns() == END_OF_TIME_NS
+
+
+def test_an_order_whose_question_waits_for_a_person_is_not_refused_for_being_inactive() -> None:
+    bench = Bench(rules={"o354": "ask", "ask_s": 60})
+    bench.place(ticket())
+    number = bench.only(SendPlace).number
+    bench.row(ticket(), status="Inactive")
+    ask = Question(reply_id="r", message_ids=("o354",), texts=("without market data",))
+    bench.answer(number, Answered(questions=(ask,)))
+    bench.desk.judged(number, {}, bench.now)
+    bench.wait(30)
+    assert bench.order().state is State.SENT
+    bench.wait(30)
+    assert isinstance(bench.take()[-1], SendReply)  # nobody has answered
+
+
+def test_a_copy_that_reads_well_again_is_looked_at_anew_when_it_drifts_once_more() -> None:
+    bench = live()
+    bench.now += 10 * S
+    for _ in range(2):
+        bench.row(ticket(), total=Decimal(4))
+        assert bench.take() == [ReadOrder("101", DRIFT)]
+        bench.desk.order_read(bench.copy(ticket(), from_stream=False), "101", bench.now)
+        assert bench.take() == []
+
+
+STOP = ticket(
+    "s-000002", side=Side.SELL, order_type=OrderType.STOP, limit_price=None, stop_price=Decimal(9), parent=COID
+)
+LOWER = ticket(
+    "s-000002", side=Side.SELL, order_type=OrderType.STOP, limit_price=None, stop_price=Decimal(8), parent=COID
+)
+
+
+def bracket() -> tuple[Bench, int]:
+    """The stop of a bracket is being changed: the number of the round."""
+    bench = Bench()
+    bench.live(ticket(), STOP)
+    bench.modify("s-000002", stop_price=Decimal(8))
+    return bench, bench.only(SendModify).number
+
+
+def test_the_change_of_a_child_shows_in_a_copy_that_names_its_parent() -> None:
+    bench, number = bracket()
+    bench.answer(number, Answered(taken=(LegTaken(order_id="102", status="Submitted", coid="s-000002"),)))
+    bench.row(LOWER, order_id="102", parent_id="101")
+    bench.wait(60)
+    assert not [one for one in bench.take() if isinstance(one, ReadOrder | Alert)]
+
+
+@pytest.mark.parametrize(("shown", "changed"), [(LOWER, True), (STOP, False)])
+def test_which_ticket_of_a_child_is_in_force_is_told_by_its_copy(shown: OrderTicket, changed: bool) -> None:
+    bench, number = bracket()
+    bench.answer(number, Unclear(reason="silence"))
+    assert bench.order("s-000002").state is State.IN_DOUBT
+    bench.now += 60 * S
+    bench.desk.order_read(bench.copy(shown, order_id="102", parent_id="101", from_stream=False), "102", bench.now)
+    order = bench.order("s-000002")
+    assert (order.state, order.ticket) == (State.WORKING, shown)
+    if not changed:
+        said = [what for _, kind, name, what in bench.book.facts if (kind, name) == ("answer", "s-000002")][-1]
+        assert (said.code, said.reason) == ("NOT_DONE", "its answer was lost, and the order is as it was")
+
+
+def test_a_copy_that_was_read_too_early_leaves_a_change_in_doubt() -> None:
+    bench, number = bracket()
+    bench.answer(number, Unclear(reason="silence"))
+    cases = bench.desk.doubts.cases
+
+    def read(shown: OrderTicket) -> bool:
+        bench.desk.order_read(bench.copy(shown, order_id="102", parent_id="101", from_stream=False), "102", bench.now)
+        return "s-000002" in cases
+
+    assert read(LOWER)
+    bench.now += 1
+    assert read(STOP)  # the change may still be on its way
+    bench.now += 1
+    assert not read(LOWER)
+    assert bench.order("s-000002").ticket == LOWER
+
+
+def test_of_a_change_in_doubt_an_order_that_has_filled_whole_tells_at_once() -> None:
+    bench = live()
+    bench.modify(quantity=Decimal(6))
+    bench.answer(bench.only(SendModify).number, Unclear(reason="silence"))
+    bench.now += 1
+    bench.fill(5)
+    bench.row(ticket(), status="Submitted", filled=Decimal(5))
+    assert COID in bench.desk.doubts.cases
+    bench.row(ticket(), status="Filled", filled=Decimal(5))
+    assert COID not in bench.desk.doubts.cases
+    assert (bench.order().state, bench.order().ticket) == (State.FILLED, ticket())

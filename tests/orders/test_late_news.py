@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from msgspec.structs import replace
 
 from engine.domain.brokerage import Answered, CancelTurnedDown, LegTaken, OrdersKnown, VenueOrder
-from engine.domain.order import State
+from engine.domain.order import Order, State
 from engine.orders.actions import ReadOrder, ReadOrders, SendCancel, SendModify
+from engine.orders.following import _overtaken
 from tests.orders.bench import COID, Bench, ticket
 
 FILLED = CancelTurnedDown(reason="it is filled and can't be cancelled")
@@ -153,3 +155,24 @@ def test_a_cancel_of_what_the_fill_overtook_is_not_repeated() -> None:
     bench.wait(100)
     assert not [one for one in bench.take() if isinstance(one, SendCancel)]
     assert bench.alerts == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "booked", "told", "at_ns", "ends"),
+    [
+        (2, 1, 1, 0, True),  # of one, before it was to be two
+        (2, 1, 1, 1, True),
+        (2, 1, 1, -1, False),  # read before our last news
+        (2, 0, 0, 0, False),  # complete, and nothing filled: something else is wrong
+        (2, 1, 2, 0, False),  # an execution is missing
+        (1, 1, 1, 0, False),  # it has filled for us too
+    ],
+)
+def test_a_fill_has_overtaken_a_change_where_all_of_it_is_booked_and_it_is_less_than_ours(
+    quantity: int, booked: int, told: int, at_ns: int, ends: bool
+) -> None:
+    ours = ticket(quantity=Decimal(quantity))
+    order = Order(ticket=ours, state=State.WORKING, filled=Decimal(booked), updated_ns=100)
+    bench = Bench()
+    copy = bench.copy(ours, status="Filled", filled=Decimal(told), from_stream=False, seen_ns=100 + at_ns)
+    assert _overtaken(order, copy) is ends

@@ -17,7 +17,7 @@ from engine.domain.brokerage import (
 )
 from engine.domain.facts import Accepted, Cancelled, CancelRefused, Filled, ModifyRefused, Refused
 from engine.domain.messages import Approved, Cancel, Place, Refusal
-from engine.domain.order import State
+from engine.domain.order import Order, State
 from engine.domain.ticket import OrderType, Side
 from engine.orders.actions import (
     Alert,
@@ -33,8 +33,10 @@ from engine.orders.actions import (
     SendReply,
 )
 from engine.orders.canceller import CancelSettings
-from engine.orders.desk import DeskSettings
+from engine.orders.desk import Desk, DeskSettings
+from engine.orders.live import LiveOrders
 from engine.orders.manager import OrderManager
+from engine.orders.replies import read_policy
 from engine.orders.writer import Unsent
 from tests.orders.bench import COID, Bench, S, ticket
 
@@ -381,3 +383,47 @@ def test_an_order_that_lives_after_its_end_waits_for_the_session_to_be_cancelled
     assert bench.desk.next_ns() <= bench.now + 2 * S
     bench.desk.session(True, bench.now)
     assert [one.coid for one in bench.take() if isinstance(one, SendCancel)] == [A.coid]
+
+
+# --- a desk that has just begun, and answers row by row --------------------------------------------------------------
+
+
+def test_before_the_session_is_told_of_nothing_leaves() -> None:
+    book = LiveOrders()
+    desk = Desk(book, read_policy({}), DeskSettings())
+    requests, _ = book.act([Approved(Place((A,)))], S)
+    desk.submit(requests, S)
+    assert (book.book[A.coid].state, book.book[A.coid].code) == (State.REFUSED, "DISCONNECTED")
+    assert not [one for one in desk.take()[0] if isinstance(one, SendPlace)]
+    other = LiveOrders()
+    other.adopt([Order(ticket=A, state=State.WORKING, venue_id="101")], [])
+    waits = Desk(other, read_policy({}), DeskSettings())
+    waits.cancel_now([A.coid], S)
+    assert not [one for one in waits.take()[0] if isinstance(one, SendCancel)]
+
+
+def test_what_became_of_others_is_told_beside_what_leaves() -> None:
+    bench = Bench()
+    bench.live(A)
+    bench.desk.take()
+    bench.fill(1)
+    bench.place(B)
+    assert [type(update.event).__name__ for update in bench.desk.take()[1]] == ["Filled", "Sent"]
+
+
+def test_rows_that_name_their_ticket_tell_whose_the_others_are() -> None:
+    bench = Bench()
+    stop, target = (
+        ticket(coid, side=Side.SELL, limit_price=Decimal(price), parent=COID)
+        for coid, price in (("s-2", 9), ("s-3", 11))
+    )
+    bench.place(ticket(), stop, target)
+    rows = (
+        LegTaken(order_id="103", status="Submitted", parent_id="101"),
+        LegTaken(order_id="102", status="Pre Submitted", coid="s-2", parent_id="101"),
+        LegTaken(order_id="101", status="Api Cancelled", coid=COID),
+    )
+    bench.answer(bench.only(SendPlace).number, Answered(taken=rows))
+    assert bench.desk.identity.id_of == {COID: "101", "s-2": "102", "s-3": "103"}
+    states = [bench.order(coid).state for coid in (COID, "s-2", "s-3")]
+    assert states == [State.CANCELLED, State.PENDING_SUBMIT, State.WORKING]

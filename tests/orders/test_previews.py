@@ -20,7 +20,9 @@ CAREFUL = DeskSettings(previews=PreviewSettings(above=Decimal(100)))
 def asked(bench: Bench, *, small: bool | None) -> int:
     """An order waits for our own word on its size, and gets it; None: the word does not say."""
     bench.place(ticket())
-    number = bench.only(AskRisk).number
+    question = bench.only(AskRisk)
+    assert question.tickets == (ticket(),)
+    number = question.number
     bench.desk.judged(number, {} if small is None else {"small": small}, bench.now)
     return number
 
@@ -156,3 +158,12 @@ def test_only_the_preview_of_the_round_counts_and_it_is_in_the_journal() -> None
     assert [(kind, name, what) for _, kind, name, what in bench.book.facts if kind == "preview"] == [
         ("preview", COID, told)
     ]
+
+
+def test_what_waits_for_a_word_does_not_leave_where_only_cancels_may() -> None:
+    bench = Bench(CAREFUL)
+    bench.place(ticket())
+    number = bench.only(AskRisk).number
+    bench.desk.session(False, bench.now, layer="stream")
+    bench.desk.judged(number, {"small": True}, bench.now)
+    assert (bench.order().state, bench.order().code) == (State.REFUSED, "DISCONNECTED")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from engine.domain.brokerage import AllRefused, Answered, LegTaken, Unclear
+from engine.domain.brokerage import AllRefused, Answered, LegRefused, LegTaken, Unclear
 from engine.domain.messages import Approved, Denied, Refusal, Resend
 from engine.domain.order import State
 from engine.orders.actions import JudgeAgain, SendCancel, SendPlace
@@ -102,7 +102,9 @@ def test_already_registered_proves_that_it_is_there(reason: str) -> None:
     assert not [one for one in bench.take() if isinstance(one, SendCancel)]  # it is the order that was wanted
 
 
-@pytest.mark.parametrize("answer", [AllRefused(reason="no funds"), UNSENT])
+@pytest.mark.parametrize(
+    "answer", [AllRefused(reason="no funds"), UNSENT, Answered(refused=(LegRefused(reason="no funds"),))]
+)
 def test_a_second_one_that_is_refused_leaves_the_first_watched(answer: AllRefused) -> None:
     bench = Bench(TWICE)
     silent(bench)
