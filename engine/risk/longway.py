@@ -119,7 +119,7 @@ class LongWay:
         exposure, account = reserved.exposure, self._account
         market = market_now(exposure.instrument, view(), now_ns)
         refusal = latched(ticket, exposure, market, exposure.bounds) if account.held else None
-        refusal = refusal or first(MODIFICATION, ticket, exposure, market)
+        refusal = refusal or _too_small(ticket, exposure) or first(MODIFICATION, ticket, exposure, market)
         if refusal is None and exposure.armed_changes:
             refusal = first(exposure.armed_changes, ticket, exposure, market)
         if refusal is not None:
@@ -203,6 +203,21 @@ class LongWay:
                 tally.sent_ns.pop()
         self.refused.update(ticket.coid for ticket in tickets)
         return refusal
+
+
+def _too_small(ticket: OrderTicket, exposure: Exposure) -> Refusal | None:
+    """An entry must not get smaller than an exit that hangs on it: that would turn the position."""
+    bracket = exposure.brackets.get(ticket.coid)
+    if bracket is None or ticket.quantity >= bracket.quantity:
+        return None
+    exits = [exposure.open[coid] for coid in bracket.children]
+    most = max((one.filled + one.worst() for one in exits), default=ticket.quantity)
+    if ticket.quantity >= most:
+        return None
+    sentence = (
+        f"an exit of {ticket.coid} is for {most}: make the exits smaller first, and the entry when that is confirmed"
+    )
+    return Refusal("GROUP", f"an entry for at least {most}", str(ticket.quantity), sentence)
 
 
 def first(checks: Sequence[Check], ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Refusal | None:

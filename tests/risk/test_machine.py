@@ -325,8 +325,11 @@ class GateLife(RuleBasedStateMachine):
             self.asked.add((intent.strategy, order.ticket.conid, price))
         before, money = self.reaches(), self.monies()
         code = self.want(intent)
-        assert code in ("ok", "POSITION", "NOTIONAL", "GROSS", "NET")
+        assert code in ("ok", "POSITION", "NOTIONAL", "GROSS", "NET", "GROUP")
         wanted = amend(order.ticket, intent.changes)
+        exits = [self.manager.book[one] for one, entry in self.members.items() if entry == coid]
+        most = max((one.filled + self.left(one) for one in exits if one.is_open), default=D(0))
+        assert (code == "GROUP") == (wanted.quantity < min(most, order.ticket.quantity))
         if code == "ok" and order.wanted is None:
             self.sent.append((self.now_ns, wanted))
             if coid in self.members and wanted.quantity > self.manager.book[self.members[coid]].ticket.quantity:

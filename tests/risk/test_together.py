@@ -160,6 +160,35 @@ def test_a_group_over_two_instruments_counts_as_if_what_shares_them_could_die() 
         assert ask(here, *second) == code
 
 
+def test_an_entry_gets_no_smaller_than_an_exit_that_hangs_on_it() -> None:
+    """What sells ten after three were bought turns the position; so the exits come first."""
+    here = gate()
+    entry = new(10)
+    target, stop = children = exits_of(entry, 2)
+    assert ask(here, entry, *children) == "ok"
+
+    def change(ticket: OrderTicket, quantity: int) -> Any:
+        return here.judge(Modify(ticket.coid, "a", {"quantity": D(quantity)}), FakeView, T0)
+
+    def changed(ticket: OrderTicket, quantity: int) -> None:
+        now = new(quantity, side=SELL, parent=entry.coid, coid=ticket.coid, tag=ticket.tag)
+        here.hear([Update(Order(ticket=now, state=State.WORKING), Modified(coid=ticket.coid, ts_ns=T0))], [])
+
+    refused = change(entry, 9)
+    assert isinstance(refused, Denied)
+    assert (refused.refusal.code, refused.refusal.limit, refused.refusal.value) == (
+        "GROUP", "an entry for at least 10", "9",
+    )  # fmt: skip
+    assert code_of(change(entry, 11)) == "ok"
+    here.hear([Update(Order(ticket=entry, state=State.WORKING), Modified(coid=entry.coid, ts_ns=T0))], [])
+    assert code_of(change(target, 3)) == "ok"
+    changed(target, 3)
+    assert code_of(change(stop, 4)) == "ok"
+    assert code_of(change(entry, 4)) == "GROUP"  # the venue may yet refuse to make the stop smaller
+    changed(stop, 4)
+    assert [code_of(change(entry, 3)), code_of(change(entry, 4))] == ["GROUP", "ok"]
+
+
 def test_what_has_parted_from_its_bracket_comes_back_as_an_order_of_its_own() -> None:
     """Of ten that were got into it has sold four, is to sell 12, is lost and alive after all: it may sell six more, and
     so may its sibling."""
