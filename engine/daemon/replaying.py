@@ -18,7 +18,7 @@ from engine.errors import RecordingError
 from engine.journal.durable import DurableJournal
 from engine.journal.reading import JournalReader
 from engine.operator.folder import StateFolder
-from engine.recording.segments import records
+from engine.recording.segments import records, segments
 from engine.runtime.live import cutting
 from engine.runtime.live.again import Again, Difference
 from engine.runtime.live.inputs import Record, read
@@ -69,6 +69,8 @@ def replay(log: Path, journal: Path | None = None) -> Outcome:
     """
     folder = _folder(log)
     head = _head(folder)
+    if not segments(folder, "inputs"):
+        raise RecordingError("it holds no inputs: nothing can be compared", place=str(folder))
     with tempfile.TemporaryDirectory(prefix="engine-replay-") as made:
         place = Path(made)
         _journal_as_it_was(folder, head, journal, place)

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from engine.daemon.replaying import replay
+from engine.errors import RecordingError
 from engine.recording.segments import Segments, records
 from tests.crash.daemons import CONFIG, Daemon, state_folder
 
@@ -145,3 +146,11 @@ def test_a_torn_log_replays_to_where_it_is_torn(session: Path, tmp_path: Path) -
     outcome = replay(target)
     assert outcome.agrees
     assert outcome.inputs > 100
+
+
+def test_a_log_without_inputs_proves_nothing(session: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "00001"
+    copy.mkdir()
+    shutil.copy(session / "wire" / "00001" / "head.json", copy)
+    with pytest.raises(RecordingError, match="no inputs"):
+        replay(copy)

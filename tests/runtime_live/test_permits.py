@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,10 +23,14 @@ from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
 from engine.orders.replies import read_policy
 from engine.ports import Permit
+from engine.runtime.live import again as again_module
+from engine.runtime.live.again import Again
 from engine.runtime.live.carrying import Carrier
+from engine.runtime.live.inputs import Record, read, write
 from engine.runtime.live.lanes import Lane
 from engine.runtime.live.letters import (
     Asked,
+    Became,
     CancelNow,
     Judged,
     OrdersLetter,
@@ -121,6 +126,8 @@ class House:
     disk: SlowDisk
     broker: ReadyBroker
     people: Recorder
+    noted: list[Record]
+    heard: trio.MemoryReceiveChannel[PortfolioLetter]
 
     def place(self, coid: str) -> None:
         self.lane.hand(Judged((Approved(Place((ticket(coid),))),)))
@@ -134,7 +141,12 @@ async def house() -> AsyncIterator[House]:
     clock, people, disk = TrioClock(), Recorder(), SlowDisk()
     broker, lane = ReadyBroker(clock), Lane[OrdersLetter](1_000)
     desk = Desk(LiveOrders(), read_policy({}), DeskSettings())
-    to_portfolio, _portfolio = trio.open_memory_channel[PortfolioLetter](10_000)
+    noted: list[Record] = []
+
+    def note(core: str, now_ns: int, letter: Any) -> None:
+        noted.append(read(write(len(noted) + 1, core, now_ns, letter)))
+
+    to_portfolio, portfolio = trio.open_memory_channel[PortfolioLetter](10_000)
     to_risk, _risk = trio.open_memory_channel[Wanted | Asked](1_000)
     ordering = Ordering(
         desk,
@@ -144,7 +156,7 @@ async def house() -> AsyncIterator[House]:
         to_portfolio=to_portfolio,
         to_risk=to_risk,
         flatten=lambda action, now_ns: Wanted((), now_ns),
-        note=lambda core, now_ns, letter: None,
+        note=note,
     )
     async with trio.open_nursery() as nursery:
         carrier = Carrier(broker, clock, lane)
@@ -152,7 +164,7 @@ async def house() -> AsyncIterator[House]:
         nursery.start_soon(ordering.run, lane, carrier)
         lane.send_nowait(SessionHeard(SessionNow(ts_ns=clock.now_ns(), up=True, layer="")))
         await trio.sleep(1)
-        yield House(ordering, lane, desk, disk, broker, people)
+        yield House(ordering, lane, desk, disk, broker, people, noted, portfolio)
         nursery.cancel_scope.cancel()
 
 
@@ -235,6 +247,42 @@ async def test_a_halt_or_an_urgent_cancel_holds_back_what_waits_for_the_journal(
         assert here.broker.left == []
         assert here.state("s-000001") is State.REFUSED
         assert not here.ordering.urgent, "what held it back was decided on first"
+
+
+@pytest.mark.parametrize("halted", [False, True])
+async def test_what_was_held_back_is_replayed_as_it_was(
+    halted: bool, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house() as here:
+        here.place("s-000001")
+        here.place("s-000002")
+        await trio.sleep(1)
+        if halted:
+            here.ordering.urge(CancelNow(None, "halt"))
+            here.disk.waiting.pop().succeed()
+        else:
+            here.disk.waiting.pop().fail(JournalFull("full"))
+            await trio.sleep(1)
+            here.disk.waiting.pop().succeed()
+        await trio.sleep(10)
+        noted, told = list(here.noted), []
+        with suppress(trio.WouldBlock):
+            while True:
+                told.append(here.heard.receive_nowait())
+    assert {record.kind for record in noted} >= {"NotSent", "Did"}
+    assert any(len(letter.updates) > 1 for letter in told if isinstance(letter, Became))
+    # The portfolio hears of a lot when all of it is stored: behind what else the orders' core did until then.
+    noted += [read(write(len(noted) + at, "portfolio", 0, letter)) for at, letter in enumerate(told, 1)]
+    others = dict.fromkeys(("host", "gate", "portfolio", "conditions", "flatten", "watch", "holds", "wall"))
+    desk = Desk(LiveOrders(), read_policy({}), DeskSettings())
+    cores: Any = SimpleNamespace(**others, wishes=(), sessions={}, desk=desk)
+    monkeypatch.setattr(again_module, "Judging", lambda *_, **__: None)
+    again = Again(cores)
+    again._booking = SimpleNamespace(decide=lambda letter: None)  # type: ignore[assignment]  # of no matter here
+    verdicts = [Judged((Approved(Place((ticket(coid),))),)) for coid in ("s-000001", "s-000002")]
+    again._waiting["orders"]["risk"].extend(verdicts)  # what risk would come to
+    assert again.feed(noted) is None
+    assert again.decisions == len(verdicts) + sum(record.kind == "Did" for record in noted) + len(told)
 
 
 async def test_what_does_not_concern_it_holds_nothing_back(autojump_clock: trio.testing.MockClock) -> None:

@@ -28,6 +28,7 @@ from engine.runtime.live.letters import (
     Became,
     Begin,
     Booked,
+    CancelNow,
     Charged,
     FeedLetter,
     Fresh,
@@ -35,11 +36,13 @@ from engine.runtime.live.letters import (
     Paid,
     Ready,
     Tick,
+    TradingNow,
     Wanted,
 )
 from engine.runtime.live.nursery import Cores
 from engine.runtime.live.ordering import Ordering
 
+_URGENT: Final = frozenset({CancelNow.__name__, TradingNow.__name__})
 _STOPPED: Final = 0  # no task waits at these channels: nothing is ever sent over them
 
 
@@ -63,7 +66,10 @@ class Again:
         self.taken = 0
         self.decisions = 0
         self._waiting: dict[str, dict[str, deque[Any]]] = defaultdict(lambda: defaultdict(deque))  # by taker and sender
+        # What came of a lot goes out when all of it has been stored: nothing in the log says when that was.
         self._updates: list[Update] = []
+        self._actions: list[tuple[Action, int]] = []
+        self._lot_ns = 0
         send: Any = trio.open_memory_channel[Any](_STOPPED)[0]
         nothing: Any = None
         self._feed = FeedCore(cores.wishes, cores.sessions)
@@ -109,9 +115,8 @@ class Again:
         return None
 
     def _take(self, record: Record) -> Difference | None:
-        if self._updates and record.kind != NotSent.__name__:
-            self._waiting["portfolio"]["orders"].append(Became(tuple(self._updates)))
-            self._updates = []
+        if record.core == "orders" and not self._same_lot(record):
+            self._pass_on()
         if record.kind == Did.__name__:
             return self._did(record)
         if record.core == "operator":
@@ -122,13 +127,35 @@ class Again:
             return None
         self.decisions += 1
         queues = self._waiting[record.core]
-        for queue in queues.values():
-            if queue and encode(queue[0]) == bytes(record.body):
-                self._step(record.core, queue.popleft(), record.at_ns)
-                return None
+        if self._heard(record):
+            return None
+        self._pass_on()
+        if self._heard(record):
+            return None
         heads = [queue[0] for queue in queues.values() if queue]
         alike = [one for one in heads if type(one).__name__ == record.kind] or heads
         return _differs(record, encode(alike[0]) if alike else None)
+
+    def _heard(self, record: Record) -> bool:
+        for queue in self._waiting[record.core].values():
+            if queue and encode(queue[0]) == bytes(record.body):
+                self._step(record.core, queue.popleft(), record.at_ns)
+                return True
+        return False
+
+    def _same_lot(self, record: Record) -> bool:
+        """Whether it is of the lot under way: an order that was held back, what held it back, and what came of that."""
+        if record.kind in (NotSent.__name__, Did.__name__):
+            return True
+        return record.kind in _URGENT and record.at_ns == self._lot_ns
+
+    def _pass_on(self) -> None:
+        """The lot is stored: portfolio and risk hear of it."""
+        if self._updates:
+            self._waiting["portfolio"]["orders"].append(Became(tuple(self._updates)))
+        for action, at_ns in self._actions:
+            self._act(action, at_ns)
+        self._updates, self._actions = [], []
 
     def _did(self, record: Record) -> Difference | None:
         self.decisions += 1
@@ -140,8 +167,8 @@ class Again:
         if mine != bytes(record.body):
             return _differs(record, mine)
         self._updates += updates
-        for action in actions:
-            self._act(action, record.at_ns)
+        self._actions += [(action, record.at_ns) for action in actions]
+        self._lot_ns = record.at_ns
         return None
 
     def _act(self, action: Action, at_ns: int) -> None:
@@ -153,9 +180,6 @@ class Again:
         elif isinstance(action, Flatten):
             to_risk.append(self.cores.flatten(action, at_ns))
         elif isinstance(action, FeeKnown):
-            if self._updates:  # they go out first
-                to_portfolio.append(Became(tuple(self._updates)))
-                self._updates = []
             to_portfolio.append(Charged(action))
 
     # --- the cores ----------------------------------------------------------------------------------------------
