@@ -6,6 +6,7 @@ Every table refuses nothing, but all its checks are on: `default` are the limits
 nothing; `backtest` sets every limit that a backtest can ask about; `session` every limit there is, with what a venue
 says of the account, for a stock; `option` the same for an option. Judged are new limit orders, alone, while so many
 others rest in the same instrument at other prices (half of them of another strategy) and three instruments are held.
+Each order meets a quote of its own, and prices of all instruments that are a tick or two away from the last.
 
 A round judges 50 orders; between rounds they are cancelled and seen dead, untimed. Rounds of all tables take turns with
 one another and with the floor, an empty function of one argument, so that what else the machine does meets all alike.
@@ -72,10 +73,12 @@ DAY = Sessions((0,), (FAR_NS,))
 
 
 class Market:
-    """One quote for all."""
+    """One quote for all, some ticks away from 100."""
 
-    now = Quote(0, 1, 99.99, 100.01, 500.0, 500.0)
-    price_now = 100.0, 0
+    def __init__(self, ticks: int = 0) -> None:
+        price = round(100.0 + 0.01 * ticks, 2)
+        self.now = Quote(0, 1, price - 0.01, price + 0.01, 500.0, 500.0)
+        self.price_now = price, 0
 
     def quote(self, _: int) -> Quote | None:
         return self.now
@@ -183,12 +186,9 @@ class Case:
         prices = [Decimal("99.96") + Decimal("0.01") * (at % 3) for at in range(ORDERS)]
         # Two of one price stand beside one another only with different quantities.
         intents = [Place((self.ticket(price, quantity=10 + at),)) for at, price in enumerate(prices)]
-        market = Market()
+        view = iter([Market(at % 5 - 2) for at in range(2 * ORDERS)]).__next__
         gate, now_ns = self.gate, self.now_ns
         judge: Callable[..., Any] = gate.judge
-
-        def view() -> Market:
-            return market
 
         began = thread_time()
         for intent in intents:
@@ -198,7 +198,7 @@ class Case:
         for intent in intents:
             ticket = intent.tickets[0]
             assert ticket.coid in gate.references, (self.table, ticket)
-            gate.judge(Cancel(ticket.coid, "a"), view, now_ns)
+            gate.judge(Cancel(ticket.coid, "a"), Market, now_ns)
             gone = Order(ticket=ticket, state=State.CANCELLED)
             gate.hear([Update(gone, Cancelled(coid=ticket.coid, ts_ns=now_ns))], [])
         self.now_ns = now_ns + 5_000 * NS_PER_MS

@@ -6,9 +6,11 @@ Sums of the day and of the hour are kept only where a limit counts them; they ar
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import IntEnum
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -19,6 +21,7 @@ from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import OrderTicket
 from engine.risk import times
 from engine.risk.days import Days
+from engine.risk.meter import Meter
 from engine.risk.numbers import number
 from engine.risk.outside import Outside
 from engine.risk.recent import Recent
@@ -26,6 +29,7 @@ from engine.risk.recent import Recent
 if TYPE_CHECKING:
     from engine.risk.exposure import Exposure, Units
     from engine.risk.lines import Lines
+    from engine.risk.register import Fresh, Register
     from engine.risk.resting import Resting
     from engine.risk.together import Group
 
@@ -89,6 +93,12 @@ class Purse:
         """New orders of the day."""
         return self.messages - self.changes
 
+    def take(self, times: Sequence[int], moneys: Sequence[float]) -> None:
+        """New orders have left, all of the day that the sums are of."""
+        self.sent += len(times)
+        self.notional = reduce(add, moneys, self.notional)  # in their order, so that it is no other sum
+        self.orders_ns.extend(times)
+
     def change(self, now_ns: int) -> None:
         """A modification or a cancel leaves."""
         self.sent += 1
@@ -128,7 +138,6 @@ class Account:
     equity: float | None = None
     held: dict[str, Held] = field(factory=dict, init=False)
     purses: dict[str, Purse] = field(factory=dict, init=False)
-    recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
     in_doubt: set[str] = field(factory=set, init=False)
     groups: dict[Group, None] = field(factory=dict, init=False)  # OCA groups with an open order
     throttled: dict[str, list[int]] = field(factory=dict, init=False)  # when orders were refused for R9, by strategy
@@ -140,6 +149,9 @@ class Account:
     counting: bool = field(default=False, init=False)  # a limit counts messages, days or what was sent lately
     spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
     spent_in_all: float = field(default=0.0, init=False)
+    meter: Meter = field(factory=Meter, init=False)
+    fresh: list[Fresh] = field(factory=list, init=False)  # orders that no sum counts yet: `settle`
+    _recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
 
     @property
     def short_options(self) -> bool:
@@ -148,16 +160,39 @@ class Account:
 
     # --- sums ---------------------------------------------------------------------------------------------------
 
+    def settle(self) -> None:
+        """Count what the shortest look has taken; whoever reads a sum does this first."""
+        rows = self.fresh
+        if not rows:
+            return
+        self.fresh = []
+        _, times, _, _, _, moneys = zip(*rows, strict=True)
+        self.purses[ACCOUNT].take(times, moneys)
+        if self.outside is not None:
+            self.spent.extend(zip(times, moneys, strict=True))
+            self.spent_in_all = reduce(add, moneys, self.spent_in_all)
+        of_each: dict[Register, list[Fresh]] = {}
+        for row in rows:
+            of_each.setdefault(row[0], []).append(row)
+        for register, own in of_each.items():
+            register.count(own)
+
     def day_of(self, now_ns: int) -> int:
         """Number of the trading day a time lies in."""
         return self.days.of(now_ns)
 
     def purse(self, owner: str, now_ns: int) -> Purse:
         """An owner's sums, of the day that a time lies in."""
+        self.settle()
+        return self._turned(owner, now_ns)
+
+    def _turned(self, owner: str, now_ns: int) -> Purse:
+        """The same; what is fresh need not be counted yet if the day is still the same."""
         found = self.purses.get(owner)
         if found is None:
             found = self.purses[owner] = Purse()
         if not found.from_ns <= now_ns < found.until_ns:
+            self.settle()
             found.turn(self.days, now_ns)
         return found
 
@@ -177,6 +212,7 @@ class Account:
 
     def spent_since(self, ts_ns: int) -> float:
         """Money of new orders sent after a time, as far back as an account summary ever lies."""
+        self.settle()
         spent = self.spent
         if spent and spent[0][0] <= ts_ns:
             while spent and spent[0][0] <= ts_ns:
@@ -191,11 +227,16 @@ class Account:
         recent.add(ticket.side, number(ticket.quantity), level, now_ns)
 
     def recent_of(self, strategy: str, conid: int) -> Recent:
-        """What a strategy has sent lately in an instrument."""
-        recent = self.recent.get((strategy, conid))
+        """What a strategy has sent lately in an instrument; made on first use."""
+        recent = self.latest(strategy, conid)
         if recent is None:
-            recent = self.recent[strategy, conid] = Recent()
+            recent = self._recent[strategy, conid] = Recent()
         return recent
+
+    def latest(self, strategy: str, conid: int) -> Recent | None:
+        """The same; None where nothing was counted."""
+        self.settle()
+        return self._recent.get((strategy, conid))
 
     def take_back(self, ticket: OrderTicket, notional: float, now_ns: int) -> None:
         """The last order sent is not sent after all: its group was refused."""
@@ -207,24 +248,26 @@ class Account:
         if self.outside is not None:
             self.spent.pop()
             self.spent_in_all = sum(money for _, money in self.spent)
-        recent = self.recent[ticket.strategy, ticket.conid]
+        recent = self._recent[ticket.strategy, ticket.conid]
         recent.take_back(ticket.side, limited=ticket.limit_price is not None)
 
     def cancelled(self, strategy: str, now_ns: int) -> None:
         """A cancel leaves; it is never refused, and it is a message."""
+        self.meter.messages += 1
         for owner in (ACCOUNT, strategy):
-            self.purse(owner, now_ns).change(now_ns)
+            self._turned(owner, now_ns).change(now_ns)
 
     def executed(self, strategy: str, now_ns: int) -> None:
         """An execution has been booked."""
         for owner in (ACCOUNT, strategy):
-            self.purse(owner, now_ns).executions += 1
+            self._turned(owner, now_ns).executions += 1
 
     def rebuild(self, rows: Iterable[tuple[int, str, str, float]], now_ns: int) -> None:
         """Fold what was sent before a restart: (time, kind, strategy, notional), oldest first.
 
         Kinds are "order", "modify", "cancel" and "fill". Only what still counts now has any effect.
         """
+        self.meter.void()
         today, floor_ns = self.day_of(now_ns), now_ns - NS_PER_HOUR
         for ts_ns, kind, strategy, notional in rows:
             if self.day_of(ts_ns) != today and ts_ns <= floor_ns:

@@ -40,10 +40,10 @@ def clear(
         or not (exposure.opens_ns <= now_ns < exposure.closes_ns or exposure.in_session(now_ns))
     ):
         return 0.0
-    worst = size = abs(price)
+    worst = abs(price)
     # What is no number compares false, and is turned away with what is too much.
     if level is not None:
-        if not (level - price if buy else price - level) <= size * exposure.collar_clear:
+        if not (level - price if buy else price - level) <= worst * exposure.collar_clear:
             return 0.0
         if level > worst:
             worst = level

@@ -6,13 +6,14 @@ Like `screens`, whose part it is, it says "surely allowed" or "can't say"; the c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_DAY
 from engine.domain.ticket import OrderTicket
+from engine.risk.meter import Span
 from engine.risk.numbers import number
 from engine.risk.outside import Contract
 
@@ -36,8 +37,8 @@ class Dated:
     delta: float = inf
     vega: float = inf
     held: Mapping[int, tuple[Units, float]] = field(factory=dict)
-    _contract: Contract | None = None  # the one that the next is worked out of
-    _until_ns: int = 0
+    until_ns: int = 0  # worked out of the contract
+    _contract: Contract | None = None
     _own: Greeks | None = None  # of that contract
     _told: dict[int, Greeks] = field(factory=dict)
 
@@ -50,9 +51,9 @@ class Dated:
         if contract is None:
             return False
         if contract is not self._contract:
-            self._contract, self._until_ns = contract, self._opens_until_ns(contract)
+            self._contract, self.until_ns = contract, self._opens_until_ns(contract)
             self._own = self._greeks_of(ticket.conid, contracts) if self.greeks else None
-        if now_ns > self._until_ns:
+        if now_ns > self.until_ns:
             return False
         if not buy:
             own = exposure.units[0]
@@ -93,6 +94,35 @@ class Dated:
             size += abs(one) + abs(two)
         blur = size * _BLUR
         return abs(delta) + blur <= self.delta and abs(vega) + blur <= self.vega
+
+    def left(self, contracts: Mapping[int, Contract], spans: Mapping[int, Span], values: Mapping[int, float]) -> float:
+        """Money that orders in options may come to with neither sum above its limit, whichever way they push.
+
+        Args:
+            spans: Prices of each option that orders may be taken in without this look.
+            values: Base currency per unit at price 1, by conid.
+        """
+        sums, size, dearest = [0.0] * 4, 0.0, [0.0, 0.0]  # delta up and down, vega up and down; Greeks a unit of money
+        for of, (units, _) in self.held.items():
+            counts = bool(units.position or units.buys or units.sells)
+            known, span = self._greeks_of(of, contracts), spans.get(of)
+            if known is None:
+                if counts or span is not None:
+                    return -1.0
+                continue
+            up, down = number(units.position + units.buys), number(units.position - units.sells)
+            for at, each in enumerate(known[1:]):
+                if counts:
+                    sums[2 * at] += (up if each > 0.0 else down) * each
+                    sums[2 * at + 1] -= (down if each > 0.0 else up) * each
+                    size += max(abs(up), abs(down)) * abs(each)
+                if span is not None:
+                    dearest[at] = max(dearest[at], abs(each) / (span[1] * values.get(of, nan)))
+        blur = size * 1e-9
+        return min(
+            (most - max(sums[2 * at : 2 * at + 2]) - blur) / dearest[at] if dearest[at] else inf
+            for at, most in enumerate((self.delta, self.vega))
+        )
 
     def _greeks_of(self, conid: int, contracts: Mapping[int, Contract]) -> Greeks | None:
         """An option's delta and vega; None where they are not known."""

@@ -64,6 +64,32 @@ class Units:
     buys: Decimal = _ZERO
     sells: Decimal = _ZERO
     top: float = 0.0
+    freed_up: Decimal = _ZERO  # by how much either reach lies below what a room may have been measured with
+    freed_down: Decimal = _ZERO
+    freed_at: int = 0  # as of which measurement
+
+    def free(self, side: Side, less: Decimal, measured: int) -> None:
+        """Open orders of a side count fewer units."""
+        self._since(measured)
+        if side is _BUY:
+            self.freed_up += less
+        else:
+            self.freed_down += less
+
+    def move(self, position: Decimal, measured: int) -> bool:
+        """Another position counts; whether a reach is above all that a room was measured with."""
+        more = position - self.position
+        self.position = position
+        if not more:
+            return False
+        self._since(measured)
+        self.freed_up -= more
+        self.freed_down += more
+        return self.freed_up < _ZERO or self.freed_down < _ZERO
+
+    def _since(self, measured: int) -> None:
+        if self.freed_at != measured:
+            self.freed_at, self.freed_up, self.freed_down = measured, _ZERO, _ZERO
 
     def reach(self, side: Side, more: Decimal) -> Decimal:
         """How far the position may get on this order's side, in units, if all open orders of that side fill."""
@@ -269,8 +295,20 @@ class Exposure:
             strategy.sells += more
         for lines in self.lines:
             lines.touch(self.instrument.conid)
+        if self.register is not None:
+            self._recount(side, more)
         for ratio, leg in self.legs:
             leg.count(side if ratio > 0 else side.opposite, more * abs(ratio))
+
+    def _recount(self, side: Side, more: Decimal) -> None:
+        """Units that open orders may trade have changed: more of them than was measured leave no room as it is."""
+        assert self.account is not None
+        meter = self.account.meter
+        if more > _ZERO:
+            meter.void()
+        else:
+            for units in self.units:
+                units.free(side, -more, meter.measured)
 
     def more(self, ticket: OrderTicket) -> Decimal:
         """By how many units a new or modified ticket lifts the worst case on its side; zero or less: by none."""

@@ -92,6 +92,7 @@ class Exposures:
                 exposure.revalue(self._rates.get(currency))
         for lines in self.account.lines.values():
             lines.forget()
+        self.account.meter.void()
 
     def reload(self, settings: RiskSettings) -> None:
         """Take over other limits; what is reserved stays reserved."""
@@ -105,6 +106,7 @@ class Exposures:
             )
             self._arm(exposure)
         self.account.sectors = settings.sectors
+        self.account.meter.void()
         for lines in self.account.lines.values():
             lines.forget()
 
@@ -135,6 +137,7 @@ class Exposures:
         for tally in tallies[1:]:
             tally.books.append(made.open)
         self.account.beside.setdefault(conid, []).append(made)
+        self.account.meter.void()
         if instrument.sec_type in OPTIONS:
             self.account.options[conid] = made.units[0], float(instrument.multiplier)
         self._arm(made)

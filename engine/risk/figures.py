@@ -98,7 +98,7 @@ def _warm(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bo
 
 def _drift(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
     own, account = bounds.tightest, exposure.account
-    recent = None if account is None else account.recent.get((ticket.strategy, ticket.conid))
+    recent = None if account is None else account.latest(ticket.strategy, ticket.conid)
     limit = f"{own.price_drift_pct} %"
     if recent is None or ticket.limit_price is None or not market.price:
         return limit, _percent(0.0)
@@ -127,7 +127,7 @@ def _quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
 
 def _range(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
     factor, account = bounds.tightest.range_factor, exposure.account
-    recent = None if account is None else account.recent.get((ticket.strategy, ticket.conid))
+    recent = None if account is None else account.latest(ticket.strategy, ticket.conid)
     if recent is None or len(recent.quantities.figures) < pricing.ENOUGH:
         return f"{factor} times", "too few of late"
     return f"{recent.quantities.largest * float(factor or 0):g} units", str(ticket.quantity)

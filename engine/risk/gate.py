@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from math import inf
 from typing import Final
 
 from engine.domain.instrument import Instrument
@@ -24,11 +25,14 @@ from engine.risk.exposures import Exposures
 from engine.risk.ledger import Ledger
 from engine.risk.longway import LongWay, first
 from engine.risk.market import market_now
+from engine.risk.measuring import measure
 from engine.risk.outside import Outside
+from engine.risk.plan import Plan
 from engine.risk.screens import passes
 from engine.settings import RiskSettings
 
 _BUY: Final = Side.BUY  # bound once: an enum class is slow to ask
+_OPEN: Final = Trading.OPEN
 
 
 class Gate:
@@ -111,6 +115,7 @@ class Gate:
                 return Approved(intent)
             return self._judge_place(intent, view, now_ns)
         if intent.__class__ is not Cancel:
+            self.account.meter.void()
             if intent.__class__ is Modify:
                 refusal = self._long_way.modify(intent, view, now_ns)
             else:
@@ -156,35 +161,24 @@ class Gate:
         known = view.price(ticket.conid)
         if known is None:
             return False
+        status = view.status(ticket.conid)
+        if status is not None and status.trading != _OPEN:
+            return False
         price, since_ns = known
         buy, limit = ticket.side is _BUY, ticket.limit_price
         level = None if limit is None else exposure.levels[limit]
-        worst = clear(ticket, exposure, buy, level, price, since_ns, now_ns)
-        if not worst:
-            return False
-        status = view.status(ticket.conid)
-        if status is not None and status.trading != Trading.OPEN:
-            return False
         plan = exposure.plan
-        quantity = ticket.quantity
-        if plan is not None:
-            if not (plan.from_ns <= now_ns < plan.until_ns or plan.turn(now_ns)):
+        if plan is None:
+            if not clear(ticket, exposure, buy, level, price, since_ns, now_ns):
                 return False
-            units = exposure.sizes[quantity]
-            money = units * worst * exposure.unit_value
-            if plan.asks and not passes(ticket, exposure, plan, view, price, worst, buy, level, units, money, now_ns):
-                return False
-            if plan.others:
-                market = MarketNow(now_ns, price, since_ns, False, view)
-                if first(plan.others, ticket, exposure, market) is not None:
-                    return False
-            if counts and plan.register is not None:
-                plan.register.add(worst, buy, level, units, money, now_ns)
+        elif not self._looks(ticket, exposure, plan, view, price, since_ns, level, now_ns, counts=counts):
+            return False
         if not counts:
             return True
         # It is reserved, as `Ledger.reserve` does at length. `Lines` need not hear of it: those that have a limit were
-        # asked about this instrument just now, and look anew.
+        # asked about this instrument just now, and look anew, or are told when the order is counted (`settle`).
         references[coid] = price
+        quantity = ticket.quantity
         entry = self._open[coid] = exposure.open[coid] = Reserved(exposure, ticket, quantity)
         of_account, of_strategy = exposure.units
         if buy:
@@ -193,18 +187,62 @@ class Gate:
         else:
             of_account.sells += quantity
             of_strategy.sells += quantity
-        if exposure.resting is not None:
-            exposure.resting.put(entry, level, buy=buy)
-        if exposure.window_ns or exposure.twins.counts is not None:
-            exposure.twins.taken(entry, now_ns, exposure.window_ns)
+        resting = exposure.resting
+        if resting is not None:
+            rank = -inf if level is None else -level if buy else level
+            (resting.buys if buy else resting.sells).put(rank, entry, ticket)
+        twins = exposure.twins
+        if exposure.window_ns or twins.counts is not None:
+            twins.taken(entry, now_ns, exposure.window_ns)
         exposure.sent_of_all.append(now_ns)
         for sent_ns in exposure.sent_else:
             sent_ns.append(now_ns)
+        if plan is not None and plan.due:  # with this order counted
+            measure(plan, exposure, view, price, now_ns)
+        return True
+
+    def _looks(
+        self, ticket: OrderTicket, exposure: Exposure, plan: Plan, view: MarketView, price: float, since_ns: int,
+        level: float | None, now_ns: int, *, counts: bool,
+    ) -> bool:  # fmt: skip
+        """Whether a plain order surely passes what limits have switched on too; if it counts, the sums hear of it.
+
+        Args:
+            price: The market's price in force, said at `since_ns`.
+            level: Its limit price; None of a market order.
+        """
+        buy = ticket.side is _BUY
+        room = plan.buys if buy else plan.sells
+        worst = 0.0 if room is None else room.fits(ticket, view, price, since_ns, level, now_ns)
+        if not worst:
+            room = None
+            worst = clear(ticket, exposure, buy, level, price, since_ns, now_ns)
+            if not worst:
+                return False
+            self.account.settle()
+            if not (plan.from_ns <= now_ns < plan.until_ns or plan.turn(now_ns)):
+                return False
+            units = exposure.sizes[ticket.quantity]
+            money = units * worst * exposure.unit_value
+            if plan.asks and not passes(ticket, exposure, plan, view, price, worst, buy, level, units, money, now_ns):
+                return False
+        if plan.others:
+            market = MarketNow(now_ns, price, since_ns, False, view)
+            if first(plan.others, ticket, exposure, market) is not None:
+                return False
+        if not counts:
+            return True
+        if room is not None:
+            room.take(worst, level, now_ns)
+        elif plan.register is not None:
+            plan.register.add(worst, buy, level, units, money, now_ns)
+            plan.due = True
         return True
 
     def _judge_place(
         self, intent: Place, view: Callable[[], MarketView], now_ns: int, waived: frozenset[str] = frozenset()
     ) -> Verdict:
+        self.account.meter.void()
         refusal, less = self._long_way.place(intent.tickets, view, now_ns, waived)
         verdict: Verdict
         if refusal is None:
@@ -256,6 +294,7 @@ class Gate:
         refusal = self._long_way.unusable(ticket)
         if refusal is not None:
             return refusal
+        self.account.meter.void()
         exposure = self.exposure(ticket.strategy, ticket.conid)
         market = market_now(exposure.instrument, view(), now_ns)
         self._long_way.count_sent(ticket, exposure, market)

@@ -50,6 +50,7 @@ class Ledger:
         self.open = exposures.open
         self._known = exposures.known
         self._in_doubt = self.account.in_doubt
+        self._meter = self.account.meter
         self._found: dict[tuple[str, str, int], Group] = {}  # OCA groups of orders that we did not judge here
         self._lost: dict[str, Group] = {}  # those of orders that were lost, by coid, while anything of them is open
 
@@ -107,6 +108,9 @@ class Ledger:
             else:
                 of_account.sells -= counted
                 of_strategy.sells -= counted
+            if exposure.register is not None:
+                for units in exposure.units:
+                    units.free(entry.ticket.side, counted, self._meter.measured)
         del self.open[coid], exposure.open[coid]
         twins = exposure.twins
         if twins.counts is not None:
@@ -168,6 +172,7 @@ class Ledger:
                 continue  # as it was counted when it was approved
             if state is _IN_DOUBT:
                 in_doubt.add(order.ticket.coid)
+                self._meter.void()
             elif in_doubt:
                 in_doubt.discard(order.ticket.coid)
             if kind is Filled and self.account.counting:
@@ -196,8 +201,14 @@ class Ledger:
         for now in positions:
             exposure = self._known.get((now.strategy, now.conid)) or self.exposures.of(now.strategy, now.conid)
             account, strategy = exposure.units
-            account.position = now.account_quantity
-            strategy.position = now.quantity
+            if exposure.register is None:
+                account.position = now.account_quantity
+                strategy.position = now.quantity
+            else:
+                measured = self._meter.measured
+                raised = account.move(now.account_quantity, measured)
+                if strategy.move(now.quantity, measured) or raised:
+                    self._meter.void()
             for lines in exposure.lines:
                 lines.touch(now.conid)
 
@@ -211,6 +222,7 @@ class Ledger:
             if group is None:
                 group = self._found[key] = Group(ticket.strategy)
                 self.account.groups[group] = None
+        self._meter.void()
         exposure = self.exposures.of(ticket.strategy, ticket.conid)
         reserve(exposure, _dearest(ticket, order.wanted))
         entry = self.reserve(ticket, exposure, group)
@@ -230,6 +242,7 @@ class Ledger:
         if exposure.brackets:
             exposure.follow(order)
             own = exposure.brackets.get(ticket.coid)
+            self._meter.void()
             for coid in () if own is None else own.children:  # with an entry that was lost they had counted nothing
                 reserve(exposure, _dearest(exposure.open[coid].ticket, exposure.open[coid].wanted))
         if exposure.legs and isinstance(event, Filled):

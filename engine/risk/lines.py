@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import define, field
 
 from engine.domain.view import MarketView
+from engine.risk.meter import Meter, Span
 from engine.risk.numbers import number
 from engine.settings import Limits
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # many changes, they are off by less than this part of it. A sum of what cancels out is off by no more either.
 _CHANGES: Final = 500
 BLUR: Final = 1e-12
+_LOST: Final = 1e-9  # of gross: more than is lost where it cancels out
 _HAIR: Final = 1.0 - 1e-6  # limits are drawn in by more than that, where gross is not above `trusted`
 
 
@@ -98,6 +100,7 @@ class Lines:
             more: Units that the order adds to its side.
             buy: Its side.
         """
+        self.account.settle()
         if (self.touched or self.hot != conid) and not self._settle(conid):
             return None
         price_of = view.price
@@ -124,6 +127,48 @@ class Lines:
         long = self._long + up * (dear if up > 0.0 else market) * value
         short = self._short + down * (dear if down > 0.0 else market) * value
         return self._gross + money, long, short, own.sector.money + money, own.currency.money + money
+
+    def left(
+        self, view: MarketView, conid: int, meter: Meter, worth: float | None, spans: dict[int, Span]
+    ) -> float | None:
+        """Money that orders may add to any of the sums that an instrument counts in, at all prices of the spans.
+
+        Args:
+            worth: What the account is worth, where a limit is on times of that.
+            spans: Those of the instruments that something is at stake in are added.
+
+        Returns: None where it can't be told.
+        """
+        if (self.touched or self.hot != conid) and not self._settle(conid):
+            return None
+        own = self._own
+        if own is None:
+            return None
+        gross = long = short = sector = currency = 0.0
+        for line in (*self._counted.values(), own):
+            units, known = line.units, view.price(line.conid)
+            if known is None or not 0.0 < known[0] < inf:
+                return None
+            top = units.top if units.buys or units.sells else 0.0
+            low, high = spans[line.conid] = meter.span(line.conid, known[0], top)
+            up, down = number(units.position + units.buys), number(units.sells - units.position)
+            money = max(up, down) * high * line.value
+            if not money < inf:
+                return None
+            gross += money
+            long += up * (high if up > 0.0 else low) * line.value
+            short += down * (high if down > 0.0 else low) * line.value
+            if line.sector is own.sector:
+                sector += money
+            if line.currency is own.currency:
+                currency += money
+        left = min(
+            self.gross_max - gross, self.net_max - max(long, short), self.sector_max - sector,
+            self.currency_max - currency,
+        )  # fmt: skip
+        if worth is not None:
+            left = min(left, worth * self.leverage_max - gross)
+        return left - gross * _LOST
 
     def limit(self, limits: Limits) -> None:
         """Take over the limits of a table."""

@@ -5,10 +5,12 @@ Whoever reads it from the venue writes it here; a backtest has none of it, and t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
-from attrs import define, field
+from attrs import Attribute, define, field, setters
 from msgspec import Struct
 
 REAL_TIME: Final = "R"  # first letter of field 6509; D delayed, Z frozen, Y frozen and delayed, N not subscribed
@@ -52,9 +54,20 @@ class Contract(Struct, frozen=True, kw_only=True):
     tifs: frozenset[str] | None = None
 
 
-@define(eq=False)
+def _heard(instance: Outside, attribute: Attribute[Any], value: Any) -> Any:
+    """Something is set; if that is news, what was worked out of all before counts no more."""
+    if getattr(instance, attribute.name) != value:
+        instance.version += 1
+    return value
+
+
+def _fixed(told: Mapping[int, Any]) -> Mapping[int, Any]:
+    return MappingProxyType(dict(told))
+
+
+@define(eq=False, on_setattr=[setters.convert, _heard])
 class Outside:
-    """What the venue says, the newest of each.
+    """What the venue says, the newest of each. What is told by conid is replaced as a whole, so that `version` rises.
 
     `down` says why no order can be taken (not primed, disconnected), empty if nothing stands in the way; `away` which
     known window of maintenance it is, in which nothing but what lowers risk is sent; `account` is the id the session
@@ -65,8 +78,9 @@ class Outside:
     strategies: frozenset[str] | None = None
     down: str = "the session is not primed"
     away: str = ""
-    availability: dict[int, str] = field(factory=dict)
+    availability: Mapping[int, str] = field(factory=dict, converter=_fixed)
     borrow: dict[int, Borrow] = field(factory=dict)
-    contracts: dict[int, Contract] = field(factory=dict)
+    contracts: Mapping[int, Contract] = field(factory=dict, converter=_fixed)
     summary: Summary | None = None
     what_if: dict[str, Decimal] = field(factory=dict)
+    version: int = field(default=0, init=False, on_setattr=setters.NO_OP)

@@ -30,6 +30,7 @@ from engine.risk.outside import Outside, Summary
 from engine.risk.recent import Recent
 from engine.risk.register import Register
 from engine.risk.resting import Resting
+from engine.risk.rooms import Room
 from engine.risk.venueside import MARGIN_PART
 from engine.settings import Limits
 
@@ -49,16 +50,20 @@ class Sums:
     notional: float = inf
     until: int = 0  # as long as less was sent in all, none of the four on numbers can be reached
 
-    def counts_anew(self, now_ns: int) -> bool:
-        """Whether one more order is within each limit on a number, and how many surely are."""
+    def left(self, now_ns: int) -> int:
+        """How many more orders are within each limit on a number."""
         purse = self.purse
-        room = min(
+        return min(
             self.messages - purse.messages,
             self.orders - purse.orders,
             self.minute - purse.in_minute(now_ns),
             self.hour - purse.in_hour(now_ns),
         )
-        self.until = purse.sent + room
+
+    def counts_anew(self, now_ns: int) -> bool:
+        """Whether one more order is within each limit on a number, and how many surely are."""
+        room = self.left(now_ns)
+        self.until = self.purse.sent + room
         return room > 0
 
 
@@ -72,6 +77,12 @@ class Plan:
     tifs: frozenset[Tif] | None = None
     asks_contract: bool = False  # a venue may say which terms a contract takes
     register: Register | None = None
+    buys: Room | None = None  # of each side; None where sums are not counted
+    sells: Room | None = None
+    due: bool = False  # to be measured: an order was taken that no room held
+    taken: int = 0  # orders that rooms have held since they were measured
+    idle: int = 0  # so many orders are taken without them before they are measured again, and how that grows
+    patience: int = 0
     from_ns: int = 0  # within these two no blackout holds, and the register is in order
     until_ns: int = 0
     blackouts: tuple[tuple[int, int], ...] = ()
@@ -149,6 +160,9 @@ def plan_of(exposure: Exposure) -> Plan:
     plan.others = tuple(others)
     oldest = exposure.bounds.tightest.summary_age_max_s
     plan.summary_age_ns = END_OF_TIME_NS if oldest is None else int(oldest * NS_PER_S)
+    register, account = exposure.register, exposure.account
+    if register is not None and account is not None:
+        plan.buys, plan.sells = (Room(buy, plan, exposure, account, register, account.meter) for buy in (True, False))
     plan.asks_summary = plan.settled or plan.buying_power or plan.day_trades is not None or plan.cushion is not None
     return plan
 

@@ -25,7 +25,7 @@ def price_drift(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
     if price is None:
         return _no_price(exposure)
     assert exposure.account is not None
-    recent = exposure.account.recent.get((ticket.strategy, ticket.conid))
+    recent = exposure.account.latest(ticket.strategy, ticket.conid)
     if recent is None:
         return None
     window_s = bounds.tightest.price_drift_window_s or DRIFT_WINDOW_S
@@ -100,7 +100,7 @@ def own_range(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds
     if factor is None:
         return None
     assert exposure.account is not None
-    recent = exposure.account.recent.get((ticket.strategy, ticket.conid))
+    recent = exposure.account.latest(ticket.strategy, ticket.conid)
     if recent is None or len(recent.quantities.figures) < ENOUGH:
         return None
     most = recent.quantities.largest * float(factor)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from functools import reduce
 from math import nan
+from operator import add, sub
 from typing import Final
 
 from attrs import define, field
@@ -47,6 +50,16 @@ class Walk:
         self.last = price
         self.sent.append((now_ns, price, step))
         if len(self.sent) > WALK_MAX:
+            self.forget(self.sent[0][0])
+
+    def extend(self, times: Sequence[int], prices: Sequence[float]) -> None:
+        """Some more prices."""
+        before = (self.last, *prices[:-1])
+        steps = [step if step > 0.0 else 0.0 for step in map(sub, *((prices, before)[:: self.sign]))]
+        self.total = reduce(add, steps, self.total)
+        self.last = prices[-1]
+        self.sent.extend(zip(times, prices, steps, strict=True))
+        while len(self.sent) > WALK_MAX:
             self.forget(self.sent[0][0])
 
     def take_back(self) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -16,6 +17,10 @@ from engine.risk.stakes import reserve
 
 if TYPE_CHECKING:
     from engine.risk.exposure import Exposure
+
+
+# An order that is open and not counted yet: whose, when, whether it buys, its limit price, units, and their money.
+Fresh = tuple["Register", int, bool, float | None, float, float]
 
 
 @define(eq=False)
@@ -82,3 +87,23 @@ class Register:
         if account.outside is not None:
             account.spent.append((now_ns, money))
             account.spent_in_all += money
+        account.meter.charge(self.exposure.instrument.conid, worst, units, self.exposure.unit_value)
+
+    def count(self, rows: Sequence[Fresh]) -> None:
+        """Count new orders that were taken without `add`: what they have left besides what is kept up to date."""
+        _, times, _, _, units, moneys = zip(*rows, strict=True)
+        self.purses[1].take(times, moneys)
+        recent = self.recent
+        recent.size = units[-1]
+        self.sizes.extend(units)
+        limited = [row for row in rows if row[3] is not None]
+        if limited:
+            levels = [level for _, _, _, level, _, _ in limited if level is not None]
+            recent.level = levels[-1]
+            self.levels.extend(levels)
+            for walk, side in ((recent.buys, True), (recent.sells, False)):
+                own = [(row[1], level) for row, level in zip(limited, levels, strict=True) if row[2] is side]
+                if own:
+                    walk.extend(*zip(*own, strict=True))
+        for lines in self.exposure.lines:
+            lines.touch(self.exposure.instrument.conid)

@@ -73,9 +73,9 @@ class Twins:
         ticket = entry.ticket
         counts = self.counts
         if window_ns:
-            lately, floor_ns = self.lately, now_ns - window_ns
-            if lately and lately[0][0] <= floor_ns:
-                self._prune(floor_ns)
+            lately = self.lately
+            if lately and lately[0][0] <= now_ns - window_ns:
+                self._prune(now_ns - window_ns)
             lately.append((now_ns, ticket))
         if counts is not None:
             key = self.last_key if self.last is ticket else key_of(ticket)

@@ -14,7 +14,7 @@ from engine.risk.days import Days
 from engine.risk.exposure import Reserved
 from engine.risk.outside import Outside
 from engine.risk.recent import Latest, Recent, Walk
-from engine.risk.resting import Resting, rank
+from engine.risk.resting import Queue, Resting, rank
 from tests.risk.made import T0, D, new
 from tests.risk.test_catalogue import make
 
@@ -90,7 +90,7 @@ def test_an_order_that_is_taken_back_was_never_sent() -> None:
         assert (purse.orders, purse.messages, purse.notional) == (1, 1, 300.0)
         assert (purse.in_hour(T0), purse.in_minute(T0)) == (1, 1)
     assert here.spent_since(0) == 300.0
-    recent = here.recent["a", 1]
+    recent = here.recent_of("a", 1)
     assert (list(recent.quantities.figures), list(recent.levels.figures)) == ([3.0], [100.0])
     assert recent.drift(Side.BUY, 101.0, 0) == 1.0
     market = new(2)
@@ -267,6 +267,10 @@ def met(resting: Resting, side: Side) -> list[int]:
     return [price for price in range(1, 14) if resting.meets(side, float(price))]
 
 
+def queue(resting: Resting, side: Side) -> Queue:
+    return resting.buys if side is Side.BUY else resting.sells
+
+
 def test_what_rests_is_met_at_its_price_and_through_it() -> None:
     resting = Resting()
     assert [met(resting, side) for side in Side] == [[], []]
@@ -291,11 +295,12 @@ def test_an_order_whose_price_is_known_as_a_float_rests_like_any_other(side: Sid
     resting, other = Resting(), Resting()
     one = entry(side=side, limit_price=D(9))
     resting.add(one)
-    other.put(one, 9.0, buy=side is Side.BUY)
+    queue(other, side).put(rank(one.ticket), one, one.ticket)
     assert met(resting, side) == met(other, side) != []
     assert met(other, side.opposite) == []
     market = Resting()
-    market.put(entry(side=side), None, buy=side is Side.BUY)
+    one = entry(side=side)
+    queue(market, side).put(-inf, one, one.ticket)
     assert met(market, side) == list(range(1, 14))
 
 
@@ -324,9 +329,9 @@ def test_the_dead_are_dropped_when_they_are_many_and_the_living_stay_in_order() 
         if number % 2:
             resting.add(gone)
         else:
-            resting.put(gone, 0.5, buy=True)
+            resting.buys.put(-0.5, gone, gone.ticket)
         gone.over = True
-        assert len(resting._buys) <= 129
+        assert len(resting.buys) <= 140
     found = []
     for one in (living[0], living[2], living[1]):
         found.append(met(resting, Side.BUY)[-1])
@@ -340,7 +345,7 @@ def test_many_that_live_are_kept() -> None:
     living = [entry(limit_price=D(1 + number % 7)) for number in range(300)]
     for one in living:
         resting.add(one)
-    assert len(resting._buys) == 300
+    assert len(resting.buys) == 300
     assert met(resting, Side.BUY)[-1] == 7
 
 

@@ -101,7 +101,7 @@ def test_both_ways_say_the_same(
         if number == 2:  # the venue tells of contracts anew
             for one in pair:
                 assert one.account.outside is not None
-                one.account.outside.contracts.update(later)
+                one.account.outside.contracts = {**one.account.outside.contracts, **later}
         ticket = asked(conid, side, quantity, number)
         exposure = slow.exposure("a", conid)
         now = market_now(exposure.instrument, market, T0)
@@ -159,7 +159,7 @@ def test_what_the_venue_tells_of_a_contract_counts_at_once() -> None:
     for conid, sooner in ((CALL, known(expires_ns=SOON - 1)), (FUTURE, known(notice_ns=SOON - 1))):
         one.exposure("a", conid)
         assert told(one, conid, 1, conid) == "ok"
-        outside.contracts[conid] = sooner
+        outside.contracts = {**outside.contracts, conid: sooner}
         assert told(one, conid, 1, conid + 100) == ("EXPIRY" if conid == CALL else "DELIVERY")
 
 
@@ -172,9 +172,9 @@ def test_greeks_told_anew_count_at_once(conid: int) -> None:
     outside = one.account.outside
     assert outside is not None
     assert told(one, CALL, 1, 1) == "ok"
-    outside.contracts[conid] = known(delta=D("0.9"))
+    outside.contracts = {**outside.contracts, conid: known(delta=D("0.9"))}
     assert told(one, CALL, 1, 2) == "DELTA"
-    outside.contracts[conid] = known()
+    outside.contracts = {**outside.contracts, conid: known()}
     assert told(one, CALL, 1, 3) == "ok"
 
 

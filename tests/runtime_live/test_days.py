@@ -61,7 +61,7 @@ PLENTY = Decimal(10_000_000)
 NOTHING: Any = None
 TICKETS = 9  # orders of a day
 # Prices of late (`risk.recent`) and what rests or did (`risk.resting`): at most so many.
-_BOUNDED = re.compile(r"\.(_buys|_sells|sent)(\[\])*$")
+_BOUNDED = re.compile(r"\.(_fresh|_heap|sent)(\[\])*$")
 
 
 class Process:

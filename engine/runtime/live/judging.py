@@ -291,8 +291,10 @@ class Judging:
                 setattr(outside, name, value)
         if told.summary is not None:
             account.spent_since(told.summary.ts_ns)  # what it counts already nobody has to add up any more
-        outside.availability.update(told.availability)
-        outside.contracts.update(told.contracts)
+        if told.availability:
+            outside.availability = {**outside.availability, **dict(told.availability)}
+        if told.contracts:
+            outside.contracts = {**outside.contracts, **dict(told.contracts)}
         for conid, borrow in told.borrow:
             outside.borrow.pop(conid, None)
             if borrow is not None:

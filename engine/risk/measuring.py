@@ -1,0 +1,189 @@
+"""Measures a room: how far what is open, held and sent stays from each limit on sums, as one reading of the meter.
+
+It is done right after an order has passed the longer look. So whatever that look has asked and no order can change
+holds still: only what orders use up is worked out here, for both sides at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from math import inf, sqrt
+from typing import Final
+
+from attrs import frozen
+
+from engine.domain.moments import NS_PER_MINUTE
+from engine.domain.ticket import Side
+from engine.domain.view import MarketView
+from engine.risk.account import Account
+from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
+from engine.risk.exposure import Exposure
+from engine.risk.meter import Meter, Span
+from engine.risk.plan import Plan
+from engine.risk.rooms import Guard, Room
+
+_SURELY: Final = 0.999  # of what is left: far more than float arithmetic loses
+_WORTH: Final = 0.95  # what the account is worth may fall to this part
+_SMALL: Final = 1e-6  # of a reading: what is left is too little beside it to be told apart surely
+_LONG: Final = 4_096  # messages after which a reading begins at zero again
+_PATIENCE: Final = 127
+_ENOUGH: Final = 8  # orders that a room has to hold to be worth its measurement
+_ZERO: Final = Decimal(0)
+
+
+@frozen
+class Left:
+    """What the limits that are the same for both sides leave, in base currency, and what that was worked out at."""
+
+    money: float
+    span: Span
+    guards: tuple[Guard, ...]
+    equity_least: float | None
+
+
+def measure(plan: Plan, exposure: Exposure, view: MarketView, price: float, now_ns: int) -> None:
+    """Measure both sides anew; where that was of no use the last times, only now and then."""
+    buys, sells, account = plan.buys, plan.sells, exposure.account
+    if buys is None or sells is None or account is None:
+        return
+    plan.due, buys.epoch, sells.epoch = False, -1, -1
+    if plan.taken >= _ENOUGH:
+        plan.patience = plan.idle = 0
+    if plan.idle:
+        plan.idle -= 1
+        return
+    plan.taken, plan.idle, plan.patience = 0, plan.patience, min(2 * plan.patience + 1, _PATIENCE)
+    meter = account.meter
+    if meter.messages >= _LONG:
+        meter.void()
+    meter.measured += 1
+    left = _stakes_left(plan, exposure, account, view, price)
+    if left is None:
+        return
+    ceiling = left.span[1] * exposure.unit_value
+    if not 0.0 < ceiling < inf:
+        return
+    shared = min([left.money, *_sums_left(plan, account)])
+    messages = min([_LONG, *_messages_left(plan, exposure, now_ns)])
+    for room in (buys, sells):
+        money = min([shared, *_side_left(plan, exposure, account, room.buy, ceiling)]) * _SURELY
+        if not money > meter.money * _SMALL or not messages > 0:
+            continue
+        room.messages, room.money, room.ceiling = meter.messages + messages, meter.money + money, ceiling
+        room.low, room.high, room.others, room.equity_least = *left.span, left.guards, left.equity_least
+        _bound(room, plan, exposure, account, now_ns)
+        room.epoch = meter.epoch
+
+
+# --- what is left, in base currency ----------------------------------------------------------------------------------
+
+
+def _stakes_left(plan: Plan, exposure: Exposure, account: Account, view: MarketView, price: float) -> Left | None:
+    """Of the money at stake; None where a price is not known or is not above zero."""
+    if not 0.0 < price < inf:
+        return None
+    meter, conid = account.meter, exposure.instrument.conid
+    top = max((units.top for units in exposure.units if units.buys or units.sells), default=0.0)
+    for _ in range(3):
+        epoch, money = meter.epoch, inf
+        least: float | None = None
+        span = meter.span(conid, price, top)
+        spans: dict[int, Span] = {}
+        for lines in plan.stakes:
+            worth = None
+            if lines.leverage_max != inf:
+                worth = (account.equity or 0.0) * _WORTH
+                least = worth
+            found = lines.left(view, conid, meter, worth, spans)
+            if found is None:
+                return None
+            money = min(money, found)
+        if plan.stakes:
+            _watch_others(meter, view, spans)
+        if epoch == meter.epoch:  # else another span holds for something that was added up before
+            spans.pop(conid, None)
+            return Left(money, span, tuple((of, *found_) for of, found_ in spans.items()), least)
+    return None
+
+
+def _watch_others(meter: Meter, view: MarketView, spans: dict[int, Span]) -> None:
+    """Where nothing is at stake now, orders may be taken within a span any time: its price counts from then on."""
+    for of, (low, high) in list(meter.spans.items()):
+        if of in spans:
+            continue
+        known = view.price(of)
+        if known is not None and low <= known[0] <= high:
+            spans[of] = low, high
+        else:
+            meter.drop(of)
+
+
+def _sums_left(plan: Plan, account: Account) -> Iterator[float]:
+    """Of the money of a day, and of what the Greeks of all options may come to."""
+    for most in plan.sums:
+        yield most.notional - most.purse.notional
+    if plan.dated is not None and plan.dated.greeks and plan.outside is not None:
+        yield plan.dated.left(plan.outside.contracts, account.meter.spans, account.values)
+
+
+def _side_left(plan: Plan, exposure: Exposure, account: Account, buy: bool, ceiling: float) -> Iterator[float]:
+    """Of the limits on a position, and of what the venue has said that the account can pay."""
+    side = Side.BUY if buy else Side.SELL
+    limits = (exposure.account_max, exposure.strategy_max)
+    for units, most in zip(exposure.units, limits, strict=True):
+        if most is not None:
+            yield float(most - units.reach(side, _ZERO)) * ceiling
+    if plan.outside is None:
+        return
+    if plan.asks_summary:
+        yield (plan.room_to_buy if buy else plan.room_to_sell) - account.spent_in_all
+    if not buy and (plan.shorts or plan.dated is not None):  # only what is held may be sold without a question
+        yield float(exposure.units[0].position - exposure.units[0].sells) * ceiling
+
+
+def _messages_left(plan: Plan, exposure: Exposure, now_ns: int) -> Iterator[int]:
+    for tally, allowed, _ in exposure.open_levels:
+        yield allowed - tally.open
+    for tally, allowed, _ in exposure.rate_levels:
+        yield allowed - tally.in_last(NS_PER_MINUTE, now_ns)
+    for most in plan.sums:
+        yield most.left(now_ns)
+
+
+# --- what a single order may be --------------------------------------------------------------------------------------
+
+
+def _bound(room: Room, plan: Plan, exposure: Exposure, account: Account, now_ns: int) -> None:
+    room.from_ns = max(plan.from_ns, exposure.opens_ns)
+    room.until_ns = min(plan.until_ns, exposure.closes_ns)
+    room.age_max_ns, room.collar = exposure.age_max_ns, exposure.collar_clear
+    room.types = PLAIN_TYPES if plan.types is None else PLAIN_TYPES & plan.types
+    room.tifs = PLAIN_TIFS if plan.tifs is None else PLAIN_TIFS & plan.tifs
+    room.least, room.most = 0.0, exposure.bounds.notional_clear / room.ceiling
+    room.lowest, room.highest = 0.0, room.high
+    recent = plan.recent
+    room.walk_max = None
+    if recent is not None:
+        if plan.factor is not None:  # any two orders within these are within the factor of one another
+            wide = sqrt(plan.factor)
+            room.least, room.most = recent.size / wide, min(room.most, recent.size / wide * plan.factor)
+            room.lowest, room.highest = recent.level / wide, min(room.high, recent.level / wide * plan.factor)
+        if plan.walk is not None:
+            walk = recent.buys if room.buy else recent.sells
+            walk.forget(now_ns - plan.walk_ns)
+            room.walk_max, room.walked = room.low * plan.walk, walk.total
+            room.last = walk.last if room.buy else -walk.last
+    room.across = None if plan.resting is None else plan.resting.sells if room.buy else plan.resting.buys
+    room.asks_quote, room.displayed = plan.asks_quote, plan.displayed
+    room.two_sided, room.spread = plan.two_sided, plan.spread
+    outside = room.outside = plan.outside
+    if outside is None:
+        return
+    room.version, room.covers = outside.version, plan.covers and not room.buy
+    if plan.asks_summary:
+        room.until_ns = min(room.until_ns, plan.summary_until_ns + 1)
+    if plan.cushion is not None:
+        room.most = min(room.most, plan.what_if / room.ceiling)
+    if plan.dated is not None:
+        room.until_ns = min(room.until_ns, plan.dated.until_ns + 1)

@@ -1,0 +1,179 @@
+"""The shortest look at a plain order: whether it stays in a room that was measured to be far from every limit.
+
+A room is measured (`measuring`) for each side of one strategy in one instrument, right after an order has passed the
+longer look (`clear`, `screens`). It holds for a time, within a span of prices, and until the account's meter or the
+venue tell otherwise. Like those it says yes or "can't say", never no: that whatever stays in a room is refused by no
+check is a law under test.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from engine.domain.ticket import OrderTicket, OrderType, Tif
+from engine.domain.view import MarketView
+from engine.risk.meter import Meter
+from engine.risk.stakes import reserve
+
+if TYPE_CHECKING:
+    from engine.risk.account import Account
+    from engine.risk.exposure import Exposure
+    from engine.risk.outside import Outside
+    from engine.risk.plan import Plan
+    from engine.risk.register import Register
+    from engine.risk.resting import Queue
+
+
+Guard = tuple[int, float, float]  # an instrument, and the prices that its money at stake was worked out for
+
+
+@define(eq=False)
+class Room:
+    """What an order of one side may be to be surely allowed.
+
+    `messages` and `money` are readings of the meter that are not reached; `ceiling` is the money that a unit counts
+    with. `rank` is a price whose sign makes a worse one the larger: of a sale it is below zero.
+    """
+
+    buy: bool
+    plan: Plan
+    exposure: Exposure
+    account: Account
+    register: Register
+    meter: Meter
+    epoch: int = -1  # of no use yet
+    from_ns: int = 0
+    until_ns: int = 0
+    age_max_ns: int = 0
+    types: frozenset[OrderType] = frozenset()
+    tifs: frozenset[Tif] = frozenset()
+    messages: int = 0
+    money: float = 0.0
+    ceiling: float = 0.0
+    low: float = 0.0  # the market's price is between these
+    high: float = 0.0
+    least: float = 0.0  # and units between these
+    most: float = 0.0
+    lowest: float = 0.0  # and a limit price between these
+    highest: float = 0.0
+    collar: float = 0.0  # part of the price
+    across: Queue | None = None  # own orders that it must not meet
+    walk_max: float | None = None  # money per unit that own prices may have walked
+    walked: float = 0.0
+    last: float = nan  # rank of the newest price that counts
+    others: tuple[Guard, ...] = ()
+    equity_least: float | None = None
+    outside: Outside | None = None
+    version: int = 0
+    covers: bool = False
+    asks_quote: bool = False
+    displayed: float | None = None  # as of `Plan`
+    two_sided: bool = False
+    spread: float | None = None
+    units: float = 0.0  # of the order that was asked about last, and what the meter reads with it
+    reading: float = 0.0
+
+    def fits(
+        self, ticket: OrderTicket, view: MarketView, price: float, since_ns: int, level: float | None, now_ns: int
+    ) -> float:
+        """Say whether every check surely allows a new order, in a market that is not halted.
+
+        Args:
+            price: The market's price in force, said at `since_ns`.
+            level: Its limit price, out of `Exposure.levels`; None of a market order.
+
+        Returns: The dearest of the market's price and the order's; 0.0 where it can't say.
+        """
+        meter, exposure, quantity = self.meter, self.exposure, ticket.quantity
+        # What is no number compares false, and is turned away with what is too much.
+        if (
+            self.epoch != meter.epoch
+            or not self.from_ns <= now_ns < self.until_ns
+            or now_ns - since_ns > self.age_max_ns
+            or meter.messages >= self.messages
+            or not self.low <= price <= self.high
+        ):
+            return 0.0
+        units = self.units = exposure.sizes[quantity]
+        reading = self.reading = meter.money + units * self.ceiling
+        if (
+            not self.least <= units <= self.most
+            or not reading <= self.money
+            or ticket.order_type not in self.types
+            or ticket.tif not in self.tifs
+            or ticket.parent is not None
+            or ticket.oca_group is not None
+            or ticket.outside_rth
+        ):
+            return 0.0
+        worst, across = price, self.across
+        if level is None:
+            if across is not None and across.best < inf:
+                return 0.0
+        else:
+            rank = level if self.buy else -level
+            if (
+                not self.lowest <= level <= self.highest
+                or (level - price if self.buy else price - level) > price * self.collar
+                or (across is not None and across.best <= rank)
+            ):
+                return 0.0
+            if level > worst:
+                worst = level
+            if self.walk_max is not None:
+                step = rank - self.last
+                if (self.walked + step if step > 0.0 else self.walked) > self.walk_max:
+                    return 0.0
+        if self.asks_quote:
+            quote = view.quote(ticket.conid)
+            if quote is None:
+                return 0.0
+            bid, ask, shown = quote.bid, quote.ask, self.displayed
+            if (
+                (self.spread is not None and not ask - bid <= abs(bid + ask) * self.spread)
+                or (self.two_sided and not bid <= ask)
+                or (shown is not None and not units <= (quote.ask_size if self.buy else quote.bid_size) * shown)
+            ):
+                return 0.0
+        price_of = view.price
+        for conid, low, high in self.others:
+            known = price_of(conid)
+            if known is None or not low <= known[0] <= high:
+                return 0.0
+        outside = self.outside
+        if outside is not None and (
+            outside.version != self.version
+            or ticket.account != outside.account
+            or (outside.what_if and ticket.coid in outside.what_if)
+            or (self.covers and self.account.short_options)
+        ):
+            return 0.0
+        if self.equity_least is not None and not (self.account.equity or 0.0) >= self.equity_least:
+            return 0.0
+        twins = exposure.twins
+        if twins.lately or exposure.open:
+            counts = twins.counts
+            if counts is not None:
+                twins.last, twins.last_key = ticket, (self.buy, ticket.limit_price, quantity, ticket.tag)
+            if (counts is None or twins.last_key in counts) and not twins.alone(ticket, now_ns, exposure.window_ns):
+                return 0.0
+        return worst
+
+    def take(self, worst: float, level: float | None, now_ns: int) -> None:
+        """Count the order that was asked about last, and is not open yet. `worst`: as `fits` told it."""
+        meter, exposure, units = self.meter, self.exposure, self.units
+        meter.messages += 1
+        meter.money = self.reading
+        if level is not None and self.walk_max is not None:
+            rank = level if self.buy else -level
+            if rank > self.last:
+                self.walked += rank - self.last
+            self.last = rank
+        own = exposure.units[1]
+        if worst > own.top or not (own.buys or own.sells):  # else no more than the account has reserved
+            reserve(exposure, worst)
+        self.account.fresh.append((self.register, now_ns, self.buy, level, units, units * worst * exposure.unit_value))
+        self.plan.taken += 1
