@@ -104,6 +104,7 @@ def test_a_strategy_takes_it_back_and_with_one_ticket_the_group() -> None:
     assert [order.state for order in bench.book.book.values()] == [State.CANCELLED, State.CANCELLED]
     assert [order.reason for order in bench.book.book.values()] == ["withdrawn", "withdrawn"]
     assert not bench.book.held
+    assert not [one for one in bench.take() if isinstance(one, SendPlace)]
 
 
 def test_what_ends_while_the_gate_looks_never_leaves_and_risk_hears_that_it_is_dead() -> None:
