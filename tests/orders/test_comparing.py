@@ -103,3 +103,9 @@ def test_a_child_is_the_same_only_under_its_parent() -> None:
     assert differences(order, child, under[0], parent_id="6") == []
     assert differences(order, child, under[1], parent_id="6") == [Difference("parent", "6", "5")]
     assert differences(order, TICKET, under[0], parent_id=None) == [Difference("parent", "none", "6")]
+
+
+def test_a_stop_price_that_the_venue_tells_of_an_order_without_one_is_no_difference() -> None:
+    limit = replace(TICKET, order_type=OrderType.LIMIT, stop_price=None)
+    copy = VenueOrder(**{**COPY, "order_type": "LMT", "stop_price": Decimal(0)})
+    assert differences(Order(ticket=limit, state=State.WORKING), limit, copy, parent_id=None) == []

@@ -9,6 +9,7 @@ import pytest
 
 from engine.domain.brokerage import (
     Answered,
+    CancelTurnedDown,
     ExecutionsKnown,
     LegTaken,
     NotYetKnown,
@@ -88,6 +89,7 @@ def test_a_held_order_that_begins_to_work_and_one_that_is_held_again() -> None:
     ):
         bench.row(ticket(), status=status)
         assert bench.order().state is state
+    assert [type(what).__name__ for _, what in facts(bench, "answer")] == ["Pending", "Accepted"]
 
 
 @pytest.mark.parametrize(
@@ -459,3 +461,38 @@ def test_of_a_change_in_doubt_an_order_that_has_filled_whole_tells_at_once() -> 
     bench.row(ticket(), status="Filled", filled=Decimal(5))
     assert COID not in bench.desk.doubts.cases
     assert (bench.order().state, bench.order().ticket) == (State.FILLED, ticket())
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("Cancelled", State.LOST), ("PreSubmitted", State.PENDING_CANCEL), ("Submitted", State.PENDING_CANCEL)],
+)
+def test_what_was_lost_and_turns_up_alive_is_cancelled_and_dead_is_left_alone(status: str, state: State) -> None:
+    bench = sent()
+    bench.answer(bench.done[-1].number, Unclear(reason="silence"))  # type: ignore[union-attr]  # the ticket's round
+    bench.wait(46)
+    bench.read()
+    assert bench.order().state is State.LOST
+    bench.row(ticket(), status=status)
+    assert bench.order().state is state
+    bench.take()
+
+
+def test_a_change_in_doubt_of_an_order_that_has_died_is_over_with_it() -> None:
+    bench, number = bracket()
+    bench.answer(number, Unclear(reason="silence"))
+    bench.now += 60 * S
+    bench.row(LOWER, order_id="102", parent_id="101", status="Cancelled")
+    assert bench.order("s-000002").state is State.CANCELLED
+    assert facts(bench, "illegal") == []
+    assert bench.desk.doubts.cases == {}
+
+
+def test_an_order_whose_cancellation_was_turned_down_is_read_until_that_is_decided() -> None:
+    bench = live()
+    bench.cancel()
+    bench.take()
+    bench.desk.cancel_answered(COID, CancelTurnedDown(reason="too late"), bench.now)
+    bench.take()
+    bench.wait(0)
+    assert bench.take() == [ReadExecutions(SHORT), ReadOrders(SHORT)]

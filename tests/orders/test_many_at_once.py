@@ -427,3 +427,20 @@ def test_rows_that_name_their_ticket_tell_whose_the_others_are() -> None:
     assert bench.desk.identity.id_of == {COID: "101", "s-2": "102", "s-3": "103"}
     states = [bench.order(coid).state for coid in (COID, "s-2", "s-3")]
     assert states == [State.CANCELLED, State.PENDING_SUBMIT, State.WORKING]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_tickets_that_no_row_names_in_time_are_in_doubt_as_new_orders(named: bool) -> None:
+    bench = Bench()
+    one, other = ticket("s-000001", oca_group="g"), ticket("s-000002", oca_group="g")
+    bench.place(one, other)
+    rows = tuple(LegTaken(order_id=order_id, status="Submitted") for order_id in ("101", "102"))
+    bench.answer(bench.only(SendPlace).number, Answered(taken=rows))
+    if named:
+        bench.row(one, order_id="101", status="Something")  # whose it is, and nothing of how it is
+    bench.wait(10)
+    assert [bench.order(coid).state for coid in ("s-000001", "s-000002")] == [
+        State.SENT if named else State.IN_DOUBT, State.IN_DOUBT
+    ]  # fmt: skip
+    assert all(not case.modify for case in bench.desk.doubts.cases.values())
+    bench.take()
