@@ -116,7 +116,7 @@ def where(settings: RunSettings, folder: StateFolder) -> tuple[str, Path | None,
     if gateway.url is not None:
         return gateway.url, gateway.ca, gateway.pinned
     place = known_place(folder)
-    if place is None:
+    if place is None or folder.process("gateway") is None:
         return ok("gateway", "none runs yet: engine run starts a simulated one")
     return place.url, place.ca, place.pinned
 

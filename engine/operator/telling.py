@@ -95,11 +95,13 @@ def _id(sentence: str) -> Callable[[Mapping[str, Any]], str]:
     return told
 
 
-_VENUES: Final = frozenset({"", "VENUE", "INACTIVE"})  # codes of refusals that are the venue's own; the rest are ours
+_VENUES: Final = frozenset({"", "VENUE", "INACTIVE"})  # codes of refusals that are the venue's own
+_UNSENT: Final = frozenset({"UNSENT", "DISCONNECTED", "HALTED", "PREVIEW"})
 
 
 def _refused(body: Mapping[str, Any]) -> str:
-    return _reason("the venue refused it" if body.get("code", "") in _VENUES else "it never left us")(body)
+    code = body.get("code", "")
+    return _reason("the venue refused it" if code in _VENUES else "never sent" if code in _UNSENT else "refused")(body)
 
 
 _ANSWERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {

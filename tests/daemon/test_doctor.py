@@ -16,9 +16,11 @@ from click.testing import CliRunner
 from engine.cli.doctor import doctor, lines
 from engine.daemon import visiting
 from engine.daemon.config import load
-from engine.daemon.doctor import disk, python, reset
+from engine.daemon.doctor import disk, python, reset, where
 from engine.daemon.findings import Finding, Verdict
 from engine.daemon.visiting import Visit, entitlement, skew
+from engine.operator.folder import StateFolder
+from engine.operator.processes import Process, this_process
 from tests.served import PAPER, served
 
 NS = 1_000_000_000
@@ -185,6 +187,18 @@ def test_an_old_python_and_a_full_disk_fail(tmp_path: Path, monkeypatch: pytest.
         assert first.verdict is verdict
         assert "synced write" in journal.seen
     assert not list(tmp_path.iterdir())  # it leaves nothing behind
+
+
+def test_a_simulated_gateway_that_was_stopped_is_started_again_by_the_next_run(tmp_path: Path) -> None:
+    settings = load(Path(__file__).parents[2] / "configs" / "sim.toml")
+    folder = StateFolder(tmp_path)
+    (tmp_path / "gateway.json").write_text('{"url": "https://127.0.0.1:9/v1/api", "ca": "ca.pem"}')
+    folder.note_process("gateway", Process(2**22 - 1, "long ago"))
+    found = where(settings, folder)
+    assert isinstance(found, Finding)
+    assert (found.verdict, "starts a simulated one" in found.seen) == (Verdict.OK, True)
+    folder.note_process("gateway", this_process())
+    assert where(settings, folder) == ("https://127.0.0.1:9/v1/api", Path("ca.pem"), None)
 
 
 def test_the_next_reset_of_a_real_venue(tmp_path: Path) -> None:
