@@ -375,3 +375,19 @@ def test_what_was_paid_since_a_summary_is_what_was_sent_after_it() -> None:
     assert here.spent_since(1) == 0.75
     assert here.spent_since(2) == 0.25
     assert here.spent_since(3) == 0.0
+
+
+def test_what_is_left_of_a_walk_is_the_steps_between_what_is_left() -> None:
+    walk = Walk(1)
+    for at, price in ((1, 100.0), (2, 102.0), (3, 105.0), (4, 109.0)):
+        walk.add(price, at)
+    assert walk.total == 9.0
+    walk.forget(1)
+    assert walk.total == 7.0
+    walk.forget(2)
+    assert walk.total == 4.0  # from 105 to 109
+    walk.add(110.0, 5)
+    walk.take_back()
+    assert walk.total == 4.0
+    walk.take_back()
+    assert (walk.total, walk.last) == (0.0, 105.0)

@@ -19,7 +19,7 @@ from engine.risk.outside import Borrow, Contract, Summary
 from engine.risk.venueside import buying_power, day_trades, margin, settled_cash
 from engine.settings import Limits
 from tests.risk.made import T0, WIDE, D, FakeView, make_gate, new
-from tests.risk.test_catalogue import QUIET, Market, ask, hold, make, venue
+from tests.risk.test_catalogue import QUIET, Market, ask, change, hold, make, venue
 
 BUY, SELL = Side.BUY, Side.SELL
 LATE = T0 + 40 * NS_PER_DAY
@@ -358,3 +358,19 @@ def test_what_is_cut_down_says_why() -> None:
     assert isinstance(verdict, Approved)
     assert verdict.because is not None
     assert (verdict.because.code, verdict.because.limit, verdict.because.value) == ("QUANTITY", "7.5", "10")
+
+
+def test_a_modification_is_a_message_of_the_day_and_no_order() -> None:
+    first = new(10, limit_price=D(100))
+    gate = make(orders_per_day_max=1, notional_per_day_max=D(10**6))
+    assert ask(gate, first) == "ok"
+    assert change(gate, first.coid, limit_price=D(99)) == "ok"
+    other = new(10, limit_price=D(100))
+    strict = make(notional_per_day_max=D(10**6), strategy={"a": Limits(messages_per_day_max=1)})
+    assert ask(strict, other) == "ok"
+    assert change(strict, other.coid, limit_price=D(99)) == "DAY"  # it adds no money, and is one message too many
+
+
+def test_the_strategy_s_money_at_stake_is_asked_about_where_the_account_s_allows_it() -> None:
+    gate = make(gross_max=D(10**6), strategy={"a": Limits(gross_max=D(999))})
+    assert [ask(gate, new(10)), ask(gate, new(9)), ask(gate, new(10, strategy="b"))] == ["GROSS", "ok", "ok"]
