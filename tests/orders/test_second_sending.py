@@ -110,6 +110,8 @@ def test_a_second_one_that_is_refused_leaves_the_first_watched(answer: AllRefuse
     silent(bench)
     bench.answer(again(bench).number, answer)
     assert bench.order().state is State.LOST
+    why = [what for _, kind, _, what in bench.book.facts if kind == "doubt"][-1]
+    assert why == (UNSENT.why if answer is UNSENT else "no funds")
     bench.wait(100)
     bench.row(ticket())  # the first one, late by minutes
     assert bench.only(SendCancel).coid == COID
