@@ -14,7 +14,7 @@ from engine.orders.doubt import DoubtSettings
 from engine.orders.live import LiveOrders
 from engine.orders.recovery import KINDS, recover
 from engine.orders.replies import read_policy
-from engine.orders.writer import UNSENT
+from engine.orders.writer import UNSENT, Unsent
 from tests.orders.bench import COID, Bench, S, ticket
 
 TWICE = DeskSettings(doubt=DoubtSettings(resend=True))
@@ -105,7 +105,7 @@ def test_already_registered_proves_that_it_is_there(reason: str) -> None:
 @pytest.mark.parametrize(
     "answer", [AllRefused(reason="no funds"), UNSENT, Answered(refused=(LegRefused(reason="no funds"),))]
 )
-def test_a_second_one_that_is_refused_leaves_the_first_watched(answer: AllRefused) -> None:
+def test_a_second_one_that_is_refused_leaves_the_first_watched(answer: AllRefused | Answered | Unsent) -> None:
     bench = Bench(TWICE)
     silent(bench)
     bench.answer(again(bench).number, answer)
