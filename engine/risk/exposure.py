@@ -192,7 +192,7 @@ class Exposure:
     register: Register | None = None  # what an order leaves in sums, where a limit counts them
     resting: Resting | None = None  # the instrument's open orders by price, where own orders must not meet
     lines: tuple[Lines, ...] = ()  # whose money at stake follows the units here: `followed_by`
-    alone: bool = field(init=False)  # nothing else follows the units: neither these nor legs
+    alone: bool = field(init=False)  # nothing else follows the units: neither these, nor legs, nor rooms
     unit_value: float = field(init=False)  # base currency per unit at price 1
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
@@ -222,7 +222,7 @@ class Exposure:
     def followed_by(self, lines: tuple[Lines, ...]) -> None:
         """Whose money at stake follows the units here."""
         self.lines = lines
-        self.alone = not (lines or self.legs)
+        self.alone = not (lines or self.legs or self.register)
 
     def revalue(self, rate: Decimal | None) -> None:
         """Another rate of the instrument's currency counts from now on."""

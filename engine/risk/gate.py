@@ -187,13 +187,11 @@ class Gate:
         else:
             of_account.sells += quantity
             of_strategy.sells += quantity
-        resting = exposure.resting
-        if resting is not None:
+        if exposure.resting is not None:
             rank = -inf if level is None else -level if buy else level
-            (resting.buys if buy else resting.sells).put(rank, entry, ticket)
-        twins = exposure.twins
-        if exposure.window_ns or twins.counts is not None:
-            twins.taken(entry, now_ns, exposure.window_ns)
+            (exposure.resting.buys if buy else exposure.resting.sells).put(rank, entry, ticket)
+        if exposure.window_ns or exposure.twins.counts is not None:
+            exposure.twins.taken(entry, now_ns, exposure.window_ns)
         exposure.sent_of_all.append(now_ns)
         for sent_ns in exposure.sent_else:
             sent_ns.append(now_ns)

@@ -108,9 +108,6 @@ class Ledger:
             else:
                 of_account.sells -= counted
                 of_strategy.sells -= counted
-            if exposure.register is not None:
-                for units in exposure.units:
-                    units.free(entry.ticket.side, counted, self._meter.measured)
         del self.open[coid], exposure.open[coid]
         twins = exposure.twins
         if twins.counts is not None:
@@ -200,17 +197,22 @@ class Ledger:
                 self._follow(order, update.event, entry)
         for now in positions:
             exposure = self._known.get((now.strategy, now.conid)) or self.exposures.of(now.strategy, now.conid)
-            account, strategy = exposure.units
-            if exposure.register is None:
+            if exposure.alone:
+                account, strategy = exposure.units
                 account.position = now.account_quantity
                 strategy.position = now.quantity
             else:
-                measured = self._meter.measured
-                raised = account.move(now.account_quantity, measured)
-                if strategy.move(now.quantity, measured) or raised:
-                    self._meter.void()
-            for lines in exposure.lines:
-                lines.touch(now.conid)
+                self._moved(exposure, now)
+
+    def _moved(self, exposure: Exposure, now: PositionNow) -> None:
+        """Another position counts where money at stake, or rooms, follow it."""
+        account, strategy = exposure.units
+        measured = self._meter.measured
+        raised = account.move(now.account_quantity, measured)
+        if strategy.move(now.quantity, measured) or raised:
+            self._meter.void()
+        for lines in exposure.lines:
+            lines.touch(now.conid)
 
     def _found_alive(self, order: Order) -> Reserved:
         """An order that nothing was reserved for; those of one OCA group were made at one moment."""

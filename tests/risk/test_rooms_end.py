@@ -27,7 +27,9 @@ def begun(limits: dict[str, Any], *, strategy: bool = False, session: bool = Tru
     return made
 
 
-def place(made: Rooms, several: int, conid: int = STOCK, side: Side = BUY, strategy: str = "a", ticks: int = 0) -> int:
+def place(
+    made: Rooms, several: int, conid: int = STOCK, side: Side = BUY, strategy: str = "a", ticks: int | None = 0
+) -> int:
     """How many were approved."""
     before, number = made.approved, made.number
     made.terms = strategy, conid, side, 1, ticks
@@ -218,6 +220,21 @@ def test_what_was_bought_elsewhere_since_a_room_was_measured_may_get_dearer() ->
     assert place(made, 2) == 0
 
 
+def test_what_a_room_has_taken_counts_in_the_longer_look_elsewhere() -> None:
+    made = begun({"gross_max": D(2600)})
+    assert place(made, 12) == 12
+    assert place(made, 1, EURO, strategy="b") == 1
+    assert place(made, 2) == 2
+    assert place(made, 1, EURO) == 1  # asked for longer: the other instrument is what was looked at last
+    before = made.fitted
+    assert place(made, 6) == 6
+    assert made.fitted == before + 6
+    made.terms = "b", EURO, BUY, 5, 600  # 20 x 100 and 7 x 86 x 1.25 are above it
+    before = made.approved
+    made.again(1, same=True)
+    assert made.approved == before
+
+
 def test_what_leaves_a_window_frees_room_and_a_room_of_old_is_not_trusted() -> None:
     made = begun({"orders_per_minute_max": 6, "price_drift_pct": D(1)})
     assert place(made, 8) == 6
@@ -275,6 +292,21 @@ def test_own_orders_on_the_other_side() -> None:
     assert place(made, 2, strategy="b", ticks=5) == 0
     assert place(made, 2, strategy="b", side=SELL, ticks=-5) == 0
     assert made.fitted >= 4
+    for side in Side:
+        made = begun({"self_trade": False})
+        assert place(made, 1, strategy="b", side=side.opposite, ticks=5 * side.sign) == 1
+        assert place(made, 8, side=side, ticks=-5 * side.sign) == 8
+        assert place(made, 1, side=side, ticks=None) == 0  # at any price
+
+
+def test_a_price_is_reserved_until_nothing_is_open() -> None:
+    made = begun({"gross_max": D(6000)})
+    assert place(made, 8, ticks=300) == 8
+    assert [units.top for units in made.gates[0].exposure("a", STOCK).units] == [103.0, 103.0]
+    made.nothing_is_left()
+    assert place(made, 8) == 8
+    assert made.fitted >= 14
+    assert [units.top for units in made.gates[0].exposure("a", STOCK).units] == [100.0, 100.0]
 
 
 def test_what_may_not_be_sold_short_has_no_room() -> None:
