@@ -56,14 +56,16 @@ async def test_at_each_turn_all_forget_before_memory_is_given_back(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
 ) -> None:
     told = Told()
-    for name in ("hold_little", "drop_cycles", "give_back"):
+    for name in ("hold_little", "join_pages", "drop_cycles", "give_back"):
         monkeypatch.setattr(tidying, name, lambda name=name: told.done.append((name, 0)))
     monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
     daemon: Any = SimpleNamespace(clock=Clock(), nursery=told)
     async with trio.open_nursery() as tasks:
         tasks.start_soon(tidying.tidy, daemon)
-        await trio.sleep(DAY_S // 2 - 1)
+        await trio.sleep(tidying.SETTLED_S / 2)  # the start has the machine for itself
         assert told.done == [("hold_little", 0)]
+        await trio.sleep(DAY_S // 2 - 2)
+        assert told.done == [("hold_little", 0), ("join_pages", 0)]
         await trio.sleep(DAY_S + 120)
         tasks.cancel_scope.cancel()
     freed = [("digested", 0), ("drop_cycles", 0), ("give_back", 0)]
@@ -71,7 +73,7 @@ async def test_at_each_turn_all_forget_before_memory_is_given_back(
         [("tell_orders", since), ("tell_risk", since), ("tell_portfolio", since), *freed]
         for since in (-DAY_S, 0)  # a whole day before the one that begins stays
     ]
-    assert told.done == [("hold_little", 0), *turns[0], *turns[1]]
+    assert told.done == [("hold_little", 0), ("join_pages", 0), *turns[0], *turns[1]]
 
 
 def test_cycles_are_dropped_however_old_they_are() -> None:
@@ -96,6 +98,7 @@ def test_another_library_than_glibc_is_left_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ctypes, "CDLL", missing)
     memory.hold_little()
     memory.give_back()
+    memory.join_pages()
 
 
 def test_the_library_is_told_by_the_numbers_of_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,3 +109,38 @@ def test_the_library_is_told_by_the_numbers_of_its_header(monkeypatch: pytest.Mo
     memory.give_back()  # it has no malloc_trim: that is no trouble either
     # M_ARENA_MAX, M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h; 128 KiB is what both begin with
     assert told == [(-8, 2), (-3, 131_072), (-1, 131_072)]
+
+
+# As the kernel writes it (proc(5)), shortened. A large page is 0x200000 bytes.
+SMAPS = """\
+5555000ff000-555500a00000 rw-p 00000000 00:00 0    [heap]
+Size:               9220 kB
+Rss:                9000 kB
+VmFlags: rd wr mr mw me ac
+7f0000000000-7f0000800000 rw-p 00000000 00:00 0
+Rss:                  16 kB
+7f0001000000-7f0001200000 rw-p 00000000 00:00 0
+Rss:                2048 kB
+7f0002000000-7f0002400000 rw-p 00000000 fe:00 77    /usr/lib/some.so
+Rss:                4096 kB
+7f0003000000-7f0003400000 r-xp 00000000 00:00 0
+Rss:                4096 kB
+7f0004100000-7f0004300000 rw-p 00000000 00:00 0
+Rss:                2048 kB
+7ffc00000000-7ffc00400000 rw-p 00000000 00:00 0    [stack]
+Rss:                4096 kB
+"""
+
+
+def test_only_heaps_in_use_that_hold_a_whole_large_page_are_joined() -> None:
+    heap, arena = 0x555500200000, 0x7F0001000000
+    assert list(memory.full_stretches(SMAPS.splitlines())) == [(heap, 4 * 0x200000), (arena, 0x200000)]
+
+
+def test_pages_are_joined_one_by_one_by_the_number_of_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int, int]] = []
+    library = SimpleNamespace(madvise=lambda at, size, what: told.append((at.value, size.value, what)))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(memory, "full_stretches", lambda lines: iter([(0x600000, 0x400000)]))
+    memory.join_pages()
+    assert told == [(0x600000, 0x200000, 25), (0x800000, 0x200000, 25)]  # MADV_COLLAPSE of mman.h
