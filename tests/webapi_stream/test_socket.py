@@ -17,6 +17,7 @@ from attrs import define, field
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, serve_websocket
+from wsproto import WSConnection
 
 from engine.errors import VenueUnreachable
 from engine.webapi.auth import Handshake
@@ -312,19 +313,31 @@ async def test_a_buffer_that_overflows_is_a_dead_link(clock: MockClock, monkeypa
         await it.until(lambda: server.ended == 1)
 
 
-async def test_frames_take_the_short_way_past_the_library_s_channel(clock: MockClock) -> None:
+async def test_messages_do_not_pass_through_the_library_and_pings_do(
+    clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    plain = WSConnection.receive_data
+
+    def receive(self: WSConnection, data: bytes | None) -> None:
+        read.append(data or b"")
+        plain(self, data)
+
     async def talking(link: WebSocketConnection) -> None:
         await welcome(link)
         await trio.sleep(1)
+        await link.ping(b"alive?")
         await say(link, {"topic": "sor", "args": [{"orderId": 1}]})
 
     async with rig(Server(talking, reads=True)) as it:
         await it.socket.connect(HANDSHAKE)
         link = it.socket._link
         assert link is not None
-        assert type(vars(link)["_send_channel"]) is module._Shortcut, "the library has given its channel another name"
+        monkeypatch.setattr(WSConnection, "receive_data", receive)
         await it.until(lambda: any(isinstance(one, frames.Orders) for one in it.frames))
-        assert link._recv_channel.statistics().current_buffer_used == 0
+        assert any(b"alive?" in data for data in read)
+        # of the server, which reads by the same library, come pongs only
+        assert not any(b"orderId" in data for data in read)
 
 
 async def test_an_error_of_who_listens_is_no_break_of_the_link(clock: MockClock) -> None:

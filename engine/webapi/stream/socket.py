@@ -1,8 +1,8 @@
 """The websocket itself: opened with the newest session id, drained at once, kept alive, and never trusted when silent.
 
-Fulfils `supervisor.Stream`. The reader passes a frame on in the same turn of the loop while that takes no time; as soon
-as it does, frames go into our own bounded buffer (trio-websocket's own queue would hold up its pongs), and another task
-decodes and passes on. A buffer that overflows is a dead link: order news must not be dropped.
+Fulfils `supervisor.Stream`. The reader passes a frame on in the same turn of the loop while that takes no time
+(`messages.py`); as soon as it does, frames go into our own bounded buffer (trio-websocket's own queue would hold up its
+pongs), and another task decodes and passes on. A buffer that overflows is a dead link: order news must not be dropped.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlencode, urlsplit
 
 import h11
@@ -37,6 +37,7 @@ from engine.webapi.rest import USER_AGENT, sentence
 from engine.webapi.sessionfacts import DataFlows, DataSilent, Heard, StreamLost
 from engine.webapi.sessionfacts import Pushed as StatusPushed
 from engine.webapi.stream import frames
+from engine.webapi.stream.messages import RECEIVE_BYTES, Messages
 from engine.webapi.stream.registry import Registry
 from engine.webapi.tap import Tap
 
@@ -66,29 +67,6 @@ _BREAKS: Final = (
 )
 
 log = structlog.get_logger()
-
-
-class _Shortcut:
-    """In the place of the library's channel of messages: each is taken in the turn in which it has been read.
-
-    Args:
-        take: False: the message goes through the channel.
-    """
-
-    def __init__(self, channel: trio.MemorySendChannel[str | bytes], take: Callable[[str | bytes], bool]) -> None:
-        self._channel = channel
-        self._take = take
-
-    async def send(self, message: str | bytes) -> None:
-        """Have a message taken; others get a turn as behind a channel."""
-        if self._take(message):
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        else:
-            await self._channel.send(message)
-
-    async def aclose(self) -> None:
-        """No more comes."""
-        await self._channel.aclose()
 
 
 class Socket:
@@ -241,9 +219,11 @@ class Socket:
             with trio.CancelScope() as scope:
                 try:
                     async with trio.open_nursery() as nursery:
-                        link = await self._upgrade(nursery, stream, handshake)
+                        messages = Messages(stream, self._hear, size_max=FRAME_BYTES_MAX)
+                        link = await self._upgrade(nursery, messages, handshake)
                         self._link, self._scope = link, scope
                         self._heard_s = trio.current_time()
+                        messages.start()
                         task_status.started()
                         problem = await self._read(link)
                         nursery.cancel_scope.cancel()
@@ -279,28 +259,23 @@ class Socket:
         return stream
 
     async def _upgrade(
-        self, nursery: trio.Nursery, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream], handshake: Handshake
+        self, nursery: trio.Nursery, stream: trio.abc.Stream, handshake: Handshake
     ) -> WebSocketConnection:
         query = f"?{urlencode(handshake.query)}" if handshake.query else ""
         headers = [(name.encode(), value.encode()) for name, value in handshake.headers]
-        link = await wrap_client_stream(
+        return await wrap_client_stream(
             nursery,
-            stream,
+            cast("trio.SocketStream", stream),  # it reads, writes and closes, and asks nothing else of it
             self._parts.netloc,
             f"{self._parts.path}/ws{query}",
             extra_headers=[*headers, (b"User-Agent", USER_AGENT.encode())],
             message_queue_size=1_024,
             max_message_size=FRAME_BYTES_MAX,
-            receive_buffer_size=65_536,
+            receive_buffer_size=RECEIVE_BYTES,
         )
-        # It hands messages over a channel, which costs each a turn of the loop. Without that name it still does.
-        channel = getattr(link, "_send_channel", None)
-        if channel is not None:
-            vars(link)["_send_channel"] = _Shortcut(channel, self._hear)
-        return link
 
     async def _read(self, link: WebSocketConnection) -> str:
-        """Read, and pass on what nothing comes before and takes no time; return why it has ended."""
+        """Hear what is not taken before the library sees it; return why it has ended."""
         try:
             while True:
                 if not self._hear(await link.get_message()):
