@@ -111,8 +111,7 @@ def test_what_breaks_the_rules_is_the_library_s_and_so_is_all_that_follows(name:
     odd, before, after = ODD[name], server().send_data("before", fin=True), server().send_data("after", fin=True)
     heard: list[str | bytes] = []
     take = taker(heard)
-
-    chunks = [HEAD + before + odd + after] if at_once else [HEAD, before, odd, after]
+    chunks = [bytes(HEAD + before + odd + after)] if at_once else [HEAD, bytes(before), odd, bytes(after)]
     left = read(chunks, take, size_max=200)
     assert left.startswith(HEAD)
     assert left.endswith(after)
