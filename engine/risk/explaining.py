@@ -13,7 +13,7 @@ from engine.risk.catalogue import row_of, row_of_code
 from engine.risk.checks import MODIFICATION, NEW_ORDER
 from engine.risk.conduct import latched
 from engine.risk.exposure import Exposure, MarketNow
-from engine.risk.figures import FIGURES, OF_VENUE, STEADY, WITHOUT_VENUE, Figures, OfVenue
+from engine.risk.figures import BEFORE, FIGURES, OF_VENUE, STEADY, TAKEN, WITHOUT_VENUE, Figures, OfVenue
 from engine.risk.gate import Gate
 from engine.risk.limits import Bounds
 from engine.risk.market import market_now
@@ -36,12 +36,14 @@ _ALLOWS: Final = "allows"
 class Outline(Struct, frozen=True):
     """What checks say when all allow, whatever the order: `findings`, and at which places figures are to be put in.
 
-    It holds for these bounds alone, which others take the place of when limits are reloaded.
+    It holds for these bounds alone, which others take the place of when limits are reloaded. `taken` is `figured` where
+    the order counts already; None if it has to be explained before.
     """
 
     bounds: Bounds
     findings: tuple[Finding, ...]
     figured: tuple[tuple[int, str, str, Figures], ...]
+    taken: tuple[tuple[int, str, str, Figures], ...] | None
     of_venue: tuple[tuple[int, str, str, OfVenue], ...]
 
 
@@ -54,7 +56,10 @@ def explain(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int, *, c
     market = market_now(exposure.instrument, view, now_ns)
     bounds = exposure.bounds
     if not changes and gate.clears(ticket, view, now_ns):  # then every check allows: only figures are asked for
-        return _cleared(gate, ticket, exposure, market)
+        outline = exposure.outline
+        if outline is None or outline.bounds is not bounds:
+            outline = exposure.outline = _outline(gate, ticket, exposure, market)
+        return _cleared(gate, ticket, exposure, market, outline, outline.figured)
     found = []
     if gate.account.held:
         found.append(_finding("R19", "latched", latched(ticket, exposure, market, bounds), ("none", "none")))
@@ -72,12 +77,32 @@ def barred(refusal: Refusal) -> Finding:
     return _finding("R40" if row is None else row.code, refusal.code.lower(), refusal, ("", ""))
 
 
-def _cleared(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> list[Finding]:
-    bounds, outline = exposure.bounds, exposure.outline
-    if outline is None or outline.bounds is not bounds:
-        outline = exposure.outline = _outline(gate, ticket, exposure, market)
-    found = list(outline.findings)
-    for place, code, name, figures in outline.figured:
+def take(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> list[Finding] | None:
+    """Have the short way take an order, and say what `explain` would have said before it counted.
+
+    Asked the other way round, the short way is gone twice.
+
+    Returns: None if nothing has been taken, and the order is to be explained and judged.
+    """
+    exposure = gate.account.exposures.get((ticket.strategy, ticket.conid))
+    outline = None if exposure is None else exposure.outline
+    if exposure is None or outline is None or outline.bounds is not exposure.bounds or outline.taken is None:
+        return None
+    if not gate.takes(ticket, view, now_ns):
+        return None
+    return _cleared(gate, ticket, exposure, market_now(exposure.instrument, view, now_ns), outline, outline.taken)
+
+
+def _cleared(
+    gate: Gate,
+    ticket: OrderTicket,
+    exposure: Exposure,
+    market: MarketNow,
+    outline: Outline,
+    figured: tuple[tuple[int, str, str, Figures], ...],
+) -> list[Finding]:
+    bounds, found = exposure.bounds, list(outline.findings)
+    for place, code, name, figures in figured:
         limit, value = figures(ticket, exposure, market, bounds)
         found[place] = Finding(code, name, True, limit, value, _ALLOWS)
     outside = gate.account.outside
@@ -88,8 +113,9 @@ def _cleared(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: Market
 
 
 def _outline(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Outline:
-    bounds, findings, figured, of_venue = exposure.bounds, [], [], []
-    for place, check in enumerate((*NEW_ORDER, *exposure.armed)):
+    bounds, findings, figured, taken, of_venue = exposure.bounds, [], [], [], []
+    asked = (*NEW_ORDER, *exposure.armed)
+    for place, check in enumerate(asked):
         code, name, steady = row_of(check, gate.plugins).code, check.__name__, STEADY.get(check)
         pair = ("", "") if steady is None else steady(ticket, exposure, market, bounds)
         findings.append(_finding(code, name, None, pair))
@@ -97,7 +123,11 @@ def _outline(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: Market
             of_venue.append((place, code, name, OF_VENUE[check]))
         elif steady is None and check in FIGURES:
             figured.append((place, code, name, FIGURES[check]))
-    return Outline(bounds, tuple(findings), tuple(figured), tuple(of_venue))
+            taken.append((place, code, name, TAKEN.get(check, FIGURES[check])))
+    # What was sent lately is a sum only where there is a register of it.
+    registered = exposure.plan is not None and exposure.plan.register is not None
+    tells = BEFORE.isdisjoint(asked) and (registered or not of_venue)
+    return Outline(bounds, tuple(findings), tuple(figured), tuple(taken) if tells else None, tuple(of_venue))
 
 
 def _finding(code: str, check: str, refusal: Refusal | None, figures: tuple[str, str]) -> Finding:

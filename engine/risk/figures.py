@@ -72,14 +72,14 @@ def _position(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds
     return str(limit), str(exposure.units[0].reach(ticket.side, more))
 
 
-def _levels(levels: tuple[Level, ...], count: Callable[[Tally], int]) -> Pair:
-    """Of several limits on numbers of orders the one with the least room."""
+def _levels(levels: tuple[Level, ...], count: Callable[[Tally], int], more: int = 1) -> Pair:
+    """Of several limits on numbers of orders the one with the least room, when there are so many more."""
     found: tuple[int, int] | None = None
     for tally, most, _ in levels:
         used = count(tally)
         if found is None or most - used < found[1] - found[0]:
             found = used, most
-    return (_NONE, "") if found is None else (str(found[1]), str(found[0] + 1))
+    return (_NONE, "") if found is None else (str(found[1]), str(found[0] + more))
 
 
 def _hours(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
@@ -325,3 +325,23 @@ FIGURES: Final[dict[Check, Figures]] = {
     conduct.in_doubt: _doubt,
     derivatives.naked_short: _naked,
 }
+# The same where the order has been taken and counts already. What compares a sum with the order's own part in it needs
+# nothing else: an order that is open adds nothing more.
+TAKEN: Final[dict[Check, Figures]] = {
+    checks.open_orders: lambda t, e, m, b: _levels(e.open_levels, lambda tally: tally.open, 0),
+    checks.order_rate: lambda t, e, m, b: _levels(
+        e.rate_levels, lambda tally: tally.in_last(NS_PER_MINUTE, m.now_ns), 0
+    ),
+}
+# Of these nothing can be told once the order counts: they are asked before.
+BEFORE: Final[frozenset[Check]] = frozenset(
+    {
+        pricing.price_drift,
+        pricing.own_range,
+        sums.message_rate,
+        sums.throttle,
+        sums.day_sums,
+        sums.money_at_stake,
+        derivatives.option_risk,
+    }
+)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.domain.messages import Refusal
-from engine.domain.ticket import Side
+from engine.domain.ticket import OrderType, Side
 from engine.risk.account import Held, Level
 from engine.risk.catalogue import TABLE
 from engine.risk.checks import NEW_ORDER
-from engine.risk.explaining import Finding, barred, explain
+from engine.risk.explaining import Finding, barred, explain, take
 from engine.risk.figures import FIGURES
 from engine.risk.outside import Borrow, Contract, Outside
 from engine.risk.plugins import as_row
@@ -90,6 +93,68 @@ def test_an_order_that_all_allow_is_told_as_if_each_had_been_asked(
             assert explain(gate, ticket, Market(), T0) == brief
         cleared.append(short)
     assert any(cleared)
+
+
+# Limits whose figures are sums that can't be told once the order counts.
+EARLY = {
+    "price_drift_pct", "range_factor", "messages_per_minute_max", "orders_per_hour_max", "orders_per_day_max",
+    "messages_per_day_max", "notional_per_day_max", "gross_max", "net_max", "sector_max", "currency_max",
+    "leverage_max",
+}  # fmt: skip
+LATE_LIMITS = {name: value for name, value in EVERYTHING.items() if name not in EARLY}
+LATE_LIMITS |= {"no_short": (), "order_types": ("LMT", "MKT")}
+ORDERS = st.tuples(
+    st.sampled_from([D(1), D("7"), D("20"), D("150")]),
+    st.sampled_from([None, D("99.5"), D("100"), D("100.4")]),
+    st.sampled_from([Side.BUY, SELL]),
+    st.sampled_from(["a", "b"]),
+)
+
+
+@given(st.lists(ORDERS, min_size=1, max_size=8), st.integers(-300, 300), st.sampled_from([True, False, None]))
+def test_what_is_taken_is_told_as_it_would_have_been_before_it_counted(
+    orders: list[tuple[Decimal, Decimal | None, Side, str]], held: int, outside: bool | None
+) -> None:
+    limits = QUIET | {"open_orders_max": 6} if outside is None else LATE_LIMITS  # None: no sum has a register
+    one, other = (make(session() if outside else None, equity=10_000.0, **limits) for _ in range(2))
+    for gate in (one, other):
+        for strategy in ("a", "b"):
+            hold(gate, held, strategy=strategy)
+            explain(gate, new(1, strategy=strategy), Market(), T0)  # an outline is there
+    for number, (quantity, limit, side, strategy) in enumerate(orders):
+        kind = OrderType.MARKET if limit is None else OrderType.LIMIT
+        ticket = new(quantity, order_type=kind, limit_price=limit, side=side, strategy=strategy)
+        market, now_ns = Market(at_ns=T0 + number), T0 + number
+        before = explain(one, ticket, market, now_ns)
+        clears = one.clears(ticket, market, now_ns)
+        found = take(other, ticket, market, now_ns)
+        assert found == (before if clears else None)
+        verdict = ask(one, ticket, market=market, at_ns=now_ns)
+        if found is None:
+            assert ask(other, ticket, market=market, at_ns=now_ns) == verdict
+        else:
+            assert verdict == "ok"
+        assert list(one.references) == list(other.references)
+        sums = [(g.account.spent_in_all, g.tally.open, g.tally.sent_ns) for g in (one, other)]
+        assert sums[0] == sums[1]
+
+
+@pytest.mark.parametrize("limit", sorted(EARLY - {"messages_per_day_max", "orders_per_day_max"}))
+def test_what_can_not_be_told_once_it_counts_is_not_taken(limit: str) -> None:
+    gate = make(session(), equity=10_000.0, sectors={"AAA": "tech"}, **QUIET | {limit: EVERYTHING[limit]})
+    explain(gate, new(1), Market(), T0)
+    assert gate.clears(new(1), Market(), T0)
+    assert take(gate, new(1), Market(), T0) is None
+    assert gate.tally.open == 0
+
+
+def test_the_first_order_and_the_first_under_other_limits_are_explained_at_length() -> None:
+    gate = make(**QUIET)
+    assert take(gate, new(1), Market(), T0) is None
+    explain(gate, new(1), Market(), T0)
+    assert take(gate, new(1), Market(), T0) is not None
+    gate.reload(RiskSettings(account=Limits(**{**WIDE, **QUIET, "order_quantity_max": D(30)})))
+    assert take(gate, new(1), Market(), T0) is None
 
 
 def test_limits_that_are_reloaded_are_told_at_once() -> None:

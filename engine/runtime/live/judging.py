@@ -31,7 +31,7 @@ from engine.ports import Clock
 from engine.risk.account import Held, Level
 from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
-from engine.risk.explaining import Finding, barred, explain
+from engine.risk.explaining import Finding, barred, explain, take
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
 from engine.runtime.live.lanes import Lane
@@ -244,9 +244,11 @@ class Judging:
                 findings: list[tuple[str, tuple[Finding, ...]]] = []
                 for intent in intents:
                     before = self._open_ticket(intent) if isinstance(intent, Modify) else None
-                    if self._explains:
-                        findings += self._explain(intent, before, now_ns)  # before it is counted itself
-                    verdict = self._judge(intent, now_ns, holds=holds)
+                    verdict: Verdict | None = self._taken(intent, findings, now_ns)
+                    if verdict is None:
+                        if self._explains:
+                            findings += self._explain(intent, before, now_ns)  # before it is counted itself
+                        verdict = self._judge(intent, now_ns, holds=holds)
                     if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
                         self.monitors.modified(before, amend(before, intent.changes))
                     self.monitors.judged(verdict)
@@ -329,6 +331,19 @@ class Judging:
                 continue
             found.append((ticket.coid, (*first, *said)))
         return found
+
+    def _taken(self, intent: Intent, findings: list[tuple[str, tuple[Finding, ...]]], now_ns: int) -> Approved | None:
+        """A plain order that nothing stands in the way of, with what the checks say of it; None of any other."""
+        if intent.__class__ is not Place or len(intent.tickets) != 1:
+            return None
+        if not self._explains or self._barred(intent) is not None:
+            return None
+        ticket = intent.tickets[0]
+        said = take(self.gate, ticket, self.view, now_ns)
+        if said is None:
+            return None
+        findings.append((ticket.coid, tuple(said)))
+        return Approved(intent)
 
     def _judge(self, intent: Intent, now_ns: int, *, holds: bool) -> Verdict:
         placing = Place(intent.tickets) if isinstance(intent, Release) else intent
