@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from engine.webapi import values
 from engine.webapi.codecs import reading
 from engine.webapi.facts.market import WORDS, DepthRow, History, SnapshotRow, Unsubscribed
@@ -16,18 +18,20 @@ def snapshot_row(value: object) -> SnapshotRow | Unreadable:
         return Unreadable(reason="SnapshotRow: not an object", excerpt=reading.excerpt(value))
     conidex = values.identifier(value.get("conidEx")) or ""
     conid = values.integer(value.get("conid"))
-    for named in (conidex, _topic(value.get("topic"))):
-        if conid is None:
-            conid = values.integer(named.partition("@")[0].partition(";")[0])
+    if conid is None:
+        for named in (conidex, _topic(value.get("topic"))):
+            if conid is None:
+                conid = values.integer(named.partition("@")[0].partition(";")[0])
     if conid is None:
         return Unreadable(reason="SnapshotRow: no conid", excerpt=reading.excerpt(value))
     fields: dict[str, str] = {}
     numbers: dict[str, float] = {}
     marks: dict[str, str] = {}
     for tag, printed in value.items():
-        if not (tag.isascii() and tag.isdigit()):
+        # Names begin with a letter; the rest is asked once for each tag there is. Each quote comes through here.
+        if not "0" <= tag[:1] <= "9" or not _is_tag(tag):
             continue
-        fields[tag] = values.text(printed) or ""
+        fields[tag] = printed if printed.__class__ is str else values.text(printed) or ""
         if tag in WORDS:
             continue
         raw = values.number(value[tag + _RAW]) if tag + _RAW in value else None
@@ -45,6 +49,11 @@ def snapshot_row(value: object) -> SnapshotRow | Unreadable:
         numbers=numbers,
         marks=marks,
     )
+
+
+@lru_cache(maxsize=1_024)
+def _is_tag(name: str) -> bool:
+    return name.isascii() and name.isdigit()
 
 
 def _topic(value: object) -> str:

@@ -86,10 +86,15 @@ class Quotes:
             if size is not None:
                 found.append(Trade(now_ns, row.conid, line.numbers[LAST], size, True))
         # The first frame of a stream says that the quote still stands, be it the old one.
-        changed = any(before.get(tag) != line.numbers.get(tag) for tag in _BOOK)
+        now = line.numbers
+        changed = False
+        for tag in _BOOK:
+            if tag in told and before.get(tag) != now.get(tag):
+                changed = True
+                break
         if changed or (not line.begun and (BID in told or ASK in told)):
             bid, ask = _price(line, BID), _price(line, ASK)
-            sizes = line.numbers.get(BID_SIZE, _NAN), line.numbers.get(ASK_SIZE, _NAN)
+            sizes = now.get(BID_SIZE, _NAN), now.get(ASK_SIZE, _NAN)
             found.append(Quote(now_ns, row.conid, bid, ask, *sizes))
         line.begun = True
         return found
@@ -150,7 +155,9 @@ def _traded(before: dict[str, float], line: _Line, told: set[str]) -> float | No
         return None
     now = line.numbers
     size = now.get(LAST_SIZE, _NAN)
-    changed = any(tag in told and before.get(tag) != now.get(tag) for tag in (LAST, LAST_SIZE))
+    changed = (LAST in told and before.get(LAST) != now.get(LAST)) or (
+        LAST_SIZE in told and before.get(LAST_SIZE) != now.get(LAST_SIZE)
+    )
     if VOLUME_EXACT not in before:
         more = VOLUME in told and VOLUME in before and now.get(VOLUME, 0.0) > before[VOLUME]
         return size if changed or more else None
