@@ -162,7 +162,11 @@ class WebBroker:
         except VenueRefused:
             return None  # `place` says why
         call = placing(self.account, wires, permit)
-        turn = self._scheduler.order_round_now(Urgency.HALT if urgent else Urgency.PLACE)
+        urgency = Urgency.HALT if urgent else Urgency.PLACE
+        begun = self._scheduler.round_now(urgency, call)
+        if begun is not None:
+            return ReadyPlacement(self, begun[0], call, begun[1], len(wires))
+        turn = self._scheduler.order_round_now(urgency)
         if turn is None:
             return None
         try:

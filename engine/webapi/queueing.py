@@ -155,6 +155,40 @@ class Queue:
         self._claims.append(section)
         return section.number
 
+    def begin_round(self, urgency: Urgency, limit_ns: int, call: Call, now_ns: int) -> tuple[int, Entry] | None:
+        """A round that begins now, with its first call, which leaves now: what `claim`, `ask` and `due` come to.
+
+        Returns: The round's number and the call's entry; None where anything would have to be weighed, and then nothing
+            has changed. An order waits for this, and mostly nothing else does.
+        """
+        if self._waiting or self._claims or self._section is not None:
+            return None
+        if self._writes_held or now_ns < self.penalty_until_ns:
+            return None
+        for away in self._away.values():
+            if not _outside(away.call):
+                return None
+        check_size(call)
+        free_ns = self._budgets.free_ns(call, call.urgency, now_ns)
+        if free_ns is None or free_ns > now_ns:
+            return None
+        number, seq = next(self._numbers), next(self._numbers)
+        self._section = Section(number=number, urgency=urgency, whole=False, limit_ns=limit_ns, began_ns=now_ns)
+        waiter = Waiter(number=seq, asked_ns=now_ns, deadline_ns=None)
+        entry = Entry(
+            seq=seq,
+            call=call,
+            urgency=call.urgency,
+            asked_ns=now_ns,
+            waiters={seq: waiter},
+            owner=number,
+            sent_ns=now_ns,
+        )
+        self._away[seq] = self._home[seq] = entry
+        self._budgets.book(call)
+        self._waits[call.urgency].sent += 1
+        return number, entry
+
     def hold_writes(self, held: bool) -> None:
         """Keep order writes waiting while the session can't take them. An order round that lasts is over.
 

@@ -163,6 +163,25 @@ class Scheduler:
         assert seat.outcome is not None
         raise _own_copy(seat.outcome)
 
+    def round_now(
+        self, urgency: Urgency, call: Call, *, limit_s: float = ROUND_LIMIT_S
+    ) -> tuple[Turn, Callable[[], Awaitable[Reply]]] | None:
+        """A round that begins in this turn of the loop, with a call that leaves in it; see `Turn.begin`.
+
+        Returns: None if something else goes on, and then nothing has happened: `order_round_now` may know a way still.
+        """
+        if self._nursery is None or self._closed:
+            return None
+        now_ns, limit_ns = self._clock.now_ns(), round(limit_s * SECOND)
+        found = self._queue.begin_round(urgency, limit_ns, call, now_ns)
+        if found is None:
+            return None
+        number, entry = found
+        self._seats[entry.seq] = _Seat()
+        self._start(entry, self._nursery)
+        self._ring_by(now_ns + limit_ns)
+        return Turn(self, number), partial(self._heard_by, entry.seq)
+
     def order_round_now(self, urgency: Urgency, *, limit_s: float = ROUND_LIMIT_S) -> Turn | None:
         """A round that begins in this turn of the loop, to be ended by `Turn.end`; None if it would have to wait."""
         number = self._queue.claim(urgency, round(limit_s * SECOND))
@@ -276,11 +295,14 @@ class Scheduler:
         if self._nursery is None:
             return
         for entry in self._queue.due(now_ns):
-            ready = self._transport.ready(entry.call) if entry.call.permit is not None else None
-            self._nursery.start_soon(self._carry, entry, ready)
+            self._start(entry, self._nursery)
         for number, begun in self._begun.items():
             if self._queue.holds(number):
                 begun.set()
+
+    def _start(self, entry: Entry, nursery: trio.Nursery) -> None:
+        ready = self._transport.ready(entry.call) if entry.call.permit is not None else None
+        nursery.start_soon(self._carry, entry, ready)
 
     def _tell(self, waiter: Waiter, outcome: Outcome) -> None:
         seat = self._seats.get(waiter.number)
@@ -294,7 +316,11 @@ class Scheduler:
         else set one and take it back.
         """
         until_ns = self._queue.next_ns(now_ns)
-        if self._nursery is None or until_ns is None or (self._alarm_ns is not None and self._alarm_ns <= until_ns):
+        if until_ns is not None:
+            self._ring_by(until_ns)
+
+    def _ring_by(self, until_ns: int) -> None:
+        if self._nursery is None or (self._alarm_ns is not None and self._alarm_ns <= until_ns):
             return
         self._alarm.cancel()
         self._alarm, self._alarm_ns = trio.CancelScope(), until_ns
