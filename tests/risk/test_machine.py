@@ -416,7 +416,9 @@ class GateLife(RuleBasedStateMachine):
     def venue_keeps_an_order(self, data: st.DataObject) -> None:
         order = self.pick(data, State.PENDING_CANCEL)
         if order is not None:
-            self.say(CancelRefused(coid=order.ticket.coid, ts_ns=self.now_ns, code="x", reason="y"))
+            self.say(CancelRefused(coid=order.coid, ts_ns=self.now_ns, code="x", reason="y"))
+            if self.manager.book[order.coid].state is not State.PENDING_CANCEL:
+                self.cancelled.discard(order.coid)  # it lives on, and is a twin again
 
     @rule(data=st.data())
     def an_order_is_found_or_not(self, data: st.DataObject) -> None:
