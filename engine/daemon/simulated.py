@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
+from enum import Enum, auto
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import Any, Final
@@ -93,13 +95,41 @@ async def find_or_start(settings: RunSettings, folder: StateFolder) -> Place:
 
 async def clock_of(place: Place, *, patience_s: float = 0.0) -> Told | None:
     """Ask a gateway for its clock, again and again for so long; None if nobody answers, or it is no simulated one."""
+    told = await _told(place, patience_s)
+    return told if isinstance(told, Told) else None
+
+
+async def clock_at(place: Place, *, patience_s: float) -> Told:
+    """As `clock_of`. Raises: InputError, which says what is wrong with certificate or place."""
+    told = await _told(place, patience_s)
+    if isinstance(told, Told):
+        return told
+    if isinstance(told, InputError):
+        raise told
+    raise InputError(f"{_WRONG[told]}, and the mode is sim", place=place.url)
+
+
+class _Silent(Enum):
+    NOBODY = auto()
+    UNTRUSTED = auto()
+    OTHER = auto()
+
+
+_WRONG: Final = {
+    _Silent.NOBODY: "no simulated gateway answers there",
+    _Silent.UNTRUSTED: "its certificate is not trusted: give the gateway's own ca.pem as --gateway-ca or [gateway] ca",
+    _Silent.OTHER: "what answers there is no simulated gateway",
+}
+
+
+async def _told(place: Place, patience_s: float) -> Told | _Silent | InputError:
     until = trio.current_time() + patience_s
-    while (told := await _ask_clock(place)) is None and trio.current_time() < until:
+    while (told := await _ask_clock(place)) is _Silent.NOBODY and trio.current_time() < until:
         await trio.sleep(AGAIN_S)
     return told
 
 
-async def _ask_clock(place: Place) -> Told | None:
+async def _ask_clock(place: Place) -> Told | _Silent | InputError:
     root = place.url.split("/v1/", 1)[0]
     try:
         context = tls.context(place.url, ca=place.ca, pinned=place.pinned) if root.startswith("https") else False
@@ -107,8 +137,21 @@ async def _ask_clock(place: Place) -> Told | None:
             answer = await client.get(f"{root}/sim/clock")
             told: Any = answer.json()
             return Told(now_ns=int(told["clock_ms"]) * 1_000_000, rate=float(told["rate"]))
-    except (httpx.HTTPError, InputError, ValueError, KeyError, TypeError, OSError):
-        return None
+    except InputError as error:
+        return error
+    except httpx.HTTPError as error:
+        return _Silent.UNTRUSTED if _is_untrusted(error) else _Silent.NOBODY
+    except (ValueError, KeyError, TypeError):
+        return _Silent.OTHER
+    except OSError:
+        return _Silent.NOBODY
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate is at the bottom of it: trio's streams wrap what TLS says."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def known_place(folder: StateFolder) -> Place | None:
