@@ -18,10 +18,9 @@ from engine.errors import VenueError
 from engine.guard.closing import Closing
 from engine.guard.known import Known
 from engine.guard.mandate import ANSWER, CANCEL, DONE, FENCED, LATCH, TROUBLE, Mandate, Notes, OpenVenue, Venue
+from engine.guard.seen import ENDED, word_of
 from engine.operator.processes import alive, kill
 
-# What the venue calls an order that trades no more; a word that is not among these may be alive.
-ENDED: Final = frozenset({"filled", "cancelled", "apicancelled", "expired", "rejected"})
 KILL_S: Final = 10.0
 _AGAIN_S: Final = 1.0
 _TRIES_MAX: Final = 10
@@ -53,6 +52,7 @@ class Acting:
         self.fenced = False
         self.cancelled: dict[str, str] = {}  # order id -> client order id, asked to die
         self.alive: set[str] = set()  # order ids that the last reading showed alive
+        self.seen: dict[str, VenueOrder] = {}  # our orders as the venue's list had them last
         self.first_pass = trio.Event()
         self.done = trio.Event()
         self.watching = trio.CancelScope()  # left when a new daemon takes over from here
@@ -138,6 +138,7 @@ class Acting:
         self.read_s = trio.current_time()
         view = await venue.orders()
         self.reaches = True
+        self.seen |= {row.order_id: row for row in view.orders if known.ours(row)}
         living = [row for row in view.orders if self._lives(row) and known.ours(row) and not self._closing.own(row)]
         self.alive = {row.order_id for row in living}
         for row in living:
@@ -156,7 +157,7 @@ class Acting:
 
     def _lives(self, row: VenueOrder) -> bool:
         """Whether an order may trade. One that is inactive can come back: it is cancelled, once."""
-        status = "" if row.status is None else row.status.replace(" ", "").lower()
+        status = word_of(row)
         return status not in ENDED and not (status == "inactive" and row.order_id in self.cancelled)
 
     async def _cancel(self, venue: Venue, order_id: str, coid: str) -> None:

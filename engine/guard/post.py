@@ -19,6 +19,7 @@ from engine.guard.forwarding import ANSWER_S, Forwarding
 from engine.guard.known import known_orders
 from engine.guard.mandate import TOOK, Mandate, OpenVenue
 from engine.guard.notes import GuardNotes
+from engine.guard.seen import as_seen
 from engine.guard.talk import (
     HALTING,
     LINE_MAX,
@@ -283,7 +284,8 @@ class Post:
                 return self._status(now_s)
             case "orders":
                 rows = await trio.to_thread.run_sync(orders_of_day, self._folder)
-                return [row for row in rows if not request.args["open"] or row["open"]]
+                told = as_seen(rows, () if self._acting is None else self._acting.seen.values())
+                return [row for row in told if not request.args["open"] or row["open"]]
             case "halt" if mandate is not None:
                 await self._let_end(mandate.daemon)
                 why = request.args["why"] or "an operator halted while the daemon did not answer"

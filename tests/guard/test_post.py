@@ -339,6 +339,9 @@ async def test_when_the_daemon_is_gone_the_guard_answers_for_it(
                 await ask(folder, request(verb, {}))
             assert problem.value.code is Code.NO_DAEMON
         assert (await ask(folder, request("cancel-all", {})))["cancelled"] == 1
+        assert await ask(folder, request("orders", {"open": True})) == [], "the guard has seen it dead"
+        (row,) = await ask(folder, request("orders", {}))
+        assert (row["status"], row["open"], row["filled"]) == ("cancelled", False, "0")
         assert guard_acted(folder)[-1].kind == "done"
         assert "latch" not in [deed.kind for deed in guard_acted(folder)]  # only cancelled, as was asked
         assert (await ask(folder, request("halt", {})))["by"] == "guard"
