@@ -243,7 +243,7 @@ class GateLife(RuleBasedStateMachine):
             return other is not None and all(getattr(other, name) == getattr(ticket, name) for name in TERMS)
 
         standing = [o for o in self.open() if o.ticket.coid not in self.cancelled]
-        lately = [t for ts, t in self.sent if self.now_ns - ts < WINDOW_NS and t.coid not in self.cancelled]
+        lately = [t for ts, t in self.sent if self.now_ns - ts < WINDOW_NS]
         return any(same(o.ticket) or same(o.wanted) for o in standing) or any(same(t) for t in lately)
 
     def joins(self, ticket: OrderTicket) -> bool:
@@ -331,7 +331,8 @@ class GateLife(RuleBasedStateMachine):
         most = max((one.filled + self.left(one) for one in exits if one.is_open), default=D(0))
         assert (code == "GROUP") == (wanted.quantity < min(most, order.ticket.quantity))
         if code == "ok" and order.wanted is None:
-            self.sent.append((self.now_ns, wanted))
+            if coid not in self.cancelled:
+                self.sent.append((self.now_ns, wanted))
             if coid in self.members and wanted.quantity > self.manager.book[self.members[coid]].ticket.quantity:
                 self.parted[self.members.pop(coid)] += order.filled
         if code == "ok":
@@ -345,6 +346,7 @@ class GateLife(RuleBasedStateMachine):
         assert order is not None
         assert self.want(Cancel(order.ticket.coid, order.ticket.strategy)) == "ok"
         self.cancelled.add(order.ticket.coid)
+        self.sent = [(ts, ticket) for ts, ticket in self.sent if ticket.coid != order.ticket.coid]
 
     @rule(seconds=st.sampled_from([0.1, 1.9, 2.0, 30.0, 59.9, 60.0]))
     def time_passes(self, seconds: float) -> None:
