@@ -12,7 +12,7 @@ import trio
 
 from engine.domain.instrument import Instrument
 from engine.domain.market import COLUMNS, ROW, Kind, MarketEvent
-from engine.errors import RecordingError
+from engine.errors import InputError, RecordingError
 from engine.recording.head import Head
 from engine.recording.writer import RecordingWriter, write_head
 
@@ -36,6 +36,7 @@ class MarketKeeper:
             instruments=tuple(sorted(instruments, key=lambda one: one.conid)),
         )
         self._waiting: list[MarketEvent] = []
+        self._problem = ""
         self._last_ns: dict[Kind, int] = {}
         self.lost = 0
         self.kept = 0
@@ -57,11 +58,17 @@ class MarketKeeper:
         finally:
             with trio.CancelScope(shield=True):
                 await self._write(writer)
-                await trio.to_thread.run_sync(writer.close)
+                try:
+                    await trio.to_thread.run_sync(writer.close)
+                except (RecordingError, OSError) as error:  # what was written stays, and is read without a seal
+                    self._say(str(error), 0)
 
     def _open(self) -> RecordingWriter:
-        write_head(self._root, self._head)
-        return RecordingWriter(self._root)
+        try:
+            write_head(self._root, self._head)
+            return RecordingWriter(self._root)
+        except OSError as error:
+            raise InputError(f"can't be written: {error.strerror}", place=str(self._root)) from error
 
     async def _write(self, writer: RecordingWriter) -> None:
         rows, self._waiting = self._waiting, []
@@ -72,7 +79,13 @@ class MarketKeeper:
             self.kept += len(rows)
         except (RecordingError, OSError) as error:
             self.lost += len(rows)
-            log.warning("market_not_recorded", rows=len(rows), problem=str(error))
+            self._say(str(error), len(rows))
+
+    def _say(self, problem: str, rows: int) -> None:
+        """Once for each trouble: a disk may stay full for days."""
+        if problem != self._problem:
+            self._problem = problem
+            log.warning("market_not_recorded", rows=rows, problem=problem)
 
     def _append(self, writer: RecordingWriter, rows: Sequence[MarketEvent]) -> None:
         by_kind: dict[Kind, list[tuple[Any, ...]]] = {}

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import platform
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +20,8 @@ import msgspec
 import structlog
 import trio
 
+from engine.errors import InputError
+from engine.orders.actions import Alert
 from engine.ports import Clock
 from engine.recording.segments import Segments
 from engine.runtime.live.inputs import write
@@ -40,11 +44,16 @@ class WireKeeper:
     """Fulfils `webapi.tap.Tap`, and takes the nursery's notes.
 
     `lost` counts what had no room: inputs end before a gap, because nothing after it could be replayed.
+
+    Args:
+        alarm: Told, once for each trouble, what a person should know.
     """
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, alarm: Callable[[str], None] = log.warning) -> None:
         self.folder = folder
         self._clock = clock
+        self._alarm = alarm
+        self._problem = self._told = ""
         self._wire: list[tuple[Any, ...]] = []
         self._inputs: list[tuple[int, str, int, Any]] = []
         self._asked = 0
@@ -53,8 +62,15 @@ class WireKeeper:
 
     @classmethod
     def of(cls, daemon: Daemon) -> WireKeeper:
-        """The keeper of a daemon that starts: its folder, with its head written."""
+        """The keeper of a daemon that starts: its folder, with its head written. Raises: InputError."""
         root = daemon.folder.path / "wire"
+        try:
+            return cls._begun(daemon, root)
+        except OSError as error:
+            raise InputError(f"can't be written: {error.strerror}", place=str(root)) from error
+
+    @classmethod
+    def _begun(cls, daemon: Daemon, root: Path) -> WireKeeper:
         starts = sorted(int(path.name) for path in root.glob("[0-9]*") if path.name.isdecimal())
         folder = root / f"{starts[-1] + 1 if starts else 1:05d}"
         folder.mkdir(parents=True, mode=0o700)
@@ -75,7 +91,8 @@ class WireKeeper:
             "journal": {"file": str(daemon.folder.journal.absolute()), "last": daemon.began_seq},
         }
         (folder / HEAD).write_text(json.dumps(head, indent=1))
-        return cls(folder, daemon.clock)
+        people, clock = daemon.people, daemon.clock
+        return cls(folder, clock, lambda sentence: people.alert(Alert("SESSION", sentence), clock.now_ns()))
 
     # --- what is seen -------------------------------------------------------------------------------------------
 
@@ -85,7 +102,7 @@ class WireKeeper:
             return
         if len(self._inputs) >= WAITING_MAX:
             self.lost += 1
-            log.warning("inputs_not_recorded", after=self._noted)
+            self._alarm(f"inputs_not_recorded: they came faster than they are written, after input {self._noted:,}")
             return
         self._noted += 1
         self._inputs.append((self._noted, core, now_ns, letter))
@@ -119,11 +136,15 @@ class WireKeeper:
             while True:
                 await trio.sleep(FLUSH_S)
                 await trio.to_thread.run_sync(self._write, wire, inputs)
+                if self._problem != self._told:
+                    self._told = self._problem
+                    self._alarm(f"wire_not_recorded: {self._problem}")
         finally:
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(self._write, wire, inputs)
-                wire.close()
-                inputs.close()
+                for segments in (wire, inputs):
+                    with suppress(OSError):  # it ends where the disk was full
+                        segments.close()
 
     def _write(self, wire: Segments, inputs: Segments) -> None:
         seen, self._wire = self._wire, []
@@ -135,7 +156,7 @@ class WireKeeper:
                 wire.append(_line(one) for one in seen)
         except (OSError, TypeError, ValueError) as error:  # a log that lacks a letter ends no daemon that trades
             self.lost += 1
-            log.warning("wire_not_recorded", problem=str(error))
+            self._problem = str(error)
 
 
 def _line(seen: tuple[Any, ...]) -> bytes:

@@ -62,8 +62,10 @@ class Segments:
         self._size += len(data)
 
     def _end(self) -> None:
-        self._put(self._packer.flush(zlib.Z_FINISH))
-        self._file.close()
+        try:
+            self._put(self._packer.flush(zlib.Z_FINISH))
+        finally:
+            self._file.close()
 
     def _prune(self) -> None:
         """The newest stay."""
