@@ -143,6 +143,13 @@ async def _trade_until_stopped(
 ) -> None:
     daemon = assemble(settings, folder, venue.clock, calendars)
     daemon.switch.early = early
+    signalled = False
+
+    def hear_stop() -> None:
+        nonlocal signalled
+        signalled = True
+        daemon.stopping.set()
+
     if guard is not None:
         guard.take(daemon)
     try:
@@ -151,7 +158,7 @@ async def _trade_until_stopped(
             if guard is not None:
                 guard.ready = True
             await heed_guard(daemon)  # what an earlier guard halted stays so, whether this daemon has one or not
-            tasks.start_soon(hear_signals, daemon.stopping.set, tasks.cancel_scope.cancel, daemon.reloading.read_again)
+            tasks.start_soon(hear_signals, hear_stop, tasks.cancel_scope.cancel, daemon.reloading.read_again)
             tasks.start_soon(_trade, daemon, say)
             tasks.start_soon(daemon.operator.run)
             tasks.start_soon(systemd.feed_watchdog)
@@ -168,6 +175,8 @@ async def _trade_until_stopped(
                 say(sentence)
             if guard is not None:
                 await guard.link.leave(gateway=False)
+            if signalled and settings.gateway.url is None:
+                say("the simulated gateway goes on, for the next start; `engine stop` ends it")
             tasks.cancel_scope.cancel()
     finally:
         daemon.journal.close()
@@ -356,7 +365,8 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
                 daemon.nursery.begin()
                 if daemon.trading.flattens:  # it was wanted before a restart
                     daemon.operator.begin_flattening()
-                say(f"trading is {daemon.trading.state}")
+                why = daemon.trading.reason
+                say(f"trading is {daemon.trading.state}" + (f": {why}; `engine resume` lifts it" if why else ""))
                 systemd.notify("READY=1")
             await _sleep_or_up(daemon, every_s)
         else:
