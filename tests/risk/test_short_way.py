@@ -85,3 +85,33 @@ def test_where_sessions_are_not_known_nothing_is_open() -> None:
         for _ in range(2):
             verdict = gate.judge(Place((new(1, conid=conid, limit_price=D(100)),)), lambda: view, T0)
             assert code_of(verdict) == code
+
+
+def plain(gate: Gate, price: str, side: Side = Side.BUY, market: float = 100.0, quantity: int = 1) -> str:
+    view = Market(prices={1: market})
+    return code_of(gate.judge(Place((new(quantity, limit_price=D(price), side=side),)), lambda: view, T0))
+
+
+@pytest.mark.parametrize("side", Side)
+def test_in_a_room_a_limit_may_lie_as_far_from_the_market_as_the_collar_says(side: Side) -> None:
+    gate = make_wide(price_collar_pct=D(1), gross_max=D(10**6))
+    gate.exposure("a", 1)
+    assert [plain(gate, "100", side) for _ in range(4)] == ["ok"] * 4
+    assert room_of(gate, side).fits(new(1, limit_price=D(100), side=side), Market(), 100.0, T0, 100.0, T0)
+    for price, code in (("100.9", "ok"), ("101", "ok"), ("101.01", "COLLAR"), ("102", "COLLAR")):
+        assert plain(gate, price if side is Side.BUY else str(200 - D(price)), side) == code
+    for price in ("98", "102"):  # however far the other way
+        assert plain(gate, price, Side.BUY if price == "98" else Side.SELL) == "ok"
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_step_back_makes_no_walk_shorter_where_the_market_has_fallen(side: Side) -> None:
+    """2 % of 94.5 are 1.89, and 1.9 were gone; of 96 they are 1.92."""
+    gate = make_wide(price_drift_pct=D(2))
+    gate.exposure("a", 1)
+    prices = ("100", "101.9", "101.8", "101.7")
+    first, second, third, fourth = prices if side is Side.BUY else tuple(str(200 - D(price)) for price in prices)
+    assert [plain(gate, first, side), plain(gate, second, side)] == ["ok", "ok"]
+    assert plain(gate, third, side, market=94.5) == "DRIFT"
+    assert plain(gate, third, side, market=96.0) == "ok"
+    assert plain(gate, fourth, side, market=94.5) == "DRIFT"
