@@ -5,16 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from engine.domain.messages import PositionNow
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import Side
 from engine.risk.account import Held, Level
+from engine.risk.catalogue import Kind, Row
 from engine.risk.gate import Gate
 from engine.settings import Limits, RiskSettings
-from tests.risk.made import FUTURE, SESSIONS, T0, WIDE, D, make_gate, new
+from tests.risk.made import FUTURE, RATES, SESSIONS, T0, WIDE, D, make_gate, new
 from tests.risk.made import ask as ask_made
-from tests.risk.test_catalogue import KNOWN, ask, hold, make
+from tests.risk.test_catalogue import KNOWN, QUIET, ask, hold, make, venue
 from tests.risk.test_gate import seen_before
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -130,6 +132,9 @@ def test_a_child_counts_with_its_bracket_from_the_first_look() -> None:
     exposure = gate.exposure("a", 1)
     assert [exposure.more(new(10, side=SELL, limit_price=D(112), parent=entry.coid)), exposure.units[0].sells] == [0, 0]
     assert exposure.more(new(10, side=SELL, limit_price=D(112))) == 10
+    assert exposure.more(new(10, side=SELL, limit_price=D(112), parent=entry.coid, oca_group="x")) == 0
+    assert exposure.more(structs.replace(exits[0], limit_price=D(113))) == 0  # as large as its entry still
+    assert exposure.more(structs.replace(exits[0], quantity=D(11))) == 11
 
 
 def test_currencies_are_summed_each_for_itself() -> None:
@@ -137,3 +142,41 @@ def test_currencies_are_summed_each_for_itself() -> None:
     hold(gate, 10, conid=2)  # 1,250 in euros
     assert [ask(gate, new(13)), ask(gate, new(12))] == ["CURRENCY", "ok"]
     assert ask(gate, new(1, conid=2)) == "CURRENCY"
+
+
+def test_what_nobody_limits_is_counted_for_a_limit_to_come() -> None:
+    gate = make(strategy={"a": Limits(orders_per_day_max=100)})
+    gate.exposure("b", 1)
+    assert [ask(gate, new(1, strategy="b")) for _ in range(2)] == ["ok", "ok"]
+    gate.reload(RiskSettings(account=Limits(**{**WIDE, "orders_per_day_max": 2})))
+    assert ask(gate, new(1, strategy="b")) == "DAY"
+
+
+def test_a_row_of_a_users_own_has_sums_to_look_at() -> None:
+    row = Row(code="X1", name="own", kind=Kind.GATE, sentence="nothing", checks=(lambda *_: None,))
+    gate = make(plugins=(row,))
+    gate.exposure("a", 1)
+    assert [ask(gate, new(1)) for _ in range(2)] == ["ok", "ok"]
+    assert gate.account.purse("", T0).orders == 2
+    assert not make().account.counting
+
+
+def test_options_are_short_by_what_anybody_holds() -> None:
+    gate = make(venue())
+    hold(gate, -2, conid=11, strategy="b")
+    gate.exposure("a", 11)
+    assert gate.account.short_options
+    now = PositionNow("a", 11, D(2), D(0), D(0), D(0), D(0), "USD")
+    gate.hear([], [now])  # of the account they are even
+    assert not gate.account.short_options
+
+
+@pytest.mark.parametrize(("conids", "code"), [((11,), "NAKED"), ((1, 11), "NAKED"), ((1,), "ok")])
+def test_no_option_is_sold_without_cover_whatever_else_is_known(conids: tuple[int, ...], code: str) -> None:
+    gate = Gate(
+        settings=RiskSettings(account=Limits(**{**WIDE, **QUIET, "naked_short": False})),
+        instruments={conid: KNOWN[conid] for conid in conids}, sessions=SESSIONS, rates=RATES, outside=venue(),
+    )  # fmt: skip
+    assert ask(gate, new(1, conid=conids[-1], side=SELL)) == code
+    gate.reload(gate.settings)
+    assert ask(gate, new(1, conid=conids[-1], side=SELL)) == code
