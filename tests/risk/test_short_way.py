@@ -11,11 +11,14 @@ from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderType, Side, Tif
 from engine.risk.clear import clear
 from engine.risk.gate import Gate
+from engine.risk.outside import Summary
 from engine.risk.rooms import Room
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import INSTRUMENTS, RATES, SESSIONS, T0, WIDE, D, FakeView, ask, code_of, make_gate, new
-from tests.risk.test_catalogue import Market
+from tests.risk.test_catalogue import QUIET, Market, venue
 from tests.risk.test_catalogue import make as make_wide
+
+SHOWN = {"displayed_size_pct": D(1)}
 
 OTHERWISE: list[dict[str, Any]] = [
     {"order_type": OrderType.STOP, "stop_price": D(101)},
@@ -115,3 +118,95 @@ def test_a_step_back_makes_no_walk_shorter_where_the_market_has_fallen(side: Sid
     assert plain(gate, third, side, market=94.5) == "DRIFT"
     assert plain(gate, third, side, market=96.0) == "ok"
     assert plain(gate, fourth, side, market=94.5) == "DRIFT"
+
+
+def settled(limits: dict[str, Any], **facts: Any) -> tuple[Gate, Market]:
+    """A gate in which orders of both sides stay in a room."""
+    gate, market = make_wide(venue(**facts), **{**QUIET, "gross_max": D(10**6), **limits}), Market()
+    gate.exposure("a", 1)
+    for side in (Side.BUY, Side.SELL) * 3:
+        assert sent(gate, market, side) == "ok"
+    for side in Side:
+        assert room_of(gate, side).fits(new(1, side=side), market, 100.0, T0, None, T0) == 100.0
+    return gate, market
+
+
+def sent(gate: Gate, market: Market, side: Side = Side.BUY, quantity: int = 1, **terms: Any) -> str:
+    ticket = new(quantity, side=side, **terms)
+    return code_of(gate.judge(Place((ticket,)), lambda: market, T0))
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({"two_sided": True}, "ONE_SIDED"), ({"spread_max_pct": D(1)}, "ONE_SIDED"), (SHOWN, "DISPLAYED")],
+)
+def test_a_quote_that_is_gone_leaves_no_room(limits: dict[str, Any], code: str) -> None:
+    gate, market = settled(limits)
+    market.quoted = False
+    assert [sent(gate, market, side) for side in Side] == [code, code]
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_room_looks_at_the_size_on_the_other_side_of_the_order(side: Side) -> None:
+    gate, market = settled(SHOWN)
+    market.bid_size, market.ask_size = (1e6, 300.0) if side is Side.BUY else (300.0, 1e6)
+    assert sent(gate, market, side, 3) == "ok"
+    assert sent(gate, market, side, 4) == "DISPLAYED"
+    assert sent(gate, market, side.opposite, 4) == "ok"
+
+
+def test_an_order_of_another_account_has_no_room() -> None:
+    gate, market = settled({})
+    assert sent(gate, market, account="DU2") == "ACCOUNT"
+    assert sent(gate, market) == "ok"
+
+
+def test_an_order_whose_margin_was_previewed_is_held_against_the_preview() -> None:
+    """Of 10,000 that are free 500 stay; one share takes 50 by our own rule."""
+    summary = Summary(ts_ns=0, net_liquidation=D(10_000), excess_liquidity=D(10_000), buying_power=D(10**6))
+    gate, market = settled({"margin_cushion_pct": D(5)}, summary=summary)
+    assert gate.account.outside is not None
+    for told, code in ((D(9501), "MARGIN"), (D(9499), "ok")):
+        ticket = new(1)
+        gate.account.outside.what_if[ticket.coid] = told
+        assert code_of(gate.judge(Place((ticket,)), lambda: market, T0)) == code
+        assert sent(gate, market) == "ok"
+
+
+@pytest.mark.parametrize("side", Side)
+def test_in_a_room_an_order_may_come_near_to_own_orders_and_not_reach_them(side: Side) -> None:
+    gate, market = make_wide(**{**QUIET, "self_trade": False, "gross_max": D(10**6)}), Market()
+    for strategy in "ab":
+        gate.exposure(strategy, 1)
+
+    def at(ticks: int, strategy: str = "a", of: Side = side) -> str:
+        return sent(gate, market, of, limit_price=D(100) + D("0.01") * ticks * side.sign, strategy=strategy)
+
+    assert at(5, "b", side.opposite) == "ok"
+    assert [at(ticks) for ticks in (0, 1, 2, 3, 4)] == ["ok"] * 5
+    room = room_of(gate, side)
+    ticket = new(1, side=side, limit_price=D("100.04") if side is Side.BUY else D("99.96"))
+    assert room.fits(ticket, market, 100.0, T0, float(ticket.limit_price or 0), T0) > 0.0
+    assert [at(5), at(6), at(4)] == ["SELF_TRADE", "SELF_TRADE", "ok"]
+
+
+STAKES = ("gross_max", "net_max", "sector_max", "currency_max")
+COUNTS = ("messages_per_minute_max", "orders_per_hour_max", "orders_per_day_max", "messages_per_day_max")
+FAR: dict[str, Any] = {**dict.fromkeys(STAKES, D(10**6)), "leverage_max": D(10**3)}
+FAR_COUNTS: dict[str, Any] = {**dict.fromkeys(COUNTS, 10**6), "notional_per_day_max": D(10**6)}
+CODES = {"messages_per_minute_max": "MESSAGES", "orders_per_hour_max": "THROTTLE", "leverage_max": "LEVERAGE"}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("strategy", [False, True])
+@pytest.mark.parametrize("name", [*FAR, *FAR_COUNTS])
+def test_a_limit_is_kept_by_itself_and_beside_all_others(name: str, strategy: bool, beside: bool) -> None:
+    """Ten orders of one unit at 100 are 1,000: as much as is allowed, and once what the account is worth."""
+    near = 10 if name in COUNTS else D(1) if name == "leverage_max" else D(1000)
+    far = (FAR if name in FAR else FAR_COUNTS) if beside else {}
+    limits = {**far, name: near}
+    of = {"strategy": {"a": Limits(**limits)}} if strategy else limits
+    gate, market = make_wide(equity=1000.0, sectors={"AAA": "tech"}, **of), Market()
+    gate.exposure("a", 1)
+    code = CODES.get(name, "DAY" if name in FAR_COUNTS else name.removesuffix("_max").upper())
+    assert [sent(gate, market) for _ in range(11)] == ["ok"] * 10 + [code]
