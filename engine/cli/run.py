@@ -19,9 +19,15 @@ OBJECTS: Final = 20_000  # made between two searches for cycles; 700 by default
 
 
 def _look_into(folder: StateFolder) -> None:
-    """Refuse a journal that can't be read before anything is started for it. Raises: InputError."""
-    from engine.journal.reading import JournalReader
+    """Refuse what can't be used before anything is started for it: a gateway would outlive the refusal.
 
+    Raises: InputError for a journal that can't be read, or a path that is too long for a socket.
+    """
+    from engine.journal.reading import JournalReader
+    from engine.operator.folder import socket_address
+
+    for socket in (folder.operator_socket, folder.guard_socket):
+        socket_address(socket)
     if folder.journal.is_file() and folder.journal.stat().st_size:
         JournalReader(folder.journal).close()
 

@@ -41,3 +41,15 @@ def test_a_wrong_account_is_a_sentence_and_halts_nothing(folder: StateFolder) ->
         time.sleep(0.1)
     assert folder.process("guard") is None, "it has nothing to look after"
     assert list(guard_acted(folder)) == []
+
+
+def test_what_can_t_be_used_is_refused_before_anything_is_started(folder: StateFolder) -> None:
+    sim = str(ROOT / "configs" / "sim.toml")
+    long = folder.path.parent / ("x" * 100)
+    folder.make()
+    folder.journal.write_bytes(b"no journal of ours " * 500)
+    for path, word in ((long, "shorter path"), (folder.path, "journal")):
+        done = engine("run", sim, "--state-dir", str(path))
+        assert done.returncode == 2
+        assert word in done.stderr
+        assert not (path / "gateway").exists()
