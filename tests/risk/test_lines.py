@@ -173,6 +173,41 @@ def test_sums_kept_are_those_of_a_recount(steps: list[tuple[tuple[Any, ...], tup
         world.agrees(owner, conid, more, price, buy=buy)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_kept_are_those_of_a_recount_through_a_long_day(seed: int) -> None:
+    """Long and short, in two currencies and sectors, past the changes after which all is worked out anew."""
+    world, random = World(fresh()), Random(seed)
+    lines = world.gate.account.lines
+    for _ in range(250):
+        what = random.choice(("place", "place", "place", "end", "end", "modify", "price", "price"))
+        if what == "price":
+            world.market.prices[random.choice(CONIDS)] = 100.0 + random.randrange(-8, 9)
+        elif what == "end":
+            world.end(filled=random.random() < 0.6)
+        elif what == "modify":
+            world.modify(random.randint(1, 20), random.randint(90, 110))
+        else:
+            strategy, conid, side = random.choice("ab"), random.choice(CONIDS), random.choice(list(Side))
+            world.place(strategy, conid, side, random.randint(1, 20), random.randint(90, 110))
+        for _ in range(3):
+            owner, conid, price = random.choice((None, "a")), random.choice(CONIDS), random.choice((0.0, 90.0, 115.0))
+            world.agrees(owner, conid, random.randint(1, 60), price, buy=random.random() < 0.5)
+    for of in lines.values():
+        assert of.peak > 0.0
+        assert not of.touched - {of.hot}
+
+
+def test_what_a_strategy_has_nothing_to_do_with_hides_nothing_else_of_its_own() -> None:
+    world = World(fresh())
+    world.place("b", 1, Side.BUY, 10, 100)
+    world.place("a", 14, Side.BUY, 5, 100)
+    world.gate.reload(world.gate.settings)  # everything is looked at anew: 1, of b alone, before 14
+    world.agrees("a", 2, 1, 0.0, buy=True)
+    told = world.gate.account.lines["a"].most(world.market, 2, 100.0, 100.0, 1.0, True)
+    assert told is not None
+    assert told[0] == 5 * 100 + 125  # one to come in euros
+
+
 def test_what_has_been_large_leaves_no_trace_in_what_is_small() -> None:
     """Sums drift by the last digits of the largest they have been, until they are worked out anew."""
     world, random = World(fresh()), Random(7)
@@ -197,9 +232,10 @@ def test_what_has_been_large_leaves_no_trace_in_what_is_small() -> None:
     assert lines.peak == pytest.approx(7 * 2.5 * 1.25, rel=1e-12)
 
 
-def test_where_gross_is_too_large_for_floats_to_tell_net_nothing_is_said() -> None:
-    """A net limit of 1 beside a gross of 20,000,000: the last digits of the sums are not to be trusted."""
-    gate = fresh(net_max=D(1))
+@pytest.mark.parametrize("limit", ["net_max", "sector_max", "currency_max"])
+def test_where_gross_is_too_large_for_floats_to_tell_a_sum_nothing_is_said(limit: str) -> None:
+    """A limit of 1 beside a gross of 20,000,000: the last digits of the sums are not to be trusted."""
+    gate = fresh(**{limit: D(1)})
     market = Market(prices=dict.fromkeys(CONIDS, 100.0))
     for conid, quantity in ((1, D(10**5)), (14, D(-(10**5)))):
         gate.hear([], [PositionNow("a", conid, quantity, D(0), D(0), quantity, D(0), "USD")])
