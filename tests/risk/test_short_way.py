@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.domain.messages import Place
+from engine.domain.messages import Cancel, Place
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderType, Side, Tif
 from engine.risk.clear import clear
@@ -210,3 +210,37 @@ def test_a_limit_is_kept_by_itself_and_beside_all_others(name: str, strategy: bo
     gate.exposure("a", 1)
     code = CODES.get(name, "DAY" if name in FAR_COUNTS else name.removesuffix("_max").upper())
     assert [sent(gate, market) for _ in range(11)] == ["ok"] * 10 + [code]
+
+
+@pytest.mark.parametrize("window_s", [0, 2])
+@pytest.mark.parametrize("others", [0, 20])  # a few are looked through, many are counted
+def test_a_room_takes_no_order_twice(window_s: int, others: int) -> None:
+    gate, market = settled({"duplicate_window_s": D(window_s)})
+    for number in range(others):
+        assert sent(gate, market, limit_price=D(80 + number)) == "ok"
+    first = new(1, limit_price=D(99), tag="one")
+    assert code_of(gate.judge(Place((first,)), lambda: market, T0)) == "ok"
+    for code in ("ok", "DUPLICATE"):
+        assert sent(gate, market, limit_price=D(99), tag="other") == code
+        assert sent(gate, market, limit_price=D(99), tag="one") == "DUPLICATE"
+        assert sent(gate, market) == "ok"
+    assert sent(gate, market, Side.SELL, limit_price=D(99), tag="one") == "ok"
+    assert sent(gate, market, quantity=2, limit_price=D(99), tag="one") == "ok"
+    gate.judge(Cancel(first.coid, "a"), lambda: market, T0)
+    assert sent(gate, market, limit_price=D(99), tag="one") == "ok"
+    assert sent(gate, market, limit_price=D(99), tag="one") == "DUPLICATE"
+
+
+@pytest.mark.parametrize("side", Side)
+def test_prices_walk_in_a_room_as_anywhere(side: Side) -> None:
+    """2 % of 100; steps of 0.5, 0.5, 0.4, a step back, and 0.3: 1.7 are gone, and then 0.4 are too much."""
+    gate = make_wide(price_drift_pct=D(2))
+    gate.exposure("a", 1)
+    room = None
+    for price in ("100", "100.5", "101", "101.4", "101.2", "101.5"):
+        assert plain(gate, price if side is Side.BUY else str(200 - D(price)), side) == "ok"
+        room = room or room_of(gate, side)
+    assert room is not None
+    assert room.walked == pytest.approx(1.7)
+    for price, code in (("101.9", "DRIFT"), ("101.1", "ok"), ("101.3", "ok"), ("101.5", "DRIFT")):
+        assert plain(gate, price if side is Side.BUY else str(200 - D(price)), side) == code
