@@ -235,7 +235,8 @@ def test_what_has_been_large_leaves_no_trace_in_what_is_small() -> None:
 @pytest.mark.parametrize("limit", ["net_max", "sector_max", "currency_max"])
 def test_where_gross_is_too_large_for_floats_to_tell_a_sum_nothing_is_said(limit: str) -> None:
     """A limit of 1 beside a gross of 20,000,000: the last digits of the sums are not to be trusted."""
-    gate = fresh(**{limit: D(1)})
+    limits: dict[str, Any] = {limit: D(1)}
+    gate = fresh(**limits)
     market = Market(prices=dict.fromkeys(CONIDS, 100.0))
     for conid, quantity in ((1, D(10**5)), (14, D(-(10**5)))):
         gate.hear([], [PositionNow("a", conid, quantity, D(0), D(0), quantity, D(0), "USD")])
