@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -186,7 +187,7 @@ async def test_a_question_waits_for_the_daemon_whose_guard_is_new(folder: StateF
         nursery.start_soon(wonder)
         await trio.sleep(0.2)
         async with linked(folder, mandate(child), {"pnl": {"total": "1.50"}}):
-            await trio.sleep_forever()
+            await trio.sleep(math.inf)
     assert answered == [{"total": "1.50"}]
 
 
