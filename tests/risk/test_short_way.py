@@ -244,3 +244,29 @@ def test_prices_walk_in_a_room_as_anywhere(side: Side) -> None:
     assert room.walked == pytest.approx(1.7)
     for price, code in (("101.9", "DRIFT"), ("101.1", "ok"), ("101.3", "ok"), ("101.5", "DRIFT")):
         assert plain(gate, price if side is Side.BUY else str(200 - D(price)), side) == code
+
+
+@pytest.mark.parametrize("limits", [{}, {"gross_max": D(10**6)}])
+@pytest.mark.parametrize("side", Side)
+def test_an_orders_own_price_counts_where_nothing_else_is_limited(limits: dict[str, Any], side: Side) -> None:
+    gate = make_wide(price_collar_pct=D(5), order_notional_max=D(1030), **limits)
+    gate.exposure("a", 1)
+    for price, quantity, code in (
+        ("101", 1, "ok"), ("105", 1, "ok"), ("105.01", 1, "COLLAR"), ("102", 10, "ok"), ("104", 10, "NOTIONAL"),
+    ):  # fmt: skip
+        for _ in range(2):
+            assert plain(gate, price, quantity=quantity) == code
+    for price, code in (("95", "ok"), ("94.99", "COLLAR")):
+        assert plain(gate, price, Side.SELL) == code
+
+
+@pytest.mark.parametrize("strategy", ["a", "b"])
+@pytest.mark.parametrize("side", Side)
+def test_an_order_at_any_price_that_is_open_is_met_by_all(strategy: str, side: Side) -> None:
+    gate, market = make_wide(self_trade=False), Market()
+    for one in "ab":
+        gate.exposure(one, 1)
+    assert sent(gate, market, side, strategy=strategy) == "ok"
+    far = D(100) + 90 * side.sign
+    assert sent(gate, market, side.opposite, limit_price=far, strategy="a") == "SELF_TRADE"
+    assert sent(gate, market, side, limit_price=far - 95 * side.sign, strategy="a") == "ok"
