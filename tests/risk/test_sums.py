@@ -1,0 +1,78 @@
+"""Sums of money, each worked out by hand: combos by their legs, both sides of a net, changes under a lowered limit."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from engine.domain.ticket import OrderType, Side
+from engine.settings import Limits, RiskSettings
+from tests.risk.made import WIDE, D, new
+from tests.risk.test_catalogue import KNOWN, Market, ask, change, hold, make
+
+BUY, SELL = Side.BUY, Side.SELL
+PAIR, DOUBLE = 21, 22  # one of 1 against one of 2, and two against two; 2 is in euros at 1.25
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("conid", "price", "limits", "code"),
+    [
+        (PAIR, 100.0, {"gross_max": D(225)}, "ok"),  # 100 + 125
+        (PAIR, 100.0, {"gross_max": D(224)}, "GROSS"),
+        (DOUBLE, 100.0, {"gross_max": D(450)}, "ok"),
+        (DOUBLE, 100.0, {"gross_max": D(449)}, "GROSS"),
+        (PAIR, 0.5, {"gross_max": D("1.125")}, "ok"),  # 0.5 + 0.625: no leg is worth more than the market says
+        (PAIR, 0.5, {"gross_max": D("1.124")}, "GROSS"),
+        (PAIR, 100.0, {"net_max": D(125)}, "ok"),  # one side is worth 100, the other 125
+        (PAIR, 100.0, {"net_max": D(124)}, "NET"),
+        (DOUBLE, 100.0, {"net_max": D(250)}, "ok"),
+        (DOUBLE, 100.0, {"net_max": D(249)}, "NET"),
+    ],
+)
+def test_a_combo_counts_by_its_legs(side: Side, conid: int, price: float, limits: dict[str, Any], code: str) -> None:
+    market = Market(prices=dict.fromkeys(KNOWN, price))
+    assert ask(make(**limits), new(1, conid=conid, side=side), market=market) == code
+
+
+def lowered(gate: Any, **limits: Any) -> None:
+    gate.reload(RiskSettings(account=Limits(**{**WIDE, **limits})))
+
+
+def test_what_is_left_on_the_other_side_of_a_net_counts_at_the_markets_price() -> None:
+    """Ten are held at 100, and one more is wanted at 150: against what is sold they make up for 1,000 only."""
+    gate = make()
+    hold(gate, 10)
+    assert ask(gate, new(1, limit_price=D(150))) == "ok"
+    lowered(gate, net_max=D(500))
+    assert ask(gate, new(16, conid=14, side=SELL)) == "NET"
+    assert ask(gate, new(15, conid=14, side=SELL)) == "ok"
+    assert ask(gate, new(1, conid=14, side=SELL)) == "NET"
+
+
+@pytest.mark.parametrize(("quantity", "price", "code"), [(9, "101", "ok"), (10, "100", "ok"), (10, "101", "DAY")])
+def test_a_stop_counts_at_its_own_price(quantity: int, price: str, code: str) -> None:
+    gate = make(notional_per_day_max=D(1000))
+    assert ask(gate, new(quantity, order_type=OrderType.STOP, stop_price=D(price))) == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"), [({"quantity": D(9)}, "ok"), ({"limit_price": D(98)}, "ok"), ({"quantity": D(11)}, "DAY")]
+)
+def test_a_change_that_adds_nothing_passes_a_limit_that_is_reached(changes: dict[str, Decimal], code: str) -> None:
+    gate, first = make(notional_per_day_max=D(2000)), new(10, limit_price=D(99))
+    assert [ask(gate, first), ask(gate, new(5))] == ["ok", "ok"]
+    lowered(gate, notional_per_day_max=D(1200))
+    assert ask(gate, new(1)) == "DAY"
+    assert change(gate, first.coid, **changes) == code
+
+
+def test_a_strategys_sum_is_not_made_smaller_by_anothers_group() -> None:
+    """Of a group of three by b in two instruments only the larger counts for the account, and all of a's own."""
+    gate = make(strategy={"a": Limits(gross_max=D(2000))}, gross_max=D(3000))
+    group = [new(5, conid=conid, strategy="b", oca_group="g", limit_price=D(99)) for conid in (1, 14)]
+    assert ask(gate, *group) == "ok"  # 500 of 1,000
+    assert [ask(gate, new(10)), ask(gate, new(10, conid=14)), ask(gate, new(1))] == ["ok", "ok", "GROSS"]
+    assert [ask(gate, new(6, strategy="b")), ask(gate, new(5, strategy="b"))] == ["GROSS", "ok"]
