@@ -270,3 +270,17 @@ def test_an_order_at_any_price_that_is_open_is_met_by_all(strategy: str, side: S
     far = D(100) + 90 * side.sign
     assert sent(gate, market, side.opposite, limit_price=far, strategy="a") == "SELF_TRADE"
     assert sent(gate, market, side, limit_price=far - 95 * side.sign, strategy="a") == "ok"
+
+
+@pytest.mark.parametrize("strategy", [False, True])
+@pytest.mark.parametrize("side", Side)
+def test_one_order_for_all_that_is_left_of_a_position_and_no_more(strategy: bool, side: Side) -> None:
+    limits = {"position_max": D(2000)}
+    of: dict[str, Any] = {"strategy": {"a": Limits(**limits)}} if strategy else limits
+    gate, market = make_wide(gross_max=D(10**9), **of), Market()
+    gate.exposure("a", 1)
+    assert [sent(gate, market, side) for _ in range(5)] == ["ok"] * 5
+    assert sent(gate, market, side, 1996) == "POSITION"
+    assert sent(gate, market, side, 1995) == "ok"
+    assert sent(gate, market, side.opposite, 2000) == "ok"  # what is open on one side makes no room on the other
+    assert sent(gate, market, side.opposite, 1) == "POSITION"

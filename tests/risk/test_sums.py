@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from engine.domain.messages import Modify
 from engine.domain.ticket import OrderType, Side
 from engine.settings import Limits, RiskSettings
-from tests.risk.made import WIDE, D, new
-from tests.risk.test_catalogue import KNOWN, Market, ask, change, hold, make
+from tests.risk.made import T0, WIDE, D, code_of, new
+from tests.risk.test_catalogue import KNOWN, Market, ask, hold, make
 
 BUY, SELL = Side.BUY, Side.SELL
 PAIR, DOUBLE = 21, 22  # one of 1 against one of 2, and two against two; 2 is in euros at 1.25
@@ -61,12 +61,13 @@ def test_a_stop_counts_at_its_own_price(quantity: int, price: str, code: str) ->
 @pytest.mark.parametrize(
     ("changes", "code"), [({"quantity": D(9)}, "ok"), ({"limit_price": D(98)}, "ok"), ({"quantity": D(11)}, "DAY")]
 )
-def test_a_change_that_adds_nothing_passes_a_limit_that_is_reached(changes: dict[str, Decimal], code: str) -> None:
+def test_a_change_that_adds_nothing_passes_a_limit_that_is_reached(changes: dict[str, Any], code: str) -> None:
     gate, first = make(notional_per_day_max=D(2000)), new(10, limit_price=D(99))
     assert [ask(gate, first), ask(gate, new(5))] == ["ok", "ok"]
     lowered(gate, notional_per_day_max=D(1200))
     assert ask(gate, new(1)) == "DAY"
-    assert change(gate, first.coid, **changes) == code
+    view = Market()
+    assert code_of(gate.judge(Modify(first.coid, "a", changes), lambda: view, T0)) == code
 
 
 def test_a_strategys_sum_is_not_made_smaller_by_anothers_group() -> None:

@@ -189,6 +189,23 @@ def test_an_entry_gets_no_smaller_than_an_exit_that_hangs_on_it() -> None:
     assert [code_of(change(entry, 3)), code_of(change(entry, 4))] == ["GROUP", "ok"]
 
 
+def test_an_entry_whose_exits_are_over_may_get_as_small_as_any_order() -> None:
+    here, entry = gate(), new(10)
+    children = exits_of(entry, 2)
+    assert ask(here, entry, *children) == "ok"
+    for child in children:
+        here.hear([Update(Order(ticket=child, state=State.CANCELLED), Cancelled(coid=child.coid, ts_ns=T0))], [])
+    assert code_of(here.judge(Modify(entry.coid, "a", {"quantity": D(1)}), FakeView, T0)) == "ok"
+
+
+def test_of_a_group_nothing_is_cut_down() -> None:
+    here, entry = gate(order_quantity_max=D(9), shrink=True), new(10)
+    assert ask(here, entry, *exits_of(entry, 1)) == "QUANTITY"
+    assert not here.open_of("")
+    assert ask(here, new(10)) == "ok"
+    assert here.exposure("a", 1).units[0].buys == 9
+
+
 def test_what_has_parted_from_its_bracket_comes_back_as_an_order_of_its_own() -> None:
     """Of ten that were got into it has sold four, is to sell 12, is lost and alive after all: it may sell six more, and
     so may its sibling."""
