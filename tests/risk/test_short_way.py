@@ -275,7 +275,7 @@ def test_an_order_at_any_price_that_is_open_is_met_by_all(strategy: str, side: S
 @pytest.mark.parametrize("strategy", [False, True])
 @pytest.mark.parametrize("side", Side)
 def test_one_order_for_all_that_is_left_of_a_position_and_no_more(strategy: bool, side: Side) -> None:
-    limits = {"position_max": D(2000)}
+    limits: dict[str, Any] = {"position_max": D(2000)}
     of: dict[str, Any] = {"strategy": {"a": Limits(**limits)}} if strategy else limits
     gate, market = make_wide(gross_max=D(10**9), **of), Market()
     gate.exposure("a", 1)
