@@ -113,6 +113,7 @@ class Daemon:
     watching: Watching = field(factory=Watching, init=False)
     reloading: Reloading = field(init=False)
     halts: InstrumentHalts = field(factory=InstrumentHalts, init=False)
+    misnamed: dict[int, str] = field(factory=dict, init=False)  # instruments that are others at the venue: `naming`
     came_up: trio.Event = field(factory=trio.Event, init=False)  # set when the session has come up anew
     waiting: list[Row] = field(factory=list, init=False)
     stopping: trio.Event = field(factory=trio.Event, init=False)
@@ -181,7 +182,7 @@ class Daemon:
         rows = [*rows, *self.halts.lift(self.clock.now_ns())]
         if rows:
             await self.set_trading(rows, lifts=True)
-        for conid in halted:
+        for conid in set(halted) - self.misnamed.keys():
             self.nursery.tell_risk(InstrumentNow(conid, False, ""))
         return bool(rows)
 

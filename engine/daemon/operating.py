@@ -60,7 +60,7 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
             "gateway": venue.place.url,
             "process": this_process().pid,
             "alive_until": None if daemon.switch.until_ns is None else iso(daemon.switch.until_ns),
-            "instruments_halted": {str(conid): reason for conid, reason in daemon.halts.reasons.items()},
+            "instruments_halted": {str(of): why for of, why in (daemon.halts.reasons | daemon.misnamed).items()},
             "strategies": {name: seat.off or "on" for name, seat in daemon.host.seats.items()},
         },
         suppression=Suppression(daemon.link.broker, settings.suppress.ids, daemon.link.chores.suppress_from_now),

@@ -24,6 +24,7 @@ from engine.daemon.keeping import MarketKeeper
 from engine.daemon.killing import EarlySignal
 from engine.daemon.logins import login_of
 from engine.daemon.memory import drop_cycles
+from engine.daemon.naming import check_names
 from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
@@ -358,6 +359,7 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
             fresh = False
             if not started:
                 started = True
+                await check_names(daemon)
                 await daemon.facts.wait_known(KNOWN_S)
                 daemon.came_up = trio.Event()
                 daemon.trading.start()
