@@ -18,6 +18,7 @@ from engine.domain.moments import NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.risk.gate import Gate
+from engine.risk.meter import Meter, Span
 from engine.risk.stakes import Stake, stakes
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import RATES, SESSIONS, T0, WIDE, D
@@ -243,3 +244,46 @@ def test_where_gross_is_too_large_for_floats_to_tell_a_sum_nothing_is_said(limit
     gate.exposure("a", 1)
     assert gate.account.lines[None].most(market, 1, 100.0, 100.0, 1.0, False) is None
     assert gate.account.lines["a"].most(market, 1, 100.0, 100.0, 1.0, False) is not None
+
+
+# Ten of 1 are held, twenty of 14 short, four of 2 at 1.25, and one more of it is wanted at 120; prices may go a 16th
+# either way.
+LEFT: list[tuple[str, int, float]] = [
+    ("gross_max", 1, 4000 - 10 * 106.25 - 20 * 106.25 - 5 * 127.5 * 1.25),
+    ("net_max", 1, 4000 - (-10 * 93.75 + 20 * 106.25 - 4 * 93.75 * 1.25)),  # of the short side
+    ("sector_max", 1, 4000 - 30 * 106.25),
+    ("sector_max", 2, 4000 - 5 * 127.5 * 1.25),
+    ("currency_max", 1, 4000 - 30 * 106.25),
+    ("currency_max", 2, 4000 - 5 * 127.5 * 1.25),
+    ("leverage_max", 1, 4 * 1000 - 30 * 106.25 - 5 * 127.5 * 1.25),
+]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize(("limit", "conid", "left"), LEFT)
+def test_what_a_limit_leaves_at_all_prices_of_the_spans(
+    limit: str, conid: int, left: float, twice: bool, sign: int
+) -> None:
+    limits: dict[str, Any] = {limit: D(4) if limit == "leverage_max" else D(4000)}
+    gate, market = fresh(**limits), Market(prices=dict.fromkeys(CONIDS, 100.0))
+    gate.exposure("a", conid)
+    lines, meter, worth = gate.account.lines[None], Meter(), 1000.0 if limit == "leverage_max" else None
+    if twice:  # asked before anything is held: what comes after counts
+        assert lines.left(market, conid, meter, worth, {}) == pytest.approx(4000.0, rel=1e-5)
+    for of, quantity in ((1, 10), (14, -20), (2, 4)):
+        gate.hear([], [PositionNow("a", of, D(quantity * sign), D(0), D(0), D(quantity * sign), D(0), "USD")])
+    if twice:
+        gate.reload(gate.settings)
+    side = Side.BUY if sign == 1 else Side.SELL
+    ticket = OrderTicket(
+        coid="a-000001", strategy="a", account="DU1", conid=2, side=side, order_type=OrderType.LIMIT, quantity=D(1),
+        limit_price=D(120),
+    )  # fmt: skip
+    gate.take_closing(ticket, lambda: market, T0)
+    spans: dict[int, Span] = {}
+    assert lines.left(market, conid, meter, worth, spans) == pytest.approx(left, abs=0.02)
+    assert spans == {1: (93.75, 106.25), 14: (93.75, 106.25), 2: (93.75, 127.5)}
+    for price in (0.0, -1.0, nan, float("inf")):
+        market.prices[14] = price
+        assert lines.left(market, conid, Meter(), worth, {}) is None

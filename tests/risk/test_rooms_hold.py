@@ -185,6 +185,8 @@ def test_a_reading_begins_anew_with_another_span() -> None:
     assert meter.span(1, 100.0, 0.0) == (93.75, 106.25)
     meter.charge(1, 100.0, 10.0, 2.0)
     assert (meter.messages, meter.money) == (1, 2125.0)  # 10 x 106.25 x 2
+    meter.charge(1, 106.25, 2.0, 1.0)
+    assert (meter.messages, meter.money) == (2, 2337.5)
     assert meter.span(1, 106.25, 106.25) == (93.75, 106.25)
     epoch = meter.epoch
     for price, top, span in ((106.5, 0.0, (99.84375, 113.15625)), (100.0, 128.0, (93.75, 136.0))):

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from engine.domain.messages import Cancel, Place
+from engine.domain.messages import Cancel, Place, PositionNow
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderType, Side, Tif
 from engine.risk.clear import clear
 from engine.risk.gate import Gate
 from engine.risk.outside import Summary
+from engine.risk.recent import WALK_MAX
 from engine.risk.rooms import Room
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import INSTRUMENTS, RATES, SESSIONS, T0, WIDE, D, FakeView, ask, code_of, make_gate, new
@@ -284,3 +285,51 @@ def test_one_order_for_all_that_is_left_of_a_position_and_no_more(strategy: bool
     assert sent(gate, market, side, 1995) == "ok"
     assert sent(gate, market, side.opposite, 2000) == "ok"  # what is open on one side makes no room on the other
     assert sent(gate, market, side.opposite, 1) == "POSITION"
+
+
+@pytest.mark.parametrize(
+    ("limits", "taken", "refused"),
+    [
+        ({"order_types": ("LMT",)}, {"limit_price": D(100)}, {}),
+        ({"order_types": ("MKT",)}, {}, {"limit_price": D(100)}),
+        ({"tifs": ("DAY",)}, {"limit_price": D(100)}, {"limit_price": D(100), "tif": Tif.GTC}),
+        ({"order_notional_max": D(1000)}, {"limit_price": D(100)}, {"limit_price": D(100), "quantity": 11}),
+    ],
+)
+def test_what_a_limit_forbids_to_one_order_has_no_room(
+    limits: dict[str, Any], taken: dict[str, Any], refused: dict[str, Any]
+) -> None:
+    gate, market = make_wide(gross_max=D(10**6), **limits), Market()
+    gate.exposure("a", 1)
+    assert [sent(gate, market, **taken) for _ in range(4)] == ["ok"] * 4
+    assert [sent(gate, market, **refused) == "ok" for _ in range(2)] == [False, False]
+    assert sent(gate, market, **taken) == "ok"
+
+
+@pytest.mark.parametrize("others", [0, 4])
+def test_what_the_account_holds_may_be_sold_and_no_more_whoever_holds_it(others: int) -> None:
+    """Twenty of one strategy and ten short of another are ten of the account's, less what is offered already."""
+    gate, market = make_wide(venue(), **{**QUIET, "short_availability": True}), Market()
+    gate.hear([], [PositionNow("b", 1, D(-10), D(0), D(0), D(-10), D(0), "USD")])
+    gate.hear([], [PositionNow("a", 1, D(20), D(0), D(0), D(10), D(0), "USD")])
+    for _ in range(others):
+        assert sent(gate, market, Side.SELL, strategy="b") == "ok"
+    said = [sent(gate, market, Side.SELL) == "ok" for _ in range(12)]
+    assert said == [True] * (10 - others) + [False] * (2 + others)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_an_order_beside_a_room_leaves_its_price_in_the_walk(side: Side) -> None:
+    register = make_wide(price_drift_pct=D(50)).exposure("a", 1).register
+    assert register is not None
+    buy = side is Side.BUY
+    for number, price in enumerate((100.0, 101.0, 100.5, 102.0)):
+        register.add(price, buy, price, 1.0, price, T0 + number)
+    walk = register.recent.walk(side)
+    steps = (0.0, 1.0, 0.0, 1.5) if buy else (0.0, 0.0, 0.5, 0.0)
+    assert [step for _, _, step in walk.sent] == list(steps)
+    assert (walk.total, walk.last) == (sum(steps), 102.0)
+    for number in range(WALK_MAX):
+        register.add(102.0, buy, 102.0, 1.0, 102.0, T0 + 4 + number)
+    assert len(walk.sent) == WALK_MAX
+    assert walk.total == 0.0

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.domain.messages import Modify
+from engine.domain.messages import Modify, Place
 from engine.domain.ticket import OrderType, Side
+from engine.risk.gate import Gate
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import T0, WIDE, D, code_of, new
 from tests.risk.test_catalogue import KNOWN, Market, ask, hold, make
@@ -77,3 +78,67 @@ def test_a_strategys_sum_is_not_made_smaller_by_anothers_group() -> None:
     assert ask(gate, *group) == "ok"  # 500 of 1,000
     assert [ask(gate, new(10)), ask(gate, new(10, conid=14)), ask(gate, new(1))] == ["ok", "ok", "GROSS"]
     assert [ask(gate, new(6, strategy="b")), ask(gate, new(5, strategy="b"))] == ["GROSS", "ok"]
+
+
+def grouped(gate: Gate, side: Side, *orders: tuple[int, int], name: str = "g") -> str:
+    """Ask for one OCA group: conids and quantities."""
+    price = D(99) if side is BUY else D(101)
+    found = [new(quantity, conid=conid, side=side, oca_group=name, limit_price=price) for conid, quantity in orders]
+    view = Market(prices={**dict.fromkeys(KNOWN, 100.0), **({} if side is BUY else dict.fromkeys(KNOWN, 101.0))})
+    return code_of(gate.judge(Place(tuple(found)), lambda: view, T0))
+
+
+@pytest.mark.parametrize("limit", ["gross_max", "net_max"])
+@pytest.mark.parametrize(
+    ("orders", "money"),
+    [
+        ([(1, 5), (14, 5)], 500),
+        ([(1, 3), (14, 5)], 500),
+        ([(1, 5), (14, 3)], 500),
+        ([(1, 5), (2, 5)], 625),  # at 1.25
+        ([(1, 5), (2, 4), (14, 4)], 500),
+    ],
+)
+def test_of_a_group_only_the_dearest_order_counts(orders: list[tuple[int, int]], money: int, limit: str) -> None:
+    assert grouped(make(**{limit: D(money)}), BUY, *orders) == "ok"
+    assert grouped(make(**{limit: D(money) - 1}), BUY, *orders) == limit.removesuffix("_max").upper()
+    assert grouped(make(**{limit: D(money) * D("1.01")}), SELL, *orders) == "ok"  # at 101
+    assert grouped(make(**{limit: D(money) * D("1.01") - 1}), SELL, *orders) == limit.removesuffix("_max").upper()
+
+
+@pytest.mark.parametrize("limit", ["gross_max", "net_max"])
+def test_groups_count_beside_one_another(limit: str) -> None:
+    """One of five at 100 and one of four: 900, whichever they are."""
+    for money, code in ((900, "ok"), (899, limit.removesuffix("_max").upper())):
+        gate = make(**{limit: D(money)})
+        assert grouped(gate, BUY, (1, 5), (14, 5)) == "ok"
+        assert grouped(gate, BUY, (1, 4), (14, 4), name="h") == code
+
+
+@pytest.mark.parametrize(("limit", "code"), [("gross_max", "GROSS"), ("net_max", "NET")])
+@pytest.mark.parametrize("side", Side)
+def test_a_group_that_turns_a_position_counts_by_what_is_beyond_it(side: Side, limit: str, code: str) -> None:
+    """Ten held; 25 the other way leave 15, beside which three elsewhere are the lesser part."""
+    for money, said in ((1515, "ok"), (1514, code)):
+        gate = make(**{limit: D(money) if side is SELL else D(money) * 100 / 101})
+        hold(gate, -10 * side.sign, conid=14)
+        assert grouped(gate, side, (1, 3), (14, 25)) == said
+
+
+def test_what_is_at_stake_beyond_a_combo_counts_and_without_a_price_nothing_is_told() -> None:
+    gate = make(gross_max=D(1000))
+    assert ask(gate, new(1, conid=PAIR)) == "ok"  # 225
+    hold(gate, 5, conid=14)
+    assert [ask(gate, new(3)), ask(gate, new(2))] == ["GROSS", "ok"]
+    for price in (float("nan"), float("inf"), None):
+        market = Market()
+        if price is None:
+            del market.prices[14]
+        else:
+            market.prices[14] = price
+        assert ask(gate, new(1, tag="again"), market=market) == "NO_PRICE"
+
+
+def test_legs_count_at_the_markets_price_once_they_are_open_too() -> None:
+    gate, market = make(gross_max=D("2.25")), Market(prices=dict.fromkeys(KNOWN, 0.5))
+    assert [ask(gate, new(1, conid=PAIR), market=market) for _ in range(3)] == ["ok", "ok", "GROSS"]
