@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -80,6 +81,11 @@ def test_a_strategys_sum_is_not_made_smaller_by_anothers_group() -> None:
     assert [ask(gate, new(6, strategy="b")), ask(gate, new(5, strategy="b"))] == ["GROSS", "ok"]
 
 
+def limited(name: str, money: Decimal) -> Gate:
+    limits: dict[str, Any] = {name: money}
+    return make(**limits)
+
+
 def grouped(gate: Gate, side: Side, *orders: tuple[int, int], name: str = "g") -> str:
     """Ask for one OCA group: conids and quantities."""
     price = D(99) if side is BUY else D(101)
@@ -100,17 +106,17 @@ def grouped(gate: Gate, side: Side, *orders: tuple[int, int], name: str = "g") -
     ],
 )
 def test_of_a_group_only_the_dearest_order_counts(orders: list[tuple[int, int]], money: int, limit: str) -> None:
-    assert grouped(make(**{limit: D(money)}), BUY, *orders) == "ok"
-    assert grouped(make(**{limit: D(money) - 1}), BUY, *orders) == limit.removesuffix("_max").upper()
-    assert grouped(make(**{limit: D(money) * D("1.01")}), SELL, *orders) == "ok"  # at 101
-    assert grouped(make(**{limit: D(money) * D("1.01") - 1}), SELL, *orders) == limit.removesuffix("_max").upper()
+    assert grouped(limited(limit, D(money)), BUY, *orders) == "ok"
+    assert grouped(limited(limit, D(money) - 1), BUY, *orders) == limit.removesuffix("_max").upper()
+    assert grouped(limited(limit, D(money) * D("1.01")), SELL, *orders) == "ok"  # at 101
+    assert grouped(limited(limit, D(money) * D("1.01") - 1), SELL, *orders) == limit.removesuffix("_max").upper()
 
 
 @pytest.mark.parametrize("limit", ["gross_max", "net_max"])
 def test_groups_count_beside_one_another(limit: str) -> None:
     """One of five at 100 and one of four: 900, whichever they are."""
     for money, code in ((900, "ok"), (899, limit.removesuffix("_max").upper())):
-        gate = make(**{limit: D(money)})
+        gate = limited(limit, D(money))
         assert grouped(gate, BUY, (1, 5), (14, 5)) == "ok"
         assert grouped(gate, BUY, (1, 4), (14, 4), name="h") == code
 
@@ -120,7 +126,7 @@ def test_groups_count_beside_one_another(limit: str) -> None:
 def test_a_group_that_turns_a_position_counts_by_what_is_beyond_it(side: Side, limit: str, code: str) -> None:
     """Ten held; 25 the other way leave 15, beside which three elsewhere are the lesser part."""
     for money, said in ((1515, "ok"), (1514, code)):
-        gate = make(**{limit: D(money) if side is SELL else D(money) * 100 / 101})
+        gate = limited(limit, D(money) if side is SELL else D(money) * 100 / 101)
         hold(gate, -10 * side.sign, conid=14)
         assert grouped(gate, side, (1, 3), (14, 25)) == said
 
