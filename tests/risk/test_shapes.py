@@ -11,11 +11,12 @@ from engine.domain.messages import Update
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, Side
 from engine.risk.gate import Gate
+from engine.risk.outside import Summary
 from engine.risk.resting import Resting
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import RATES, SESSIONS, T0, WIDE, D, new
 from tests.risk.test_account import entry
-from tests.risk.test_catalogue import KNOWN, Market, ask, change, hold, make
+from tests.risk.test_catalogue import KNOWN, QUIET, Market, ask, change, hold, make, venue
 
 BUY, SELL = Side.BUY, Side.SELL
 A, OTHER, EURO = 1, 14, 2  # at 100; the last in euros at 1.25
@@ -157,9 +158,41 @@ def test_another_rate_counts_for_what_is_in_its_currency(rate: str, code: str) -
     assert ask(gate, new(8, conid=EURO)) == code
 
 
+@pytest.mark.parametrize(("rate", "code"), [("1.25", "ok"), ("1.26", "GROSS")])
+def test_another_rate_counts_for_what_is_held_in_its_currency(rate: str, code: str) -> None:
+    """8 held at 100 euros come to 1,000 dollars, and one more at 100 dollars is wanted."""
+    rates = dict(RATES)
+    settings = RiskSettings(account=Limits(**{**WIDE, "gross_max": D(1100)}))
+    gate = Gate(settings=settings, instruments=KNOWN, sessions=SESSIONS, rates=rates)
+    hold(gate, 8, EURO)
+    rates["EUR"] = D(rate)
+    gate.rate_now("EUR")
+    assert ask(gate, new(1)) == code
+
+
 def test_an_order_that_a_change_made_is_not_sent_again_within_the_window() -> None:
     gate, first = make(duplicate_window_s=D(5)), new(1, limit_price=D(100))
     assert ask(gate, first) == "ok"
     assert change(gate, first.coid, limit_price=D(101)) == "ok"
     gate.hear([told(first, State.CANCELLED, Cancelled(coid=first.coid, ts_ns=T0, reason=""))], [])
     assert ask(gate, new(1, limit_price=D(101), tag=first.tag)) == "DUPLICATE"
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ({"settled_cash": True}, "SETTLED"),
+        ({"buying_power": True}, "BUYING_POWER"),
+        ({"margin_cushion_pct": D(5)}, "MARGIN"),
+        ({"day_trades_max": 1}, "DAY_TRADES"),
+    ],
+)
+def test_each_limit_on_what_the_venue_says_of_the_account_is_asked_by_itself(limit: dict[str, Any], code: str) -> None:
+    """20 at 100 come to 2,000, and there is 1,000 of everything, and one day trade."""
+    poor = Summary(
+        ts_ns=T0, net_liquidation=D(1000), excess_liquidity=D(1000), buying_power=D(1000), settled_cash=D(1000),
+        day_trades_left=1,
+    )  # fmt: skip
+    gate = make(venue(summary=poor), **{**QUIET, **limit})
+    gate.exposure("a", A)
+    assert ask(gate, new(20)) == code
