@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.domain.messages import Refusal
+from engine.domain.messages import Approved, Place, Refusal
 from engine.domain.ticket import OrderTicket
 from engine.domain.view import MarketView
 from engine.risk.catalogue import row_of, row_of_code
@@ -77,20 +77,23 @@ def barred(refusal: Refusal) -> Finding:
     return _finding("R40" if row is None else row.code, refusal.code.lower(), refusal, ("", ""))
 
 
-def take(gate: Gate, ticket: OrderTicket, view: MarketView, now_ns: int) -> list[Finding] | None:
-    """Have the short way take an order, and say what `explain` would have said before it counted.
+def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Approved, list[Finding]] | None:
+    """Have the short way take one order alone, and say what `explain` would have said before it counted.
 
     Asked the other way round, the short way is gone twice.
 
     Returns: None if nothing has been taken, and the order is to be explained and judged.
     """
+    ticket = intent.tickets[0]
     exposure = gate.account.exposures.get((ticket.strategy, ticket.conid))
     outline = None if exposure is None else exposure.outline
     if exposure is None or outline is None or outline.bounds is not exposure.bounds or outline.taken is None:
         return None
-    if not gate.takes(ticket, view, now_ns):
+    approved = gate.takes(intent, view, now_ns)
+    if approved is None:
         return None
-    return _cleared(gate, ticket, exposure, market_now(exposure.instrument, view, now_ns), outline, outline.taken)
+    market = market_now(exposure.instrument, view, now_ns)
+    return approved, _cleared(gate, ticket, exposure, market, outline, outline.taken)
 
 
 def _cleared(

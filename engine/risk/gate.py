@@ -148,9 +148,9 @@ class Gate:
         """Whether the short way would take an order, so that no check can refuse it; counts nothing."""
         return self._takes(ticket, view, now_ns, counts=False)
 
-    def takes(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> bool:
-        """Whether the short way takes an order, which counts from now on; False: nothing is counted, and `judge` it."""
-        return self._takes(ticket, view, now_ns)
+    def takes(self, intent: Place, view: MarketView, now_ns: int) -> Approved | None:
+        """Approve one order alone, if the short way takes it; else nothing is counted, and it is to be judged."""
+        return Approved(intent) if self._takes(intent.tickets[0], view, now_ns) else None
 
     def _takes(self, ticket: OrderTicket, view: MarketView, now_ns: int, *, counts: bool = True) -> bool:
         """Take a plain order that is far from every limit; False, with nothing counted, if the checks must be asked.

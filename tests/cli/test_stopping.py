@@ -18,6 +18,8 @@ try:
 except BaseException:
     print("was swallowed")
 """
+# Whoever runs the tests in the background may have them ignore Ctrl-C; the child is to be as in a terminal.
+HEEDS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 OBEYS = """
 import sys
 from engine.stopping import Tidied, obey
@@ -48,7 +50,7 @@ def child(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_a_signal_in_the_middle_of_an_import_is_one_sentence(tmp_path: Path, name: str, code: int, said: str) -> None:
     (tmp_path / "swallows.py").write_text(SWALLOWS.format(name=name))
     left = tmp_path / "tidied"
-    done = child(OBEYS.format(folder=str(tmp_path), left=str(left)), tmp_path)
+    done = child(HEEDS + OBEYS.format(folder=str(tmp_path), left=str(left)), tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
     assert left.exists()
 
@@ -62,7 +64,7 @@ def test_what_the_parent_had_us_ignore_stays_ignored(tmp_path: Path) -> None:
 
 def test_an_import_leaves_no_working_folder(tmp_path: Path) -> None:
     (tmp_path / "X.csv").write_text("ts,price,size\n1709650800000000000,1,1\n")
-    done = child(IMPORTS, tmp_path)
+    done = child(HEEDS + IMPORTS, tmp_path)
     assert (done.returncode, done.stderr) == (130, "engine: stopped by Ctrl-C\n")
     assert [path.name for path in tmp_path.iterdir()] == ["X.csv"]
 

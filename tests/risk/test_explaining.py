@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.domain.messages import Refusal
+from engine.domain.messages import Place, Refusal
 from engine.domain.ticket import OrderType, Side
 from engine.risk.account import Held, Level
 from engine.risk.catalogue import TABLE
@@ -127,7 +127,8 @@ def test_what_is_taken_is_told_as_it_would_have_been_before_it_counted(
         market, now_ns = Market(at_ns=T0 + number), T0 + number
         before = explain(one, ticket, market, now_ns)
         clears = one.clears(ticket, market, now_ns)
-        found = take(other, ticket, market, now_ns)
+        taken = take(other, Place((ticket,)), market, now_ns)
+        found = None if taken is None else taken[1]
         assert found == (before if clears else None)
         verdict = ask(one, ticket, market=market, at_ns=now_ns)
         if found is None:
@@ -146,17 +147,17 @@ def test_what_can_not_be_told_once_it_counts_is_not_taken(limit: str) -> None:
     gate = make(session(), equity=10_000.0, sectors={"AAA": "tech"}, **QUIET | {limit: EVERYTHING[limit]})
     explain(gate, new(1), Market(), T0)
     assert gate.clears(new(1), Market(), T0)
-    assert take(gate, new(1), Market(), T0) is None
+    assert take(gate, Place((new(1),)), Market(), T0) is None
     assert gate.tally.open == 0
 
 
 def test_the_first_order_and_the_first_under_other_limits_are_explained_at_length() -> None:
     gate = make(**QUIET)
-    assert take(gate, new(1), Market(), T0) is None
+    assert take(gate, Place((new(1),)), Market(), T0) is None
     explain(gate, new(1), Market(), T0)
-    assert take(gate, new(1), Market(), T0) is not None
+    assert take(gate, Place((new(1),)), Market(), T0) is not None
     gate.reload(RiskSettings(account=Limits(**{**WIDE, **QUIET, "order_quantity_max": D(30)})))
-    assert take(gate, new(1), Market(), T0) is None
+    assert take(gate, Place((new(1),)), Market(), T0) is None
 
 
 def test_limits_that_are_reloaded_are_told_at_once() -> None:

@@ -338,12 +338,12 @@ class Judging:
             return None
         if not self._explains or self._barred(intent) is not None:
             return None
-        ticket = intent.tickets[0]
-        said = take(self.gate, ticket, self.view, now_ns)
-        if said is None:
+        taken = take(self.gate, intent, self.view, now_ns)
+        if taken is None:
             return None
-        findings.append((ticket.coid, tuple(said)))
-        return Approved(intent)
+        approved, said = taken
+        findings.append((intent.tickets[0].coid, tuple(said)))
+        return approved
 
     def _judge(self, intent: Intent, now_ns: int, *, holds: bool) -> Verdict:
         placing = Place(intent.tickets) if isinstance(intent, Release) else intent
