@@ -24,9 +24,8 @@ def _done(data: Any, as_json: bool, done: str, more: str = "") -> None:
 
 
 def _by_guard(data: Any) -> str:
-    asked = data["cancelled"]
-    if asked:
-        return f"{asked} order{'s' if asked > 1 else ''} asked to die"
+    if data["cancelled"]:
+        return _orders(data["cancelled"])
     if data["stage"] == "starting":
         return "what lives at the venue is cancelled once the daemon has started"
     return (

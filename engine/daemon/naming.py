@@ -1,7 +1,8 @@
 """What the configuration says of an instrument must be what the venue says of its conid.
 
 A conid that was copied wrong trades something else; a wrong multiplier or currency makes every limit on money another.
-So an instrument that does not agree is halted: what is held of it may be closed, nothing is opened.
+So an instrument that does not agree is halted: its orders may be cancelled, and only the kill switch closes what is
+held.
 """
 
 from __future__ import annotations

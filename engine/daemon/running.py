@@ -126,7 +126,7 @@ async def _run(
                     guard = Guarded(settings, folder, venue, launched)
                     await guarding.start(guard.link.run)
             await _trade_until_stopped(settings, folder, venue, calendars, guard, early, say)
-        except BaseException:
+        except Exception:
             if guard is not None:
                 await guard.refused()
             raise

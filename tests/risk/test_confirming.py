@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from engine.domain.messages import BARRED
+from engine.domain.messages import BARRED, Cancel, Denied, Modify, Place
 from engine.domain.ticket import OrderType, Side
 from engine.risk.account import Held, Level
 from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
 from engine.runtime.live.judging import Judging
 from engine.runtime.live.lanes import Lane
-from engine.runtime.live.letters import Asked, InstrumentNow, OrdersLetter, RiskSays, TradingNow
+from engine.runtime.live.letters import Asked, InstrumentNow, Judged, OrdersLetter, RiskSays, TradingNow, Wanted
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import T0, WIDE, D, FakeView, ask, gate, make_gate, new
 from tests.risk.test_catalogue import QUIET, hold, make, venue
@@ -189,3 +189,16 @@ def test_the_trading_state_and_a_halt_of_the_instrument_bar_it() -> None:
     assert answer(task, order) == {"collar": True, BARRED: True}
     task.decide(InstrumentNow(1, False, ""), T0)
     assert answer(task, order) == {"collar": True}
+
+
+def test_an_order_of_a_halted_instrument_is_neither_placed_nor_changed_and_may_be_cancelled() -> None:
+    here = gate()
+    order, elsewhere = new(10), new(10, conid=3)
+    assert [ask(here, order), ask(here, elsewhere)] == ["ok", "ok"]
+    task = judging(here)
+    task.decide(InstrumentNow(1, True, "the books differ"), T0)
+    bigger = [Modify(ticket.coid, "a", {"quantity": D(11)}) for ticket in (order, elsewhere)]
+    (said,) = task.decide(Wanted((Place((new(1),)), *bigger, Cancel(order.coid, "a")), T0), T0)
+    assert isinstance(said, Judged)
+    codes = [one.refusal.code if isinstance(one, Denied) else "ok" for one in said.verdicts]
+    assert codes == ["INSTRUMENT", "INSTRUMENT", "NO_PRICE", "ok"]  # the third is asked about: no price has come

@@ -390,13 +390,22 @@ class Judging:
         if now.state != ON and not isinstance(intent, Cancel) and not (now.state == REDUCING and self._reduces(intent)):
             sentence = f"trading is {now.state}: {now.reason}" if now.reason else f"trading is {now.state}"
             return Denied(intent, Refusal("TRADING", ON, now.state, sentence))
-        if self._halted and isinstance(intent, Place | Resend):
-            for ticket in intent.tickets if isinstance(intent, Place) else (intent.ticket,):
+        if self._halted:
+            for ticket in self._tickets(intent):
                 reason = self._halted.get(ticket.conid)
                 if reason is not None:
                     return Denied(intent, Refusal("INSTRUMENT", "not halted", "halted", reason))
         unwell = None if isinstance(intent, Cancel) else self.monitors.bars()
         return None if unwell is None or self._reduces(intent) else Denied(intent, unwell)
+
+    def _tickets(self, intent: Intent) -> tuple[OrderTicket, ...]:
+        """The orders that an intent would send or change; none of a cancel."""
+        if isinstance(intent, Modify):
+            ticket = self._open_ticket(intent)
+            return () if ticket is None else (ticket,)
+        if isinstance(intent, Resend):
+            return (intent.ticket,)
+        return intent.tickets if isinstance(intent, Place) else ()
 
     def _reduces(self, intent: Intent) -> bool:
         """Whether orders make a strategy's position smaller and, with open ones of their side, don't turn it."""
