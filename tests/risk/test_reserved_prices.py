@@ -14,7 +14,7 @@ from engine.risk.gate import Gate
 from engine.risk.stakes import stakes
 from engine.settings import Limits
 from tests.risk.made import T0, D, code_of, new
-from tests.risk.test_catalogue import PAIR, Market, ask, make
+from tests.risk.test_catalogue import PAIR, Market, ask, change, make
 
 HUGE = D(10**9)
 SELL = Side.SELL
@@ -100,6 +100,21 @@ def test_an_exit_that_outgrows_its_entry_counts_at_the_dearer_of_what_it_was_and
     grown = Modify(target.coid, "a", {"limit_price": D(99), "quantity": D(2)})
     assert code_of(gate.judge(grown, lambda: Market(at_ns=T0), T0)) == code
     assert gross(gate, "a") == (240 if code == "ok" else 100)
+
+
+@pytest.mark.parametrize(("most", "code"), [(150, "ok"), (149, "GROSS")])
+def test_an_exit_that_came_while_its_entry_was_lost_needs_room_at_its_new_price(most: int, code: str) -> None:
+    """It is an order of its own, and can trade however little the entry has filled that is found alive."""
+    gate = make(strategy={"a": Limits(gross_max=D(most))}, gross_max=HUGE)
+    entry = new(1, limit_price=D(100))
+    assert ask(gate, entry) == "ok"
+    told(gate, Order(ticket=entry, state=State.LOST), AnswerMissing(coid=entry.coid, ts_ns=T0))
+    target = new(1, parent=entry.coid, side=SELL, limit_price=D(120))
+    assert ask(gate, target) == "ok"
+    told(gate, Order(ticket=entry, state=State.WORKING), Accepted(coid=entry.coid, ts_ns=T0))
+    assert gross(gate, "a") == 120
+    assert change(gate, target.coid, limit_price=D(150)) == code
+    assert gross(gate, "a") == (150 if code == "ok" else 120)
 
 
 def test_an_exit_beside_others_of_an_entry_that_has_filled_needs_room_at_its_own_price() -> None:

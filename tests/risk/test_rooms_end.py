@@ -210,8 +210,34 @@ def test_orders_that_ended_before_a_room_was_measured_make_no_room_for_a_positio
     assert place(made, 40, strategy="b") == 31
 
 
-def test_what_was_bought_elsewhere_since_a_room_was_measured_may_get_dearer() -> None:
+@pytest.mark.parametrize("strategy", [False, True])
+@pytest.mark.parametrize("side", Side)
+def test_a_room_begins_where_the_position_stands(side: Side, strategy: bool) -> None:
+    """20 are held: 10 more on the same side are the limit, and 50 on the other."""
+    for sign, most in ((1, 10), (-1, 50)):
+        made = begun({"position_max": D(30)}, strategy=strategy)
+        made.a_position_is_another(strategy="a", conid=STOCK, quantity=20 * side.sign * sign)
+        assert place(made, 60, side=side) == most
+        assert made.fitted >= most // 3
+
+
+def test_a_position_that_rises_counts_where_the_accounts_has_been_as_high() -> None:
+    """20 of another strategy end, and as many come to be held: more for the one, no more for the account."""
+    made = begun({"gross_max": D(4000)}, strategy=True)
+    assert place(made, 20, strategy="b") == 20
+    others = list(made.open)
+    assert place(made, 8) == 8
+    assert made.fitted >= 20
+    for live in others:
+        made.over(live)
+    made.a_position_is_another(strategy="a", conid=STOCK, quantity=20)
+    assert place(made, 40) == 12
+
+
+@pytest.mark.parametrize("first", [STOCK, EURO])
+def test_what_was_bought_elsewhere_since_a_room_was_measured_may_get_dearer(first: int) -> None:
     made = begun({"gross_max": D(4000)})
+    assert place(made, 2, first) == 2  # whichever of the two was looked at first
     assert place(made, 2, EURO, strategy="b") == 2
     made.nothing_is_left()
     assert place(made, 8) == 8  # nothing is at stake in the other when its room is measured

@@ -81,6 +81,18 @@ def test_a_strategys_sum_is_not_made_smaller_by_anothers_group() -> None:
     assert [ask(gate, new(6, strategy="b")), ask(gate, new(5, strategy="b"))] == ["GROSS", "ok"]
 
 
+def test_a_group_of_anothers_does_not_hide_what_a_strategy_has_at_stake_already() -> None:
+    """a holds 10 of each, more than it may since its limit was lowered; to sell 5 of one lifts nothing."""
+    gate = make()
+    for conid in (1, 14):
+        hold(gate, 10, conid)
+    group = [new(5, conid=conid, strategy="b", oca_group="g", limit_price=D(99)) for conid in (1, 14)]
+    assert ask(gate, *group) == "ok"
+    gate.reload(RiskSettings(account=Limits(**WIDE), strategy={"a": Limits(gross_max=D(1900))}))
+    assert ask(gate, new(5, side=SELL)) == "ok"
+    assert ask(gate, new(1)) == "GROSS"
+
+
 def limited(name: str, money: Decimal) -> Gate:
     limits: dict[str, Any] = {name: money}
     return make(**limits)

@@ -139,3 +139,18 @@ def test_an_order_is_refused_if_it_is_there_already_and_only_then(window_s: int,
         desk.end(desk.open[-1])
         desk.agrees()
     assert desk.gate.exposure("a", 1).twins.counts is None or desk.lately
+
+
+def test_an_order_that_was_not_looked_through_for_stands_in_its_twins_way() -> None:
+    """Ten had been there, so orders are counted; then only two, with whose prices the next has nothing in common."""
+    desk = Desk(gate(duplicate_window_s=D(2)), 2 * NS_PER_S, Random(0))
+    tickets = [new(1, limit_price=D(80 + number), tag="") for number in range(10)]
+    for ticket in tickets:
+        assert ask(desk.gate, ticket) == "ok"
+        desk.open.append(Live(ticket))
+    for live in desk.open[2:]:
+        desk.end(live)
+    later_ns = T0 + 3 * NS_PER_S
+    assert ask(desk.gate, new(1, limit_price=D(80), tag=""), at_ns=later_ns) == "DUPLICATE"  # it is open
+    assert ask(desk.gate, new(1, limit_price=D(95), tag=""), at_ns=later_ns) == "ok"
+    assert ask(desk.gate, new(1, limit_price=D(95), tag=""), at_ns=later_ns) == "DUPLICATE"
