@@ -136,8 +136,7 @@ def _side_left(plan: Plan, exposure: Exposure, account: Account, buy: bool, ceil
             yield float(most - units.reach(side, _ZERO)) * ceiling
     if plan.outside is None:
         return
-    if plan.asks_summary:
-        yield (plan.room_to_buy if buy else plan.room_to_sell) - account.spent_in_all
+    yield (plan.room_to_buy if buy else plan.room_to_sell) - account.spent_in_all
     if not buy and (plan.shorts or plan.dated is not None):  # only what is held may be sold without a question
         yield float(exposure.units[0].position - exposure.units[0].sells) * ceiling
 
@@ -181,8 +180,7 @@ def _bound(room: Room, plan: Plan, exposure: Exposure, account: Account, now_ns:
     if outside is None:
         return
     room.version, room.covers = outside.version, plan.covers and not room.buy
-    if plan.asks_summary:
-        room.until_ns = min(room.until_ns, plan.summary_until_ns + 1)
+    room.until_ns = min(room.until_ns, plan.summary_until_ns + 1)
     if plan.cushion is not None:
         room.most = min(room.most, plan.what_if / room.ceiling)
     if plan.dated is not None:

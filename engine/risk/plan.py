@@ -105,7 +105,6 @@ class Plan:
     live_data: bool = False
     shorts: bool = False  # a sale has to be asked about
     covers: bool = False  # likewise where options are short: it may be what covers them
-    asks_summary: bool = False
     day_trades: int | None = None
     settled: bool = False
     buying_power: bool = False
@@ -163,7 +162,6 @@ def plan_of(exposure: Exposure) -> Plan:
     register, account = exposure.register, exposure.account
     if register is not None and account is not None:
         plan.buys, plan.sells = (Room(buy, plan, exposure, account, register, account.meter) for buy in (True, False))
-    plan.asks_summary = plan.settled or plan.buying_power or plan.day_trades is not None or plan.cushion is not None
     return plan
 
 

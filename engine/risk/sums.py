@@ -207,7 +207,7 @@ def told_sums(
         if after is None or isinstance(after, int):
             continue
         values, most = _sums(account, ticket, exposure, limits, after, mine, owner), _limits(limits)
-        found += [(name, limit, values[name]) for name, limit in most.items() if limit is not None and name in values]
+        found += [(name, limit, values[name]) for name, limit in most.items() if limit is not None]
         if limits.leverage_max is not None and account.equity:
             found.append(("LEVERAGE", limits.leverage_max, values["LEVERAGE"] / account.equity))
     return found

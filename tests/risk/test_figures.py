@@ -14,8 +14,8 @@ from engine.risk.figures import FIGURES
 from engine.risk.gate import Gate
 from engine.risk.market import market_now
 from engine.risk.outside import Borrow, Contract
-from engine.settings import Limits
-from tests.risk.made import T0, D, make_gate, new
+from engine.settings import Limits, RiskSettings
+from tests.risk.made import T0, WIDE, D, make_gate, new
 from tests.risk.test_catalogue import PAIR, QUIET, Market, ask, hold, make, venue
 
 SELL = Side.SELL
@@ -274,3 +274,36 @@ def test_money_since_the_account_summary_counts() -> None:
     assert shown(gate, venueside.margin, conid=14) == ("2000.00", "3000.00")  # of a future all of it
     facts.what_if["a-new"] = D(700)
     assert shown(gate, venueside.margin, coid="a-new") == ("2000.00", "5300.00")
+
+
+def staked(**limits: Any) -> Gate:
+    """Ten of each of two instruments are held by a; b may buy five of either, and no more."""
+    gate = make(gross_max=D(10**6))
+    for conid in (1, 14):
+        hold(gate, 10, conid)
+    group = [new(5, conid=conid, strategy="b", oca_group="g", limit_price=D(99)) for conid in (1, 14)]
+    assert ask(gate, *group) == "ok"
+    own = {"strategy": limits.pop("strategy"), "instrument": {"AAA": Limits(gross_max=D(1))}}
+    gate.reload(RiskSettings(account=Limits(**{**WIDE, **limits}), **own))
+    return gate
+
+
+def test_money_at_stake_is_told_of_the_account_and_of_the_strategy_each_with_its_own_limits() -> None:
+    """Two more: 22 of a at 100, and with the larger of b's 27; of the long side alone as much."""
+    gate = staked(gross_max=D(9000), strategy={"a": Limits(gross_max=D(5000), net_max=D(4000))})
+    told = shown(gate, sums.money_at_stake, quantity=2)
+    assert told == ("gross 9000; gross 5000; net long 4000; net short 4000",
+                    "gross 2700.00; gross 2200.00; net long 2200.00; net short -2000.00")  # fmt: skip
+
+
+def test_a_strategys_money_at_stake_is_told_where_the_accounts_is_not_known() -> None:
+    gate = staked(strategy={"a": Limits(gross_max=D(5000))})
+    hold(gate, 1, conid=2, strategy="b")
+    told = shown(gate, sums.money_at_stake, Market(prices={1: 100.0, 14: 100.0}), quantity=2)
+    assert told == ("gross 5000", "gross 2200.00")
+
+
+def test_leverage_alone_is_told_alone() -> None:
+    gate = staked(leverage_max=D(3), strategy={})
+    gate.account.equity = 5400.0
+    assert shown(gate, sums.money_at_stake, quantity=2) == ("leverage 3", "leverage 0.50")

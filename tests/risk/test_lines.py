@@ -287,3 +287,32 @@ def test_what_a_limit_leaves_at_all_prices_of_the_spans(
     for price in (0.0, -1.0, nan, float("inf")):
         market.prices[14] = price
         assert lines.left(market, conid, Meter(), worth, {}) is None
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("limit", "left"), [("gross_max", 100 - 0.53125), ("net_max", 100 - 0.53125)])
+def test_what_a_limit_leaves_where_a_single_unit_is_cheap(limit: str, left: float, sign: int) -> None:
+    """One is wanted at 0.4, or sold, where the market is at 0.5: it may be worth 0.5 and a 16th part."""
+    limits: dict[str, Any] = {limit: D(100)}
+    gate, market = fresh(**limits), Market(prices=dict.fromkeys(CONIDS, 0.5))
+    gate.exposure("a", 1)
+    side = Side.BUY if sign == 1 else Side.SELL
+    ticket = OrderTicket(
+        coid="a-000001", strategy="a", account="DU1", conid=1, side=side, order_type=OrderType.LIMIT, quantity=D(1),
+        limit_price=D("0.4"),
+    )  # fmt: skip
+    gate.take_closing(ticket, lambda: market, T0)
+    spans: dict[int, Span] = {}
+    found = gate.account.lines[None].left(market, 1, Meter(), None, spans)
+    assert found == pytest.approx(left, abs=0.001)
+    assert spans == {1: (0.46875, 0.53125)}
+
+
+def test_a_position_alone_takes_no_part_in_what_orders_are_priced_at() -> None:
+    gate, market = fresh(gross_max=D(100)), Market(prices=dict.fromkeys(CONIDS, 0.5))
+    gate.exposure("a", 1)
+    gate.hear([], [PositionNow("a", 1, D(1), D(0), D(0), D(1), D(0), "USD")])
+    spans: dict[int, Span] = {}
+    found = gate.account.lines[None].left(market, 1, Meter(), None, spans)
+    assert found == pytest.approx(100 - 0.53125, abs=0.001)
+    assert spans == {1: (0.46875, 0.53125)}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.domain.facts import Cancelled, Filled
+from engine.domain.facts import CancelAsked, Cancelled, Filled, Pending
 from engine.domain.messages import Update
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import Order, State
@@ -25,6 +25,7 @@ from engine.risk.monitors import (
 )
 from engine.settings import Limits
 from tests.risk.made import T0, D, new
+from tests.risk.test_catalogue import ask, make
 
 MIDPRICE = OrderType.MIDPRICE
 
@@ -81,6 +82,23 @@ def test_messages_for_each_execution_are_told_with_whose_they_are() -> None:
     assert told == Finding("ORDER_TO_TRADE", "a has sent 10.5 messages for each execution today, above 10")
     none = order_to_trade("", Purse(sent=11), limits)
     assert none == Finding("ORDER_TO_TRADE", "the account has sent 11.0 messages for each execution today, above 10")
+
+
+def test_only_executions_count_as_executions() -> None:
+    """Three orders are messages, and one trades; that the venue has it, or is to cancel it, is no execution."""
+    gate, limits = make(order_to_trade_max=D(2)), Limits(order_to_trade_max=D(2))
+    tickets = [new(), new(), new()]
+    assert [ask(gate, ticket) for ticket in tickets] == ["ok"] * 3
+    for ticket in tickets:
+        order = Order(ticket=ticket, state=State.PENDING_CANCEL)
+        gate.hear([Update(order, Pending(coid=ticket.coid, ts_ns=T0))], [])
+        gate.hear([Update(order, CancelAsked(coid=ticket.coid, ts_ns=T0))], [])
+    filled = Order(ticket=tickets[0], state=State.FILLED, filled=D(10))
+    gate.hear([Update(filled, fill(tickets[0], "100"))], [])
+    for owner, who in (("", "the account"), ("a", "a")):
+        told = order_to_trade(owner, gate.account.purse(owner, T0), limits)
+        assert told is not None
+        assert told.sentence == f"{who} has sent 3.0 messages for each execution today, above 2"
 
 
 @pytest.mark.parametrize(("venue", "found"), [(8, False), (7, True), (12, False), (13, True)])

@@ -134,6 +134,29 @@ def test_a_child_that_is_found_alive_shares_with_the_others_again() -> None:
     assert ask(gate, new(10, side=SELL)) == "ok"
 
 
+def over(ticket: OrderTicket) -> Update:
+    return told(ticket, State.CANCELLED, Cancelled(coid=ticket.coid, ts_ns=T0, reason=""))
+
+
+@pytest.mark.parametrize("way", ["of another session", "lost"])
+def test_orders_of_a_group_that_was_over_are_a_group_again_when_they_are_found_alive(way: str) -> None:
+    """All of the first group end; then both of its orders turn up, as do two of another: 1,000 may come of each."""
+    gate = make(gross_max=D(2100))
+    first, second, third, fourth = *pair(10, BUY), *(new(10, conid=conid, oca_group="h") for conid in (A, OTHER))
+    if way == "lost":
+        assert ask(gate, first, second) == "ok"
+        assert ask(gate, third, fourth) == "ok"
+        lost = [told(one, State.LOST, AnswerMissing(coid=one.coid, ts_ns=T0)) for one in (first, third)]
+        gate.hear([*lost, over(second)], [])
+    else:
+        gate.hear([told(one, State.WORKING) for one in (first, third)], [])
+        gate.hear([over(first)], [])
+    gate.hear([told(one, State.WORKING) for one in (first, second, third, fourth)], [])
+    assert [ask(gate, new(2)), ask(gate, new(1))] == ["GROSS", "ok"]
+    gate.hear([over(one) for one in (first, second, third, fourth)], [])
+    assert [ask(gate, new(21)), ask(gate, new(20))] == ["GROSS", "ok"]
+
+
 def test_a_price_that_is_wanted_stays_in_the_way_where_many_rest() -> None:
     resting = Resting()
     changing = entry(limit_price=D(1), wanted="11")

@@ -329,7 +329,7 @@ def test_an_order_beside_a_room_leaves_its_price_in_the_walk(side: Side) -> None
     steps = (0.0, 1.0, 0.0, 1.5) if buy else (0.0, 0.0, 0.5, 0.0)
     assert [step for _, _, step in walk.sent] == list(steps)
     assert (walk.total, walk.last) == (sum(steps), 102.0)
-    for number in range(WALK_MAX):
-        register.add(102.0, buy, 102.0, 1.0, 102.0, T0 + 4 + number)
-    assert len(walk.sent) == WALK_MAX
+    for number in range(4, WALK_MAX + 4):
+        register.add(102.0, buy, 102.0, 1.0, 102.0, T0 + number)
+        assert len(walk.sent) == min(number + 1, WALK_MAX)  # the oldest leaves, and no other
     assert walk.total == 0.0
