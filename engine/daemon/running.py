@@ -26,10 +26,11 @@ from engine.daemon.logins import login_of
 from engine.daemon.memory import drop_cycles
 from engine.daemon.naming import check_names
 from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
+from engine.daemon.owngateway import find_or_start, keep_alive
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
 from engine.daemon.rotating import keep_small
-from engine.daemon.simulated import BUSY_S, Place, clock_at, find_or_start, gateway_folder
+from engine.daemon.simulated import BUSY_S, Place, clock_at, gateway_folder
 from engine.daemon.tidying import tidy
 from engine.daemon.venuefacts import VenueFacts
 from engine.daemon.wire import WireKeeper
@@ -59,11 +60,11 @@ KNOWN_S: Final = 30.0  # trading begins all the same then: risk refuses what nee
 log = structlog.get_logger()
 
 
-async def find_venue(settings: RunSettings, folder: StateFolder) -> Venue:
+async def find_venue(settings: RunSettings, folder: StateFolder, say: Callable[[str], None]) -> Venue:
     """Return the gateway to use, started if it is ours, and the clock the session lives by."""
     gateway = settings.gateway
     if gateway.url is None:
-        place = await find_or_start(settings, folder)
+        place = await find_or_start(settings, folder, say)
     else:
         place = Place(url=gateway.url, ca=gateway.ca, pinned=gateway.pinned)
     if settings.mode is not Mode.SIM:
@@ -101,14 +102,14 @@ async def _run(
     for sentence in uncovered(settings.suppress.ids):
         say(f"warning: {sentence}")
     try:
-        venue = await find_venue(settings, folder)
+        venue = await find_venue(settings, folder, say)
     except BaseException:
         if launched is not None:
             launched.terminate()  # there is nothing to guard
         raise
     if settings.gateway.url is None and venue.rate != settings.gateway.speed:
         runs, wanted = f"{venue.rate:g}", f"{settings.gateway.speed:g}"
-        say(f"warning: the simulated gateway of this folder runs already, at speed {runs}, not {wanted}: stop it first")
+        say(f"warning: somebody has set the clock of this folder's gateway: it runs at speed {runs}, not {wanted}")
     calendars: dict[str, Sessions] = {}
 
     async def look_up_hours() -> None:
@@ -167,6 +168,8 @@ async def _trade_until_stopped(
             tasks.start_soon(_watch_health, daemon)
             tasks.start_soon(watch_data, daemon)
             tasks.start_soon(tidy, daemon)
+            if settings.gateway.url is None:
+                tasks.start_soon(keep_alive, settings, folder, venue, partial(_gateway_alert, daemon))
             with cutter:
                 await daemon.stopping.wait()
             systemd.notify("STOPPING=1")
@@ -323,6 +326,10 @@ def _availability(daemon: Daemon, told: Availability) -> None:
 
 def _session_alert(daemon: Daemon, alert: SessionAlert) -> None:
     daemon.people.alert(Alert("SESSION", f"{alert.what}: {alert.detail}"), daemon.clock.now_ns())
+
+
+def _gateway_alert(daemon: Daemon, sentence: str) -> None:
+    daemon.people.alert(Alert("GATEWAY", sentence), daemon.clock.now_ns())
 
 
 def _session_news(daemon: Daemon, now: SessionNow) -> None:

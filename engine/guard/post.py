@@ -202,8 +202,12 @@ class Post:
         if mandate is None:
             return False
         if mandate.gateway is not None:
-            return alive(mandate.gateway)
+            return alive(self._gateway(mandate.gateway))
         return self._probed or (acting is not None and not acting.done.is_set() and acting.reaches)
+
+    def _gateway(self, told: Process) -> Process:
+        """The one that the daemon has told of, or the one that it has started in its place since."""
+        return self._folder.process("gateway") or told
 
     async def _probe(self) -> None:
         """Look whether an outside gateway listens; no request is made."""
@@ -375,7 +379,7 @@ class Post:
         gateway = self._mandate.gateway if self._mandate is not None else None
         if gateway is None:
             return "none"
-        ended = await trio.to_thread.run_sync(end, gateway, 10.0)
+        ended = await trio.to_thread.run_sync(end, self._gateway(gateway), 10.0)
         self._folder.drop_process("gateway")
         return "ended" if ended else "lives although it was killed"
 

@@ -19,18 +19,19 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SIM = str(ROOT / "configs" / "sim.toml")
 LIMIT_S = 120.0  # for a start on a busy machine
 
 
 class Running:
     """`engine run` on a state folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
         self.folder = folder
         self.log = folder.parent / f"run{time.monotonic_ns()}.log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "engine", "run", str(ROOT / "configs" / "sim.toml"), "--state-dir", str(folder)],
+                [sys.executable, "-m", "engine", "run", SIM, "--state-dir", str(folder), *flags],
                 stdout=out,
                 stderr=out,
                 cwd=folder.parent,
@@ -92,7 +93,7 @@ def test_a_newcomers_first_run_and_the_next_start(folder: Path) -> None:
     story = running.ask("why", filled["coid"])
     assert filled["coid"] in json.dumps(story)
 
-    second = engine("run", str(ROOT / "configs" / "sim.toml"), "--state-dir", str(folder))
+    second = engine("run", SIM, "--state-dir", str(folder))
     assert second.returncode == 2
     assert "another daemon runs" in second.stderr
 

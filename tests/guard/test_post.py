@@ -395,8 +395,12 @@ async def test_two_daemons_are_not_guarded_at_once(folder: StateFolder, child: P
                 pass
 
 
-async def test_stop_ends_daemon_gateway_and_guard(folder: StateFolder, child: Process, other: Process) -> None:
+@pytest.mark.parametrize("again", [False, True], ids=["the gateway it told of", "one started in its place since"])
+async def test_stop_ends_daemon_gateway_and_guard(
+    folder: StateFolder, child: Process, other: Process, again: bool
+) -> None:
     folder.note_process("gateway", other)
+    told = Process(other.pid, "an earlier one") if again else other
     post = Post(folder, FakeVenue().opened)
     ended = trio.Event()
 
@@ -408,7 +412,7 @@ async def test_stop_ends_daemon_gateway_and_guard(folder: StateFolder, child: Pr
         nursery.start_soon(run)
         while not folder.operator_socket.exists():
             await trio.sleep(0.001)
-        async with linked(folder, mandate(child, gateway=other), {"stop": {"done": True}}) as link:
+        async with linked(folder, mandate(child, gateway=told), {"stop": {"done": True}}) as link:
 
             async def leave() -> None:
                 await trio.sleep(0.05)
