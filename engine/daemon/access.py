@@ -40,7 +40,7 @@ def access_of(settings: RunSettings, place: Place, rate: float) -> dict[str, Any
         "pinned": None if place.pinned is None else str(place.pinned.absolute()),
         "auth": settings.gateway.auth,
         "account": settings.base.account.id,
-        "simulated": settings.mode == "sim",
+        "simulated": not settings.by_wall,
         "rate": rate,
         "instruments": head_text(head),
     }

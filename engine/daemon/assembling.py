@@ -12,7 +12,7 @@ import trio
 from attrs import define, field, frozen
 
 from engine.daemon import halting
-from engine.daemon.config import Mode, RunSettings
+from engine.daemon.config import RunSettings
 from engine.daemon.days import day_began_ns
 from engine.daemon.halting import InstrumentHalts
 from engine.daemon.hours import calendars_for
@@ -343,7 +343,7 @@ def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
         watch=_watch(daemon),
         on_latch=daemon.risk_latched,
         holds=daemon.settings.orders.hold_s > 0,
-        wall=daemon.settings.mode is not Mode.SIM,
+        wall=daemon.settings.by_wall,
         on_finding=daemon.found,
     )
 

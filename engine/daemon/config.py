@@ -42,7 +42,7 @@ GUARDS_WAY: Final = "engine.daemon.access:open_venue"  # how a guard reaches the
 # A simulated clock runs many times as fast as requests come through on a busy machine.
 SIM_SUMMARY_S: Final = Decimal(3_600)
 SUPPRESSED_MAX: Final = 51  # as many ids as the venue takes
-_TOP: Final = (
+TOP: Final = (
     "name",
     "mode",
     "seed",
@@ -207,7 +207,10 @@ class KillSettings:
 
 @frozen(kw_only=True)
 class RunSettings:
-    """One daemon. `base` has what a backtest's configuration has too."""
+    """One daemon. `base` has what a backtest's configuration has too.
+
+    `simulated`: a session in mode paper with a simulated gateway, as is found at the start; see `on_simulated_clock`.
+    """
 
     base: Settings
     mode: Mode
@@ -222,6 +225,12 @@ class RunSettings:
     guard: GuardSettings
     kill: KillSettings = field(factory=KillSettings)
     overrides: tuple[str, ...] = ()
+    simulated: bool = False
+
+    @property
+    def by_wall(self) -> bool:
+        """Whether the venue's clock is the wall's."""
+        return self.mode is not Mode.SIM and not self.simulated
 
     @property
     def by_conid(self) -> dict[int, Instrument]:
@@ -239,8 +248,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> RunSettings:
 
 def _settings(table: dict[str, Any], path: Path) -> RunSettings:
     for key in table:
-        if key not in _TOP:
-            hint = nearest(key, _TOP)
+        if key not in TOP:
+            hint = nearest(key, TOP)
             if key in ("recording", "venue", "replay", "report"):
                 hint = "; it belongs to a backtest"
             raise ConfigError(f"unknown key{hint}", place=f"{path}: {key}")
@@ -263,9 +272,8 @@ def _settings(table: dict[str, Any], path: Path) -> RunSettings:
     )
     check(base)
     mode = _mode(table.get("mode", "sim"), path)
-    if mode is Mode.SIM and base.risk.account.summary_age_max_s is None:
-        account = evolve(base.risk.account, summary_age_max_s=SIM_SUMMARY_S)
-        base = evolve(base, risk=evolve(base.risk, account=account))
+    if mode is Mode.SIM:
+        base = _patient(base)
     found = RunSettings(
         base=base,
         mode=mode,
@@ -283,6 +291,18 @@ def _settings(table: dict[str, Any], path: Path) -> RunSettings:
     for key, sentence in _problems(found):
         raise ConfigError(sentence, place=f"{path}: {key}")
     return found
+
+
+def on_simulated_clock(settings: RunSettings) -> RunSettings:
+    """The same in mode paper where the gateway turns out to be a simulated one, whose clock counts then."""
+    return evolve(settings, simulated=True, base=_patient(settings.base))
+
+
+def _patient(base: Settings) -> Settings:
+    if base.risk.account.summary_age_max_s is not None:
+        return base
+    account = evolve(base.risk.account, summary_age_max_s=SIM_SUMMARY_S)
+    return evolve(base, risk=evolve(base.risk, account=account))
 
 
 def _mode(value: object, path: Path) -> Mode:
@@ -352,8 +372,6 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
         bad("gateway.url", f"is missing; mode {found.mode} trades through a gateway of yours or api.ibkr.com")
     if gateway.speed <= 0:
         bad("gateway.speed", "must be above zero")
-    if found.mode is not Mode.SIM and gateway.speed != 1.0:
-        bad("gateway.speed", f"is for mode sim; in mode {found.mode} a second is a second")
     if found.session.competing not in ("stand-down", "steal", "bounded-steal"):
         bad("session.competing", f"must be stand-down, steal or bounded-steal, not {found.session.competing!r}")
     if found.session.inits_per_hour < 1:
@@ -403,8 +421,15 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
 
 def is_direct(settings: RunSettings) -> bool:
     """Whether requests go to IBKR's own host, with its larger budget."""
-    url = settings.gateway.url
-    if url is None:
-        return False
-    host = url.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
+    host = _host(settings)
     return not is_loopback(host) and host.endswith("ibkr.com")
+
+
+def is_beside(settings: RunSettings) -> bool:
+    """Whether a gateway was named that lies on this machine."""
+    return is_loopback(_host(settings))
+
+
+def _host(settings: RunSettings) -> str:
+    url = settings.gateway.url or ""
+    return url.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]

@@ -1,7 +1,7 @@
 """Limits read again while the daemon trades: tighter at once, looser when a person says so a second time.
 
 SIGHUP reads the file with the command line's own `--set` laid over it, as the start did. What it loosens waits for
-`engine confirm`, or for a restart.
+`engine confirm`, or for a restart; what it changes beside limits waits for a restart, and a person is told which.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from engine.daemon.config import RunSettings, load
+from engine.daemon.config import RunSettings, load, on_simulated_clock
 from engine.errors import InputError
 from engine.operator.protocol import refused
 from engine.orders.actions import Alert
@@ -51,6 +51,7 @@ class Reloading:
         self._store = store
         self._keep = keep
         self._alert = alert
+        self.elsewhere: tuple[str, ...] = ()  # tables beside the limits that the file has otherwise by now
         self._now: RiskSettings = settings.base.risk
         self._wanted: RiskSettings | None = None  # what the file says, where some of it waits
         self.waiting: tuple[str, ...] = ()  # in sentences
@@ -59,20 +60,28 @@ class Reloading:
         """The file may say something else by now; one that can't be read changes nothing."""
         now_ns = self._clock.now_ns()
         try:
-            wanted = load(self._settings.base.source, self._settings.overrides).base.risk
+            read = load(self._settings.base.source, self._settings.overrides)
         except InputError as error:
             self._alert(Alert("RELOAD", f"the limits stay as they are: {error}"), now_ns)
             return
+        wanted = (on_simulated_clock(read) if self._settings.simulated else read).base.risk
         found = reload(self._now, wanted)
         self._now = found.now
         self.waiting = tuple(f"{key} from {_said(was)} to {_said(to)}" for key, was, to in found.waiting)
         self._wanted = wanted if self.waiting else None
         self._tell_risk(LimitsNow(found.now))
-        self._keep((now_ns, KIND, "risk", {"waiting": self.waiting}))
+        before, after = tables(self._settings), tables(read)
+        self.elsewhere = tuple(key for key in after if before[key] != after[key])
+        self._keep((now_ns, KIND, "risk", {"waiting": self.waiting, "elsewhere": self.elsewhere}))
         if self.waiting:
             sentence = f"wait for `engine confirm` or a restart: {'; '.join(self.waiting)}"
             self._alert(Alert("RELOAD", sentence), now_ns)
-        log.info("limits_reloaded", waiting=len(self.waiting))
+        if self.elsewhere:
+            sentence = (
+                f"only limits are read again; changed too, and from the next start on: {', '.join(self.elsewhere)}"
+            )
+            self._alert(Alert("RELOAD", sentence), now_ns)
+        log.info("limits_reloaded", waiting=len(self.waiting), elsewhere=len(self.elsewhere))
 
     async def confirm(self) -> tuple[str, ...]:
         """A person says a second time that limits may be looser; returns which. Raises: NotDone if none waits."""
@@ -83,6 +92,28 @@ class Reloading:
         self._now, self._wanted, self.waiting = wanted, None, ()
         self._tell_risk(LimitsNow(wanted))
         return loosened
+
+
+def tables(settings: RunSettings) -> dict[str, object]:
+    """What a configuration says beside its limits, by its top-level keys."""
+    base = settings.base
+    return {
+        "name": base.name,
+        "mode": settings.mode,
+        "seed": base.seed,
+        "account": base.account,
+        "gateway": settings.gateway,
+        "instrument": dict(settings.instruments),
+        "strategy": base.strategies,
+        "replies": settings.replies,
+        "suppress": settings.suppress,
+        "orders": settings.orders,
+        "session": settings.session,
+        "recorder": settings.recorder,
+        "stop": settings.stop,
+        "guard": settings.guard,
+        "kill": settings.kill,
+    }
 
 
 def _said(value: object) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from attrs import frozen
 
 from engine.daemon.assembling import assemble, cores_of, first_news, recover_desk
-from engine.daemon.config import RunSettings, load
+from engine.daemon.config import RunSettings, load, on_simulated_clock
 from engine.daemon.wire import FORMAT, HEAD
 from engine.errors import RecordingError
 from engine.journal.durable import DurableJournal
@@ -143,7 +143,8 @@ def _settings(head: dict[str, Any], place: Path) -> RunSettings:
     if not same:
         source = place / source.name
         source.write_text(text, encoding="utf-8")
-    return load(source, tuple(head["overrides"]))
+    settings = load(source, tuple(head["overrides"]))
+    return on_simulated_clock(settings) if head.get("simulated") else settings
 
 
 def _journal_as_it_was(folder: Path, head: dict[str, Any], journal: Path | None, place: Path) -> None:

@@ -17,7 +17,7 @@ import trio
 
 from engine.daemon.aloud import Aloud
 from engine.daemon.assembling import Daemon, Venue, assemble, calendar_of, cores_of, first_news, recover_desk
-from engine.daemon.config import Mode, RunSettings, is_direct
+from engine.daemon.config import Mode, RunSettings, is_beside, is_direct, on_simulated_clock
 from engine.daemon.evidence import session_of
 from engine.daemon.hours import calendars_for
 from engine.daemon.keeping import MarketKeeper
@@ -30,7 +30,7 @@ from engine.daemon.owngateway import find_or_start, keep_alive
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
 from engine.daemon.rotating import keep_small
-from engine.daemon.simulated import BUSY_S, Place, clock_at, gateway_folder
+from engine.daemon.simulated import BUSY_S, Place, Told, clock_at, clock_of, gateway_folder
 from engine.daemon.tidying import tidy
 from engine.daemon.venuefacts import VenueFacts
 from engine.daemon.wire import WireKeeper
@@ -61,15 +61,22 @@ log = structlog.get_logger()
 
 
 async def find_venue(settings: RunSettings, folder: StateFolder, say: Callable[[str], None]) -> Venue:
-    """Return the gateway to use, started if it is ours, and the clock the session lives by."""
+    """Return the gateway to use, started if it is ours, and the clock the session lives by.
+
+    In mode paper a gateway on this machine is asked whether it is a simulated one, whose clock is not the wall's.
+    """
     gateway = settings.gateway
     if gateway.url is None:
         place = await find_or_start(settings, folder, say)
     else:
         place = Place(url=gateway.url, ca=gateway.ca, pinned=gateway.pinned)
-    if settings.mode is not Mode.SIM:
+    told: Told | None = None
+    if settings.mode is Mode.SIM:
+        told = await clock_at(place, patience_s=BUSY_S)
+    elif settings.mode is Mode.PAPER and is_beside(settings):
+        told = await clock_of(place)
+    if told is None:
         return Venue(place=place, clock=WallClock(), rate=1.0)
-    told = await clock_at(place, patience_s=BUSY_S)
     return Venue(place=place, clock=RatedClock(told.now_ns, told.rate), rate=told.rate)
 
 
@@ -107,6 +114,9 @@ async def _run(
         if launched is not None:
             launched.terminate()  # there is nothing to guard
         raise
+    if settings.mode is Mode.PAPER and isinstance(venue.clock, RatedClock):
+        say(f"this is a simulated gateway: its clock counts, at {venue.rate:g} times the wall's speed")
+        settings = on_simulated_clock(settings)
     if settings.gateway.url is None and venue.rate != settings.gateway.speed:
         runs, wanted = f"{venue.rate:g}", f"{settings.gateway.speed:g}"
         say(f"warning: somebody has set the clock of this folder's gateway: it runs at speed {runs}, not {wanted}")
@@ -202,7 +212,7 @@ async def _running(daemon: Daemon, venue: Venue, say: Callable[[str], None]) -> 
         rate=venue.rate,
         # A simulated gateway lies on this machine, and a fast clock makes much of every moment. At the wall's pace what
         # holds for a real one holds for it: too little, and a burst of cancels ends in the venue's penalty box.
-        transit_s=0.1 if settings.mode is Mode.SIM and venue.rate > 1.0 else 0.5,
+        transit_s=0.1 if venue.rate > 1.0 else 0.5,
         children_named=settings.orders.children_named,
         followed=daemon.followed,
         rules=Rules(policy=Policy(settings.session.competing), inits_per_hour=settings.session.inits_per_hour),

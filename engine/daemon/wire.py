@@ -87,6 +87,7 @@ class WireKeeper:
             "config_text": text,
             "config_sha256": sha256(text.encode()).hexdigest(),
             "overrides": list(settings.overrides),
+            "simulated": settings.simulated,
             "began_ns": daemon.began_ns,
             "journal": {"file": str(daemon.folder.journal.absolute()), "last": daemon.began_seq},
         }

@@ -60,6 +60,11 @@ class RatedClock:
         moved, self._moved = self._moved, trio.Event()
         moved.set()
 
+    @property
+    def rate(self) -> float:
+        """How many of its seconds pass in one of trio's clock."""
+        return self._rate
+
     def now_ns(self) -> int:
         """Nanoseconds UTC of the gateway."""
         return self._origin_ns + round((self._time() - self._started_s) * self._rate * SECOND)

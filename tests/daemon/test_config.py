@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.daemon.config import Mode, StopPolicy, is_direct, load
+from engine.daemon.config import Mode, StopPolicy, is_beside, is_direct, load, on_simulated_clock
 from engine.errors import ConfigError
 from engine.orders.replies import Stance
 
@@ -64,6 +64,18 @@ def test_only_a_simulated_session_lets_account_figures_grow_old(tmp_path: Path) 
         assert load(written(tmp_path, text)).base.risk.account.summary_age_max_s == age
 
 
+def test_paper_beside_a_simulated_gateway_goes_by_its_clock(tmp_path: Path) -> None:
+    limits = "[risk.account]\norder_quantity_max = 1\norder_notional_max = 1\nposition_max = 1\n"
+    paper = load(written(tmp_path, 'mode = "paper"\n' + LEAST + LIVE + "speed = 3\n" + limits))
+    assert (paper.by_wall, is_beside(paper)) == (True, True)
+    there = on_simulated_clock(paper)
+    assert not there.by_wall
+    assert there.mode is Mode.PAPER
+    assert there.base.risk.account.summary_age_max_s == 3_600
+    assert not load(SIM).by_wall
+    assert not is_beside(load(SIM, ['gateway.url="https://api.ibkr.com/v1/api"']))
+
+
 def test_an_override_wins_and_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, LEAST)
     assert load(path, ["gateway.speed=5"]).gateway.speed == 5
@@ -103,7 +115,6 @@ def test_an_override_wins_and_is_named(tmp_path: Path) -> None:
         ('mode = "paper"\n' + LEAST, "gateway.url", "missing"),
         ('mode = "live"\n' + LEAST + LIVE, "account.id", "paper account"),
         ('mode = "paper"\n' + LEAST + LIVE + "[account]\nid = 'U1'\n", "account.id", "no paper account"),
-        ('mode = "paper"\n' + LEAST + LIVE + "speed = 3\n", "gateway.speed", "a second is a second"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_with_its_key(tmp_path: Path, text: str, key: str, word: str) -> None:

@@ -8,9 +8,15 @@ import pytest
 import trio
 import trustme
 
+from engine.daemon.config import load
+from engine.daemon.running import find_venue
 from engine.daemon.simulated import Place, clock_at
 from engine.errors import InputError
+from engine.operator.folder import StateFolder
+from engine.webapi.clock import RatedClock, WallClock
 from tests.served import served
+
+SIM = Path(__file__).parents[2] / "configs" / "sim.toml"
 
 
 def said(place: Place) -> str:
@@ -32,6 +38,22 @@ def test_a_certificate_that_is_not_trusted_is_not_taken_for_silence(tmp_path: Pa
             assert "certificate is not trusted: give the gateway's own ca.pem" in said(Place(url=gateway.url, ca=ca))
         assert "nope.pem" in said(Place(url=gateway.url, ca=tmp_path / "nope.pem"))
     assert "no simulated gateway answers there" in said(Place(url=gateway.url, ca=gateway.ca))
+
+
+async def test_in_mode_paper_a_simulated_gateway_is_taken_for_one_and_in_mode_live_nobody_asks(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path / "state")
+
+    async def rate(*flags: str) -> float | None:
+        clock = (await find_venue(load(SIM, flags), folder, lambda said: None)).clock
+        assert isinstance(clock, RatedClock | WallClock)
+        return clock.rate if isinstance(clock, RatedClock) else None
+
+    with served(tmp_path / "gateway", "--speed", "3") as gateway:
+        there = f'gateway.url="{gateway.url}"', f'gateway.ca="{gateway.ca}"'
+        assert await rate(*there) == 3
+        assert await rate('mode="paper"', *there) == 3
+        assert await rate('mode="live"', 'account.id="U1"', *there) is None
+    assert await rate('mode="paper"', *there) is None, "nobody is there yet, and it may be any gateway"
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b"[]"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.daemon.config import load
-from engine.daemon.reloading import Reloading
+from engine.daemon.config import TOP, load
+from engine.daemon.reloading import Reloading, tables
 from engine.domain.messages import PositionNow
 from engine.operator.protocol import NotDone
 from engine.orders.actions import Alert
@@ -47,8 +47,9 @@ class Told:
         self.rows: list[Any] = []
         self.alerts: list[str] = []
         self.path = path
+        self.settings = load(path, overrides)
         self.reloading = Reloading(
-            load(path, overrides),
+            self.settings,
             TrioClock(),
             tell_risk=lambda letter: self.limits.append(letter.settings),
             store=self.store,
@@ -76,6 +77,45 @@ def told(folder: Path, limits: str, *overrides: str) -> Told:
     path = folder / "run.toml"
     path.write_text(_FILE.format(limits=limits))
     return Told(path, *overrides)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "named"),
+    [
+        ('name = "limits"', 'name = "other"', "name"),
+        ('name = "limits"', 'name = "limits"\nseed = 3', "seed"),
+        ('id = "DU1"', 'id = "DU2"', "account"),
+        ("v1/api", "v2/api", "gateway"),
+        ("conid = 1", "conid = 2", "instrument"),
+        ('name = "a"', 'name = "a"\nparams = { every_s = 3 }', "strategy"),
+        ("", '[replies]\no163 = "confirm"', "replies"),
+        ("", "[replies]\nrounds_max = 2", "replies"),
+        ("", '[suppress]\nids = ["o354"]', "suppress"),
+        ("", "[orders.reconcile]\nevery_minutes = 3", "orders"),
+        ("", '[session]\ncompeting = "steal"', "session"),
+        ("", "[recorder]\nwire = false", "recorder"),
+        ("", '[stop]\npolicy = "leave"', "stop"),
+        ("", "[guard]\nflatten = true", "guard"),
+        ("", "[kill]\nflatten = true", "kill"),
+    ],
+)
+async def test_what_is_edited_beside_the_limits_is_told(tmp_path: Path, was: str, becomes: str, named: str) -> None:
+    here = told(tmp_path, "position_max = 10")
+    here.write("position_max = 5")
+    assert (here.alerts, here.reloading.elsewhere) == ([], ())
+    text = _FILE.format(limits="position_max = 5")
+    here.path.write_text(text.replace(was, becomes, 1) if was else text + becomes)
+    here.reloading.read_again()
+    assert here.reloading.elsewhere == (named,)
+    assert here.alerts[-1].endswith(f"from the next start on: {named}")
+    here.write("position_max = 5")
+    assert len(here.alerts) == 1
+    assert here.rows[-1][3] == {"waiting": (), "elsewhere": ()}
+
+
+def test_every_table_of_a_configuration_is_compared(tmp_path: Path) -> None:
+    settings = told(tmp_path, "position_max = 10").settings
+    assert {*tables(settings), "risk"} == set(TOP)
 
 
 async def test_tighter_counts_at_once_and_looser_after_a_second_yes(tmp_path: Path) -> None:
