@@ -21,15 +21,17 @@ OBJECTS: Final = 20_000  # made between two searches for cycles; 700 by default
 def _look_into(folder: StateFolder) -> None:
     """Refuse what can't be used before anything is started for it: a gateway would outlive the refusal.
 
-    Raises: InputError for a journal that can't be read, or a path that is too long for a socket.
+    Raises: InputError for a journal that is damaged or can't be read.
     """
     from engine.journal.reading import JournalReader
-    from engine.operator.folder import socket_address
 
-    for socket in (folder.operator_socket, folder.guard_socket):
-        socket_address(socket)
-    if folder.journal.is_file() and folder.journal.stat().st_size:
-        JournalReader(folder.journal).close()
+    for path in (folder.journal, folder.guard_journal):
+        if path.is_file() and path.stat().st_size:
+            reader = JournalReader(path)
+            try:
+                reader.whole()
+            finally:
+                reader.close()
 
 
 def _where(folder: StateFolder) -> str:
@@ -69,15 +71,17 @@ def run(
     if settings.mode is Mode.LIVE and not i_mean_live:
         raise ConfigError("mode live trades real money: say --i-mean-live as well", place=str(config))
     from engine.guard.launch import launch
-    from engine.operator.folder import state_folder
+    from engine.operator.folder import socket_address, state_folder
 
     folder = state_folder(state_dir)
-    _look_into(folder)
+    for socket in (folder.operator_socket, folder.guard_socket):
+        socket_address(socket)  # a path may be too long for one
 
     def say(sentence: str) -> None:
         click.echo(sentence)
 
     with folder.held("daemon"):
+        _look_into(folder)
         say(f"starting; everything is kept in {folder.path}. Ctrl-C or `engine stop` ends it")
         verbs = "status, orders, positions, pnl, why ORDER, halt, resume, stop"
         say(f"from another terminal: engine {verbs}{_where(folder)}")

@@ -46,6 +46,7 @@ CREATE TEMP TRIGGER lot_stored INSTEAD OF INSERT ON lot BEGIN
     INSERT INTO coids SELECT NEW.name, NEW.seq WHERE NEW.chain IS NULL;
 END;
 """
+KEEP_IT: Final = "keep it, see to the orders at the venue, and begin in an empty folder"
 _AT_ONCE_MAX: Final = 16  # rows and ids: of each number a statement is kept
 _LOG_BYTES: Final = 6 << 20
 _LOG_PAGES_MAX: Final = 4_000  # then a commit brings the log into the database, however little time there is
@@ -94,7 +95,7 @@ class DurableJournal:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare(fresh)
         except sqlite3.DatabaseError as error:
-            problem = f"the journal can't be opened: {error}; keep it, and begin in an empty folder"
+            problem = f"the journal can't be opened: {error}; {KEEP_IT}"
             raise InputError(problem, place=str(path)) from error
         path.chmod(0o600)
         last = self._database.execute("SELECT seq, chain FROM facts ORDER BY seq DESC LIMIT 1").fetchone()
@@ -120,9 +121,7 @@ class DurableJournal:
                 raise InputError(problem, place=str(self.path))
             found = execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
-                raise InputError(
-                    f"the journal is damaged ({found}); keep it, and begin in an empty folder", place=str(self.path)
-                )
+                raise InputError(f"the journal is damaged ({found}); {KEEP_IT}", place=str(self.path))
         execute("PRAGMA journal_mode = WAL")
         execute("PRAGMA synchronous = FULL")
         execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES_MAX}")

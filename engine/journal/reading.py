@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from engine.errors import InputError
-from engine.journal.durable import APPLICATION_ID, SCHEMA_VERSION, DurableJournal, StoredRow
+from engine.journal.durable import APPLICATION_ID, KEEP_IT, SCHEMA_VERSION, DurableJournal, StoredRow
+
+_SAID_MAX: Final = 120  # SQLite may quote a whole row
 
 
 class JournalReader(DurableJournal):
@@ -52,7 +54,13 @@ class JournalReader(DurableJournal):
         try:
             return super().verify()
         except sqlite3.DatabaseError as error:
-            return [f"the file can't be read to its end: {error}"]
+            return [f"the file can't be read to its end: {str(error)[:_SAID_MAX]}"]
+
+    def whole(self) -> None:
+        """Nothing, if every row is what was written. Raises: InputError, which names the first that is not."""
+        findings = self.verify()
+        if findings:
+            raise InputError(f"the journal is damaged ({findings[0]}); {KEEP_IT}", place=str(self.path))
 
     def last(self, count: int, *, name: str | None = None, kinds: Sequence[str] = ()) -> list[StoredRow]:
         """The last rows, of one name or of some kinds, oldest first. Raises: InputError where a page can't be read."""
@@ -87,4 +95,5 @@ class JournalReader(DurableJournal):
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"the journal is damaged ({error}); `engine journal verify` says where", place=str(path))
+    problem = f"the journal is damaged ({str(error)[:_SAID_MAX]}); `engine journal verify` says where; {KEEP_IT}"
+    return InputError(problem, place=str(path))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.guard.notes import guard_acted
+from engine.journal.durable import DurableJournal
 from engine.operator.folder import StateFolder
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,25 @@ def test_a_wrong_account_is_a_sentence_and_halts_nothing(folder: StateFolder) ->
         time.sleep(0.1)
     assert folder.process("guard") is None, "it has nothing to look after"
     assert list(guard_acted(folder)) == []
+
+
+@pytest.mark.parametrize("name", ["journal.db", "guard.db"])
+def test_a_journal_that_was_changed_is_refused_before_anything_is_started(folder: StateFolder, name: str) -> None:
+    folder.make()
+    journal = DurableJournal(folder.path / name)
+    journal.write([(number, "noted", "somebody", {"quantity": "10"}) for number in range(40)])
+    journal.close()
+    whole = (folder.path / name).read_bytes()
+    at = whole.index(b'"quantity":"10"')
+    (folder.path / name).write_bytes(whole[: at + 12] + b"90" + whole[at + 14 :])
+    done = engine("run", str(ROOT / "configs" / "sim.toml"), "--state-dir", str(folder.path))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (said,) = done.stderr.splitlines()
+    assert f"{name}: the journal is damaged (row " in said
+    assert "is not what was written); keep it" in said
+    assert not (folder.path / "gateway").exists()
+    assert not folder.guard_log.exists()
 
 
 def test_what_can_t_be_used_is_refused_before_anything_is_started(folder: StateFolder) -> None:
