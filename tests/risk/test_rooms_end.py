@@ -271,6 +271,15 @@ def test_what_leaves_a_window_frees_room_and_a_room_of_old_is_not_trusted() -> N
     assert walked == [1, 1, 1, 1, 1, 1, 0, 1]
 
 
+@pytest.mark.parametrize("side", Side)
+def test_prices_walk_on_one_side_of_a_room_that_the_other_side_has_opened(side: Side) -> None:
+    made = begun({"price_drift_pct": D(1)})
+    assert place(made, 1, side=side.opposite) == 1
+    walked = [place(made, 1, side=side, ticks=ticks * side.sign) for ticks in (0, 40, 80, 120, 100)]  # 1 % is 100
+    assert walked == [1, 1, 1, 0, 1]
+    assert made.fitted >= 3
+
+
 def test_sizes_and_prices_of_late() -> None:
     made = begun({"range_factor": D(2)})
     assert place(made, 6) == 6

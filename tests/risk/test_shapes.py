@@ -219,3 +219,52 @@ def test_each_limit_on_what_the_venue_says_of_the_account_is_asked_by_itself(lim
     gate = make(venue(summary=poor), **{**QUIET, **limit})
     gate.exposure("a", A)
     assert ask(gate, new(20)) == code
+
+
+PENNIES = Market(prices=dict.fromkeys(KNOWN, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("limit", "facts", "code"),
+    [
+        ({"day_trades_max": 1}, {"day_trades_left": 1}, "DAY_TRADES"),
+        ({"day_trades_max": 1}, {"day_trades_left": None}, "DAY_TRADES"),
+        ({"buying_power": True}, {"buying_power": None}, "BUYING_POWER"),
+        ({"buying_power": True}, {"cash_account": True}, "BUYING_POWER"),  # and no word of its cash
+        ({"settled_cash": True}, {"settled_cash": None}, "SETTLED"),
+        ({"margin_cushion_pct": D(5)}, {"excess_liquidity": None}, "MARGIN"),
+        ({"margin_cushion_pct": D(5)}, {"net_liquidation": None}, "MARGIN"),
+    ],
+)
+def test_not_even_half_a_unit_of_money_passes_where_the_venue_leaves_nothing_or_does_not_tell(
+    limit: dict[str, Any], facts: dict[str, Any], code: str
+) -> None:
+    rich: dict[str, Any] = dict.fromkeys(
+        ("net_liquidation", "excess_liquidity", "buying_power", "settled_cash"), D(10**6)
+    )
+    gate = make(venue(summary=Summary(**{"ts_ns": T0, "day_trades_left": 3, **rich, **facts})), **{**QUIET, **limit})
+    gate.exposure("a", A)
+    assert ask(gate, new(1), market=PENNIES) == code
+
+
+@pytest.mark.parametrize("equity", [None, 0.0, -5.0])
+def test_not_even_half_a_unit_of_money_is_held_on_a_worth_of_nothing(equity: float | None) -> None:
+    gate = make(leverage_max=D(1), equity=equity)
+    gate.exposure("a", A)
+    assert ask(gate, new(1), market=PENNIES) == "LEVERAGE"
+
+
+def test_a_room_ends_when_a_worth_that_was_small_is_not_known_any_more() -> None:
+    gate, market = make(leverage_max=D(100), equity=1.0), Market(prices=dict.fromkeys(KNOWN, 0.25))
+    gate.exposure("a", A)
+    assert [ask(gate, new(1), market=market) for _ in range(8)] == ["ok"] * 8
+    gate.account.equity = None
+    assert ask(gate, new(1), market=market) == "LEVERAGE"
+
+
+def test_a_size_like_one_of_late_is_usual_at_the_market_too() -> None:
+    """Three is more than twice the last, and no more than twice the largest."""
+    gate = make(range_factor=D(2))
+    gate.exposure("a", A)
+    assert [ask(gate, new(quantity, limit_price=D(100))) for quantity in (2, 2, 2, 2, 2, 1)] == ["ok"] * 6
+    assert [ask(gate, new(quantity)) for quantity in (3, 9)] == ["ok", "RANGE"]
