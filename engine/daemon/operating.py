@@ -81,6 +81,7 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
 
 def _monitors(daemon: Daemon) -> dict[str, tuple[str, str | None]]:
     """What the rows have used that watch, as `engine risk show` prints it."""
+    daemon.nursery.judging.explaining.finish()  # to be read, sums are brought up to date
     latency = daemon.people.latency
     alerts = sum(daemon.people.counts.values())
     return {

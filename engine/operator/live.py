@@ -193,7 +193,8 @@ class LiveDesk:
 
         A row that counts nothing says how often it has refused.
         """
-        used = {**usage(self.gate, self.view(), self.clock.now_ns()), **self.monitors()}
+        others = self.monitors()
+        used = {**usage(self.gate, self.view(), self.clock.now_ns()), **others}
         refused, told = self.refused(), {}
         for row in (*TABLE, *self.gate.plugins):
             times = sum(refused.get(code, 0) for code in row.codes)

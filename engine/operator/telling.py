@@ -209,6 +209,7 @@ _TELLS: Final[Mapping[str, Callable[[Any], str]]] = {
     "denied": _denied,
     "held": lambda body: f"held, not sent: {body[1]['code']}, {body[1]['sentence']}",
     "judged": _judged,
+    "worth": lambda body: f"risk counts it as {'unknown' if body is None else format(body, '.2f')} in base currency",
     "found": _found,
     "write": _write,
     "modify": lambda body: f"a change was approved: {_ticket(body)}",

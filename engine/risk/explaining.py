@@ -17,6 +17,7 @@ from engine.risk.figures import BEFORE, FIGURES, OF_VENUE, STEADY, TAKEN, WITHOU
 from engine.risk.gate import Gate
 from engine.risk.limits import Bounds
 from engine.risk.market import market_now
+from engine.risk.sums import worst_money
 
 
 class Finding(Struct, frozen=True):
@@ -77,8 +78,31 @@ def barred(refusal: Refusal) -> Finding:
     return _finding("R40" if row is None else row.code, refusal.code.lower(), refusal, ("", ""))
 
 
-def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Approved, list[Finding]] | None:
-    """Have the short way take one order alone, and say what `explain` would have said before it counted.
+class Untold(Struct, frozen=True):
+    """An order that was taken, and of which nobody has said yet what the checks compared; its money in base currency.
+
+    `tell` says it as long as risk has heard of nothing else: an order that is in a hurry need not wait for that.
+    """
+
+    gate: Gate
+    ticket: OrderTicket
+    exposure: Exposure
+    market: MarketNow
+    outline: Outline
+    figured: tuple[tuple[int, str, str, Figures], ...]
+
+    @property
+    def money(self) -> float:
+        """At the worse of its own price and the market's, as the check of R2 has it; NaN where unknown."""
+        return worst_money(self.ticket, self.exposure, self.market)
+
+    def tell(self) -> list[Finding]:
+        """What `explain` would have said before the order counted."""
+        return _cleared(self.gate, self.ticket, self.exposure, self.market, self.outline, self.figured)
+
+
+def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Approved, Untold] | None:
+    """Have the short way take one order alone; what the checks compared can be told later.
 
     Asked the other way round, the short way is gone twice.
 
@@ -93,7 +117,7 @@ def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Appr
     if approved is None:
         return None
     market = market_now(exposure.instrument, view, now_ns)
-    return approved, _cleared(gate, ticket, exposure, market, outline, outline.taken)
+    return approved, Untold(gate, ticket, exposure, market, outline, outline.taken)
 
 
 def _cleared(

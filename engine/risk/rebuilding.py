@@ -12,7 +12,7 @@ from engine.risk.standing import Standing
 
 LATCHES: Final = ("risk_latched", "risk_lifted")
 SUMMED: Final = "risk_sent"  # what an earlier journal had of it
-SENT: Final = ("judged", "approved", "modify", "cancel", "answer", SUMMED)
+SENT: Final = ("judged", "worth", "approved", "modify", "cancel", "answer", SUMMED)
 STANDING: Final = "risk_day"
 _STANDING: Final = msgspec.json.Decoder(Standing)
 _HELD: Final = msgspec.json.Decoder(Held)
@@ -49,6 +49,8 @@ def sent(rows: Iterable[tuple[int, str, str, str]]) -> Iterator[tuple[int, str, 
                 yield ts_ns, what, name, float(notional)
             case "judged":
                 worth[name] = _notional(msgspec.json.decode(body))
+            case "worth":
+                worth[name] = float(msgspec.json.decode(body) or 0.0)
             case "approved":
                 for ticket in msgspec.json.decode(body)["tickets"]:
                     coid = ticket["coid"]

@@ -128,7 +128,7 @@ def test_what_is_taken_is_told_as_it_would_have_been_before_it_counted(
         before = explain(one, ticket, market, now_ns)
         clears = one.clears(ticket, market, now_ns)
         taken = take(other, Place((ticket,)), market, now_ns)
-        found = None if taken is None else taken[1]
+        found = None if taken is None else taken[1].tell()
         assert found == (before if clears else None)
         verdict = ask(one, ticket, market=market, at_ns=now_ns)
         if found is None:

@@ -51,6 +51,18 @@ def test_what_was_sent_is_read_out_of_the_journal() -> None:
     ]
 
 
+def test_an_order_of_which_the_checks_had_said_nothing_yet_when_the_process_ended_counts_with_its_money() -> None:
+    first, second = new(10), new(5)
+    told = rows(
+        (T0, "worth", first.coid, 1000.5),
+        (T0, "approved", first.coid, Place((first,))),
+        (T0 + 1, "judged", first.coid, explain(gate(), first, FakeView(), T0)),  # it came later, and says no more
+        (T0 + 2, "worth", second.coid, float("nan")),
+        (T0 + 2, "approved", second.coid, Place((second,))),
+    )
+    assert list(sent(told)) == [(T0, "order", "a", 1000.5), (T0 + 2, "order", "a", 0.0)]
+
+
 def test_what_modifications_added_is_read_out_of_the_journal_too() -> None:
     here = gate()
     first = new(10, limit_price=D(100))

@@ -60,7 +60,7 @@ async def day(
     desk = Desk(book, read_policy({}), DeskSettings())
     to_orders, inbox = trio.open_memory_channel[OrdersLetter](1_000)
     to_portfolio, at_portfolio = trio.open_memory_channel[PortfolioLetter](10_000)
-    to_risk, at_risk = trio.open_memory_channel[Wanted | Asked](1_000)
+    to_risk, at_risk = trio.open_memory_channel[Wanted | Asked | Tick](1_000)
     ordering = Ordering(
         desk,
         DirectLedger(journal),
@@ -76,7 +76,7 @@ async def day(
         async for letter in at_risk:
             if isinstance(letter, Asked):
                 await to_orders.send(RiskSays(letter.number, dict.fromkeys(CONDITIONS, True)))
-            else:
+            elif isinstance(letter, Wanted):
                 await to_orders.send(Judged(tuple(Approved(intent) for intent in letter.intents)))
 
     async def portfolio() -> None:

@@ -23,6 +23,7 @@ from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
 from engine.orders.replies import read_policy
 from engine.ports import Permit
+from engine.risk.explaining import Finding
 from engine.runtime.live import again as again_module
 from engine.runtime.live.again import Again
 from engine.runtime.live.carrying import Carrier
@@ -32,10 +33,12 @@ from engine.runtime.live.letters import (
     Asked,
     Became,
     CancelNow,
+    Explained,
     Judged,
     OrdersLetter,
     PortfolioLetter,
     SessionHeard,
+    Tick,
     TradingNow,
     Wanted,
 )
@@ -128,6 +131,7 @@ class House:
     people: Recorder
     noted: list[Record]
     heard: trio.MemoryReceiveChannel[PortfolioLetter]
+    risk: trio.MemoryReceiveChannel[Wanted | Asked | Tick]
 
     def place(self, coid: str) -> None:
         self.lane.hand(Judged((Approved(Place((ticket(coid),))),)))
@@ -147,7 +151,7 @@ async def house() -> AsyncIterator[House]:
         noted.append(read(write(len(noted) + 1, core, now_ns, letter)))
 
     to_portfolio, portfolio = trio.open_memory_channel[PortfolioLetter](10_000)
-    to_risk, _risk = trio.open_memory_channel[Wanted | Asked](1_000)
+    to_risk, at_risk = trio.open_memory_channel[Wanted | Asked | Tick](1_000)
     ordering = Ordering(
         desk,
         disk,
@@ -164,7 +168,7 @@ async def house() -> AsyncIterator[House]:
         nursery.start_soon(ordering.run, lane, carrier)
         lane.send_nowait(SessionHeard(SessionNow(ts_ns=clock.now_ns(), up=True, layer="")))
         await trio.sleep(1)
-        yield House(ordering, lane, desk, disk, broker, people, noted, portfolio)
+        yield House(ordering, lane, desk, disk, broker, people, noted, portfolio, at_risk)
         nursery.cancel_scope.cancel()
 
 
@@ -184,6 +188,26 @@ async def test_an_order_is_made_ready_at_once_and_leaves_when_it_is_stored(
         here.disk.waiting.pop().succeed()
         await trio.sleep(1)
         assert here.broker.left == ["s-000001", "s-000002"]
+
+
+async def test_what_the_checks_compared_is_asked_for_when_the_order_has_left_and_stored_behind_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with house() as here:
+        order = Approved(Place((ticket("s-000001"),)))
+        here.lane.hand(Judged((order,), worth=(("s-000001", 20.0),)))
+        assert [row[1:] for row in here.disk.waiting[0].rows[:1]] == [("worth", "s-000001", 20.0)]
+        await trio.sleep(1)
+        assert here.risk.statistics().current_buffer_used == 0, "the order is in a hurry"
+        here.disk.waiting.pop().succeed()
+        await trio.sleep(1)
+        assert here.broker.left == ["s-000001"]
+        assert here.risk.receive_nowait() == Tick()
+        said = (Finding("R1", "order_quantity", True, "100", "1", "allows"),)
+        here.lane.hand(Explained((("s-000001", said),)))
+        assert here.disk.stored[-1][1:] == ("judged", "s-000001", said)
+        await trio.sleep(1)
+        assert here.risk.statistics().current_buffer_used == 0, "asked once"
 
 
 @pytest.mark.parametrize("error", [JournalFull("full"), CoidUsed("twice")])

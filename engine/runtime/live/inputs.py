@@ -92,6 +92,7 @@ _MANY: Final = msgspec.msgpack.Decoder(list[tuple[str, msgspec.Raw]])
 _OF_RISK: Final = {
     letters.Judged,
     letters.ClosingJudged,
+    letters.Explained,
     letters.RiskSays,
     letters.Latched,
     letters.LossesStand,
@@ -110,6 +111,7 @@ OUTSIDE: Final[Mapping[str, frozenset[type[Any]]]] = {
             letters.VenueSays,
             letters.HealthNow,
             letters.Forget,
+            letters.Tick,
         }
     ),
     "orders": frozenset(set(get_args(letters.OrdersLetter)) - _OF_RISK),

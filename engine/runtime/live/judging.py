@@ -31,9 +31,9 @@ from engine.ports import Clock
 from engine.risk.account import Held, Level
 from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
-from engine.risk.explaining import Finding, barred, explain, take
 from engine.risk.gate import Gate
 from engine.risk.losses import LossWatch
+from engine.runtime.live.explaining import Explaining
 from engine.runtime.live.lanes import Lane
 from engine.runtime.live.letters import (
     Arrived,
@@ -41,6 +41,7 @@ from engine.runtime.live.letters import (
     Booked,
     Closing,
     ClosingJudged,
+    Explained,
     Forget,
     HealthNow,
     InstrumentNow,
@@ -52,6 +53,7 @@ from engine.runtime.live.letters import (
     Paid,
     RiskLetter,
     RiskSays,
+    Tick,
     TradingNow,
     VenueSays,
     Wake,
@@ -155,6 +157,7 @@ class Judging:
         self._explains = explains
         self._holds = holds
         self.view = LatestView()
+        self.explaining = Explaining(gate)
         self.urgent: deque[RiskLetter] = deque()  # the trading state: a full channel holds up no halt
         self._clock = clock
         self._conditions = conditions
@@ -206,7 +209,11 @@ class Judging:
 
     def decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
         """One letter, and what orders hear of it; what is open of whoever has been halted by it is cancelled."""
+        self.explaining.finish()
+        late = self.explaining.told()
         answers = self._decide(letter, now_ns)
+        if late:
+            answers.insert(0, Explained(late))
         for owner, held in self.gate.latched:
             if self._on_latch is not None:
                 self._on_latch(owner, held)
@@ -240,20 +247,11 @@ class Judging:
                 holds = self._conditions(tickets, self.view, now_ns)
                 return [RiskSays(number, {**holds, BARRED: True} if self._bars_reply(tickets) else holds)]
             case Wanted(intents=intents, holds=holds):
-                verdicts: list[Verdict] = []
-                findings: list[tuple[str, tuple[Finding, ...]]] = []
-                for intent in intents:
-                    before = self._open_ticket(intent) if isinstance(intent, Modify) else None
-                    verdict: Verdict | None = self._taken(intent, findings, now_ns)
-                    if verdict is None:
-                        if self._explains:
-                            findings += self._explain(intent, before, now_ns)  # before it is counted itself
-                        verdict = self._judge(intent, now_ns, holds=holds)
-                    if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
-                        self.monitors.modified(before, amend(before, intent.changes))
-                    self.monitors.judged(verdict)
-                    verdicts.append(verdict)
-                return [Judged(tuple(verdicts), tuple(findings))] if verdicts else []
+                verdicts = tuple([self._verdict(intent, now_ns, holds=holds) for intent in intents])
+                said = self.explaining
+                return [Judged(verdicts, said.told(), said.worth)] if verdicts else []
+            case Tick():
+                pass  # what is to be told has been told
             case TradingNow():
                 self._trading = letter
                 if letter.lifts:
@@ -311,9 +309,20 @@ class Judging:
                 return exposure.open[intent.coid].ticket
         return None
 
-    def _explain(
-        self, intent: Intent, before: OrderTicket | None, now_ns: int
-    ) -> list[tuple[str, tuple[Finding, ...]]]:
+    def _verdict(self, intent: Intent, now_ns: int, *, holds: bool) -> Verdict:
+        """Judge one intent, and have every check say what it compared."""
+        before = self._open_ticket(intent) if isinstance(intent, Modify) else None
+        verdict: Verdict | None = self._taken(intent, now_ns)
+        if verdict is None:
+            if self._explains:
+                self._explain(intent, before, now_ns)  # before it is counted itself
+            verdict = self._judge(intent, now_ns, holds=holds)
+        if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
+            self.monitors.modified(before, amend(before, intent.changes))
+        self.monitors.judged(verdict)
+        return verdict
+
+    def _explain(self, intent: Intent, before: OrderTicket | None, now_ns: int) -> None:
         """What every check says of the tickets, each alone; of a modification, as the full ticket it becomes."""
         tickets: Sequence[OrderTicket] = ()
         if isinstance(intent, Place | Release):
@@ -322,28 +331,16 @@ class Judging:
             with suppress(BadTicket):  # the gate says so
                 tickets = (amend(before, intent.changes),)
         stands = self._barred(Place(tuple(tickets)) if isinstance(intent, Release) else intent) if tickets else None
-        first = [] if stands is None else [barred(stands.refusal)]
-        found = []
-        for ticket in tickets:
-            try:
-                said = explain(self.gate, ticket, self.view, now_ns, changes=before is not None)
-            except KeyError:  # of an instrument that is not known only the gate has something to say
-                continue
-            found.append((ticket.coid, (*first, *said)))
-        return found
+        refusal = None if stands is None else stands.refusal
+        self.explaining.explain(tickets, self.view, now_ns, changes=before is not None, before=refusal)
 
-    def _taken(self, intent: Intent, findings: list[tuple[str, tuple[Finding, ...]]], now_ns: int) -> Approved | None:
-        """A plain order that nothing stands in the way of, with what the checks say of it; None of any other."""
+    def _taken(self, intent: Intent, now_ns: int) -> Approved | None:
+        """A plain order that nothing stands in the way of; None of any other."""
         if intent.__class__ is not Place or len(intent.tickets) != 1:
             return None
         if not self._explains or self._barred(intent) is not None:
             return None
-        taken = take(self.gate, intent, self.view, now_ns)
-        if taken is None:
-            return None
-        approved, said = taken
-        findings.append((intent.tickets[0].coid, tuple(said)))
-        return approved
+        return self.explaining.take(intent, self.view, now_ns)
 
     def _judge(self, intent: Intent, now_ns: int, *, holds: bool) -> Verdict:
         placing = Place(intent.tickets) if isinstance(intent, Release) else intent

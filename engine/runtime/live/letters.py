@@ -38,14 +38,24 @@ class Letter(Struct, frozen=True, tag=True):
 
 
 class Judged(Letter, frozen=True, tag=True):
-    """Risk to orders: verdicts, in the order in which the intents were wanted; what every check said, by coid."""
+    """Risk to orders: verdicts, in the order in which the intents were wanted; what every check said, by coid.
+
+    `worth`: of orders of which risk tells that later (`Explained`), so that they need not wait for it, their money.
+    """
 
     verdicts: tuple[Verdict, ...]
     findings: tuple[tuple[str, tuple[Finding, ...]], ...] = ()
+    worth: tuple[tuple[str, float], ...] = ()
 
 
 class ClosingJudged(Judged, frozen=True, tag=True):
     """Risk to orders: verdicts on what closes positions for the kill switch."""
+
+
+class Explained(Letter, frozen=True, tag=True):
+    """Risk to orders: what every check said of orders that were approved before, by coid."""
+
+    findings: tuple[tuple[str, tuple[Finding, ...]], ...]
 
 
 class RiskSays(Letter, frozen=True, tag=True):
@@ -195,6 +205,7 @@ class Forget(Letter, frozen=True, tag=True):
 OrdersLetter = (
     Judged
     | ClosingJudged
+    | Explained
     | RiskSays
     | WriteAnswered
     | NotSent
@@ -350,4 +361,4 @@ PortfolioLetter = Became | Charged | TakenOver | CashTold | Forget
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
 ToldToRisk = TradingNow | InstrumentNow | LimitsNow | VenueSays | HealthNow | Closing | Wanted | Forget
-RiskLetter = Arrived | Booked | Paid | Asked | ToldToRisk | Wake
+RiskLetter = Arrived | Booked | Paid | Asked | Tick | ToldToRisk | Wake

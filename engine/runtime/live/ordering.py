@@ -45,6 +45,7 @@ from engine.runtime.live.letters import (
     ClosingJudged,
     ExecutionsHeard,
     ExecutionsRead,
+    Explained,
     Forget,
     Judged,
     Latched,
@@ -98,7 +99,7 @@ class Ordering:
         people: People,
         *,
         to_portfolio: Outbox[PortfolioLetter],
-        to_risk: Outbox[Wanted | Asked],
+        to_risk: Outbox[Wanted | Asked | Tick],
         flatten: Callable[[Flatten, int], Wanted],
         note: Callable[[str, int, OrdersLetter | Did], None],
     ) -> None:
@@ -114,6 +115,7 @@ class Ordering:
         self._lot: Lot | None = None  # under way to the journal
         self.at_work = False  # what it has been told is not stored and passed on yet
         self.urgent: deque[OrdersLetter] = deque()  # what cancels: a full channel holds up none
+        self._unexplained = False  # risk has not told yet what the checks compared of the last order
         self.full = False  # the journal takes no more: cancels go out all the same, nothing else does
 
     async def run(self, inbox: trio.MemoryReceiveChannel[OrdersLetter] | Lane[OrdersLetter], carrier: Carrier) -> None:
@@ -172,11 +174,15 @@ class Ordering:
         if not isinstance(letter, Tick):
             self._note("orders", now_ns, letter)
         match letter:
-            case Judged(verdicts=verdicts, findings=findings):
+            case Judged(verdicts=verdicts, findings=findings, worth=worth):
                 desk.book.facts += [(now_ns, "judged", coid, found) for coid, found in findings]
+                desk.book.facts += [(now_ns, "worth", coid, money) for coid, money in worth]
+                self._unexplained = self._unexplained or bool(worth)
                 requests, updates = desk.book.act(verdicts, now_ns, closing=isinstance(letter, ClosingJudged))
                 desk.pass_on(updates)
                 desk.submit(requests, now_ns)
+            case Explained(findings=findings):
+                desk.book.facts += [(now_ns, "judged", coid, found) for coid, found in findings]
             case RiskSays(number=number, holds=holds):
                 desk.judged(number, holds, now_ns)
             case WriteAnswered(number=number, answer=answer):
@@ -281,6 +287,10 @@ class Ordering:
         if any(isinstance(action, SendPlace | SendModify | SendReply) for action in outward):
             for _ in range(_HEAD_START):
                 await trio.lowlevel.cancel_shielded_checkpoint()
+        if self._unexplained:
+            self._unexplained = False
+            with suppress(trio.WouldBlock):  # then it tells with what waits there
+                self._to_risk.send_nowait(Tick())
         if lot.updates:
             self._to_portfolio.send_nowait(Became(tuple(lot.updates)))
         self._act([action for action in lot.actions if isinstance(action, _Inward)], carrier, now_ns)
