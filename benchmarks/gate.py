@@ -1,12 +1,21 @@
 """What the gate costs an order: with the default limits and with the full catalogue, few and many orders open.
 
-    python benchmarks/gate.py [--rounds N] [--open N ...]
+    python benchmarks/gate.py [--rounds N] [--open N ...] [--way WAY ...]
 
 Every table refuses nothing, but all its checks are on: `default` are the limits that hold where a configuration says
 nothing; `backtest` sets every limit that a backtest can ask about; `session` every limit there is, with what a venue
 says of the account, for a stock; `option` the same for an option. Judged are new limit orders, alone, while so many
 others rest in the same instrument at other prices (half of them of another strategy) and three instruments are held.
 Each order meets a quote of its own, and prices of all instruments that are a tick or two away from the last.
+
+Each line says which `way` its orders go. In a `room` (`engine/risk/rooms.py`) nothing stands between them and most is
+known beforehand. In the other ways every order is allowed too, and no room can hold it (the benchmark checks it):
+
+- `modified`: before each order, untimed, an order that rests is modified and the venue agrees;
+- `leap`: before each order the price has gone 8 % up or down, out of what a room is measured for;
+- `limit`: each order takes the position to within 5 units of its limit, and is cancelled, untimed, before the next;
+- `modify`: each is a modification of a resting order to another price and quantity, which the venue agrees to, untimed;
+- `bracket`: each is one of the three of an entry, a profit taker and a stop, judged together; `us` is for one of three.
 
 A round judges 50 orders; between rounds they are cancelled and seen dead, untimed. Rounds of all tables take turns with
 one another and with the floor, an empty function of one argument, so that what else the machine does meets all alike.
@@ -19,7 +28,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -29,15 +38,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from attrs import define, field
+from msgspec.structs import replace
 
-from engine.domain.facts import Accepted, Cancelled
+from engine.domain.facts import Accepted, Cancelled, Modified
 from engine.domain.instrument import Instrument, SecType
 from engine.domain.market import Bar, Quote, Status, Trade
-from engine.domain.messages import Approved, Cancel, Place, PositionNow, Update
+from engine.domain.messages import Approved, Cancel, Intent, Modify, Place, PositionNow, Update
 from engine.domain.moments import NS_PER_DAY, NS_PER_MS
 from engine.domain.order import Order, State
 from engine.domain.sessions import Sessions
-from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.domain.ticket import OrderTicket, OrderType, Side, amend
 from engine.risk.catalogue import TABLE, Kind, is_set
 from engine.risk.gate import Gate
 from engine.risk.limits import DEFAULTS
@@ -49,6 +59,10 @@ COUNT = 10**9
 ORDERS = 50
 STEP_NS = NS_PER_MS
 FAR_NS = 10_000 * NS_PER_DAY
+ROOM, MODIFIED, LEAP, LIMIT, MODIFY, BRACKET = WAYS = "room", "modified", "leap", "limit", "modify", "bracket"
+OF_ALL_LIMITS = "session", "option"  # the tables for which the other ways are measured
+FAR_TICKS = 800
+AFTER_NS = 5_000 * NS_PER_MS  # a round later what was sent in the last is nobody's twin
 WIDE: dict[str, Any] = {
     "order_quantity_max": MANY, "order_notional_max": MANY, "position_max": MANY, "open_orders_max": COUNT,
     "orders_per_minute_max": COUNT, "price_collar_pct": Decimal(1000),
@@ -56,7 +70,7 @@ WIDE: dict[str, Any] = {
 BACKTEST: dict[str, Any] = {
     **WIDE, "price_collar_ticks": 500, "price_collar_open_pct": Decimal(10), "price_collar_open_s": Decimal(60),
     "price_drift_pct": MANY, "displayed_size_pct": MANY, "average_volume": MANY, "average_volume_pct": Decimal(100),
-    "range_factor": MANY, "order_types": ("LMT", "MKT"), "tifs": ("DAY",), "messages_per_minute_max": COUNT,
+    "range_factor": MANY, "order_types": ("LMT", "MKT", "STP"), "tifs": ("DAY",), "messages_per_minute_max": COUNT,
     "orders_per_hour_max": COUNT, "orders_per_day_max": COUNT, "messages_per_day_max": COUNT,
     "notional_per_day_max": MANY, "gross_max": MANY, "net_max": MANY, "sector_max": MANY, "currency_max": MANY,
     "leverage_max": MANY, "in_doubt_max": 5, "allowed": ("S1", "S2", "S3", "C4"), "exchanges": ("SMART",),
@@ -100,11 +114,11 @@ def floor(_: Place) -> None:
     """Nothing, called."""
 
 
-def settings(table: str) -> RiskSettings:
-    """The limits of a table of this benchmark."""
+def settings(table: str, **also: Decimal) -> RiskSettings:
+    """The limits of a table of this benchmark, some of them otherwise."""
     own = {"default": WIDE, "backtest": BACKTEST}.get(table, SESSION)
     sectors = {"S1": "one", "S2": "one", "S3": "two"}
-    return RiskSettings(account=Limits(**{**own, "quote_age_max_s": Decimal(10**6)}), sectors=sectors)
+    return RiskSettings(account=Limits(**{**own, "quote_age_max_s": Decimal(10**6), **also}), sectors=sectors)
 
 
 def outside() -> Outside:
@@ -135,6 +149,7 @@ class Case:
 
     table: str
     resting: int
+    way: str = ROOM
     took_us: list[float] = field(factory=list)
     gate: Gate = field(init=False)
     number: int = 0
@@ -145,7 +160,7 @@ class Case:
         instruments[4] = Instrument(
             conid=4, symbol="C4", sec_type=SecType.OPTION, multiplier=Decimal(100), calendar="day"
         )
-        live = self.table in ("session", "option")
+        live = self.table in OF_ALL_LIMITS
         self.gate = Gate(
             settings=settings(self.table),
             instruments=instruments,
@@ -158,7 +173,10 @@ class Case:
         self.gate.hear([], [PositionNow("a", conid, held, held, held, held, held, "USD") for conid in (1, 2, 3)])
         for at in range(self.resting):
             price = Decimal("99.95") - Decimal("0.01") * (at // 2)
-            self.judge(Place((self.ticket(price, "ab"[at % 2]),)))
+            self.place(Place((self.ticket(price, "ab"[at % 2]),)))
+        if self.way == LIMIT:
+            reach = self.gate.exposure("a", self.conid).units[0].reach(Side.BUY, Decimal(15 + ORDERS))
+            self.gate.reload(settings(self.table, position_max=reach))
 
     @property
     def conid(self) -> int:
@@ -173,19 +191,62 @@ class Case:
             order_type=OrderType.LIMIT, quantity=Decimal(quantity), limit_price=price,
         )  # fmt: skip
 
-    def judge(self, intent: Place) -> None:
-        """Ask for one order, which has to be approved."""
-        verdict = self.gate.judge(intent, Market, self.now_ns)
+    def judge(self, intent: Intent, view: Callable[[], Market] = Market) -> Approved:
+        """Ask for something, which has to be approved."""
+        verdict = self.gate.judge(intent, view, self.now_ns)
+        assert isinstance(verdict, Approved), (self.table, self.way, verdict)
+        return verdict
+
+    def place(self, intent: Place) -> None:
+        """Ask for one order, and have the venue take it."""
+        self.judge(intent)
+        (ticket,) = intent.tickets
+        news = Accepted(coid=ticket.coid, ts_ns=self.now_ns)
+        self.gate.hear([Update(Order(ticket=ticket, state=State.WORKING), news)], [])
+
+    def modified(self, at: int) -> float:
+        """Modify an order that rests, and have the venue agree; the seconds that the gate took."""
+        coid, reserved = next(iter(self.gate.exposure("a", self.conid).open.items()))
+        ticket = reserved.ticket
+        changes = {"limit_price": Decimal("99.90") - Decimal("0.01") * (at % 7), "quantity": Decimal(10 + at % 5)}
+        intent, market = Modify(coid, "a", changes), Market(at % 5 - 2)
+        self.now_ns += STEP_NS
+        began = thread_time()
+        verdict = self.gate.judge(intent, lambda: market, self.now_ns)
+        took = thread_time() - began
         assert isinstance(verdict, Approved), verdict
-        for ticket in intent.tickets:
-            news = Accepted(coid=ticket.coid, ts_ns=self.now_ns)
-            self.gate.hear([Update(Order(ticket=ticket, state=State.WORKING), news)], [])
+        order = Order(ticket=amend(ticket, changes), state=State.WORKING)
+        self.gate.hear([Update(order, Modified(coid=coid, ts_ns=self.now_ns))], [])
+        return took
+
+    def gone(self, tickets: Iterable[OrderTicket]) -> None:
+        """Have orders cancelled and seen dead."""
+        for ticket in tickets:
+            assert ticket.coid in self.gate.references, (self.table, self.way, ticket)
+            self.judge(Cancel(ticket.coid, "a"))
+            gone = Order(ticket=ticket, state=State.CANCELLED)
+            self.gate.hear([Update(gone, Cancelled(coid=ticket.coid, ts_ns=self.now_ns))], [])
 
     def round(self) -> None:
         """Judge some orders against the clock, and take them off again."""
+        if self.way == ROOM:
+            self.took_us.append(self._in_a_row())
+        elif self.way == MODIFY:
+            self.took_us.append(sum(self.modified(at) for at in range(ORDERS)) / ORDERS * 1e6)
+        elif self.way == BRACKET:
+            self.took_us.append(self._brackets())
+        else:
+            self.took_us.append(self._one_by_one())
+        self.now_ns += AFTER_NS
+
+    def intents(self, size: Callable[[int], int]) -> list[Place]:
+        """New orders, of other prices and quantities than their neighbours."""
         prices = [Decimal("99.96") + Decimal("0.01") * (at % 3) for at in range(ORDERS)]
         # Two of one price stand beside one another only with different quantities.
-        intents = [Place((self.ticket(price, quantity=10 + at),)) for at, price in enumerate(prices)]
+        return [Place((self.ticket(price, quantity=size(at)),)) for at, price in enumerate(prices)]
+
+    def _in_a_row(self) -> float:
+        intents = self.intents(lambda at: 10 + at)
         view = iter([Market(at % 5 - 2) for at in range(2 * ORDERS)]).__next__
         gate, now_ns = self.gate, self.now_ns
         judge: Callable[..., Any] = gate.judge
@@ -194,14 +255,57 @@ class Case:
         for intent in intents:
             now_ns += STEP_NS
             judge(intent, view, now_ns)
-        self.took_us.append((thread_time() - began) / ORDERS * 1e6)
-        for intent in intents:
-            ticket = intent.tickets[0]
-            assert ticket.coid in gate.references, (self.table, ticket)
-            gate.judge(Cancel(ticket.coid, "a"), Market, now_ns)
-            gone = Order(ticket=ticket, state=State.CANCELLED)
-            gate.hear([Update(gone, Cancelled(coid=ticket.coid, ts_ns=now_ns))], [])
-        self.now_ns = now_ns + 5_000 * NS_PER_MS
+        took = thread_time() - began
+        self.now_ns = now_ns
+        self.gone(intent.tickets[0] for intent in intents)
+        return took / ORDERS * 1e6
+
+    def _one_by_one(self) -> float:
+        """Orders that no room holds."""
+        gate, took, near = self.gate, 0.0, self.way == LIMIT
+        judge: Callable[..., Any] = gate.judge
+        plan = gate.exposure("a", self.conid).plan
+        assert plan is not None
+        intents = self.intents(lambda at: 10 + ORDERS + at % 5 if near else 10 + at)
+        for at, intent in enumerate(intents):
+            if self.way == MODIFIED:
+                self.modified(at)
+            market = Market(at % 5 - 2 + (FAR_TICKS * (1 - at % 2) if self.way == LEAP else 0))
+            view = iter([market, market]).__next__
+            self.now_ns += STEP_NS
+            held = plan.taken
+            began = thread_time()
+            judge(intent, view, self.now_ns)
+            took += thread_time() - began
+            assert plan.taken <= held, f"{self.table}, {self.way}: order {at} was taken by a room"
+            if near:
+                self.gone(intent.tickets)
+                self.now_ns += AFTER_NS
+        if not near:
+            self.gone(intent.tickets[0] for intent in intents)
+        return took / ORDERS * 1e6
+
+    def _brackets(self) -> float:
+        """Entries with a profit taker and a stop, each judged as a whole."""
+        took, limit = 0.0, Decimal("99.96")
+        judge: Callable[..., Any] = self.gate.judge
+        for at in range(ORDERS // 3):
+            entry = self.ticket(limit, quantity=10 + at)
+            self.number += 2
+            out = {"side": Side.SELL, "parent": entry.coid}
+            profit = replace(entry, **out, coid=f"a-{self.number - 1:06d}", limit_price=Decimal(105))
+            stop = replace(
+                entry, **out, coid=f"a-{self.number:06d}", order_type=OrderType.STOP, limit_price=None,
+                stop_price=Decimal(95),
+            )  # fmt: skip
+            intent, market = Place((entry, profit, stop)), Market(at % 5 - 2)
+            view = iter([market] * 4).__next__
+            self.now_ns += STEP_NS
+            began = thread_time()
+            judge(intent, view, self.now_ns)
+            took += thread_time() - began
+            self.gone(intent.tickets)
+        return took / (ORDERS // 3 * 3) * 1e6
 
 
 def floor_us(intents: list[Place]) -> float:
@@ -215,7 +319,7 @@ def floor_us(intents: list[Place]) -> float:
 def asked(table: str) -> list[str]:
     """Rows that judge orders and are on under a table: those with a limit that is set, and those without one."""
     limits = settings(table).account
-    live = table in ("session", "option")
+    live = table in OF_ALL_LIMITS
 
     def on(name: str) -> bool:
         value = getattr(limits, name)
@@ -233,8 +337,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--open", type=int, nargs="+", default=[1, 100, 1_000])
+    parser.add_argument("--way", nargs="+", choices=WAYS, default=WAYS)
     given = parser.parse_args()
-    cases = [Case(table, resting) for table in ("default", "backtest", "session", "option") for resting in given.open]
+    cases = [
+        Case(table, resting, way)
+        for way in given.way
+        for table in ("default", "backtest", "session", "option")
+        if way == ROOM or table in OF_ALL_LIMITS
+        for resting in given.open
+    ]
     nothing = [Place((cases[0].ticket(Decimal(1)),))] * 5_000
     floors = []
     for _ in range(given.rounds):
@@ -245,7 +356,7 @@ def main() -> None:
     print(json.dumps({"gate": "floor", "us": round(median(floors), 3), "least": round(least, 3)}))
     for case in cases:
         line = {
-            "gate": case.table, "rows": len(asked(case.table)), "open": case.resting,
+            "gate": case.table, "way": case.way, "rows": len(asked(case.table)), "open": case.resting,
             "us": round(median(case.took_us), 2), "least": round(min(case.took_us), 2),
             "floors": round(min(case.took_us) / least),
         }  # fmt: skip
