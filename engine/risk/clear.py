@@ -7,6 +7,7 @@ remembered by the exposure, so that each is worked out once.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from engine.domain.ticket import OrderTicket, OrderType, Tif
@@ -18,15 +19,17 @@ PLAIN_TIFS: Final = frozenset({Tif.DAY, Tif.GTC})
 
 
 def clear(
-    ticket: OrderTicket, exposure: Exposure, buy: bool, level: float | None, price: float, since_ns: int, now_ns: int
-) -> float:
-    """Say whether every check that is always asked surely allows a new order, in a market that is not halted.
+    ticket: OrderTicket, exposure: Exposure, buy: bool, level: float | None, price: float, since_ns: int, now_ns: int,
+    more: Decimal | None = None,
+) -> float:  # fmt: skip
+    """Say whether every check that is always asked surely allows an order, in a market that is not halted.
 
     Args:
         buy: Its side.
         level: Its limit price as a float, out of `Exposure.levels`; None of a market order.
         price: The market's price in force; anything but a finite number clears nothing.
         since_ns: When it was said.
+        more: Units that a modification adds; None of a new order.
 
     Returns: The dearest of the market's price and the order's; 0.0 where it can't say.
     """
@@ -50,19 +53,20 @@ def clear(
     quantity = ticket.quantity
     if not worst < exposure.dearest[quantity]:
         return 0.0
+    adds = quantity if more is None else more
     account, strategy = exposure.units
     most = exposure.account_max
     if most is not None and (
-        account.position + account.buys + quantity > most if buy else account.sells - account.position + quantity > most
+        account.position + account.buys + adds > most if buy else account.sells - account.position + adds > most
     ):
         return 0.0
     most = exposure.strategy_max
     if most is not None and (
-        strategy.position + strategy.buys + quantity > most
-        if buy
-        else strategy.sells - strategy.position + quantity > most
+        strategy.position + strategy.buys + adds > most if buy else strategy.sells - strategy.position + adds > most
     ):
         return 0.0
+    if more is not None:
+        return worst  # it opens no order, and is nobody's twin
     if len(exposure.open_of_all) >= exposure.open_least:  # the account's are the most there are
         for tally, allowed, _ in exposure.open_levels:
             if tally.open >= allowed:

@@ -18,6 +18,7 @@ from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
 from engine.risk.account import Held
 from engine.risk.catalogue import HELD_FOR_A_PERSON, Row
+from engine.risk.changing import changes
 from engine.risk.clear import clear
 from engine.risk.earlier import Earlier
 from engine.risk.exposure import Exposure, MarketNow, Reserved, Tally
@@ -115,6 +116,10 @@ class Gate:
                 return Approved(intent)
             return self._judge_place(intent, view, now_ns)
         if intent.__class__ is not Cancel:
+            if intent.__class__ is Modify and not self._held:
+                known = self._open.get(intent.coid)
+                if known is not None and changes(intent, known, view(), now_ns):
+                    return Approved(intent)
             self.account.meter.void()
             if intent.__class__ is Modify:
                 refusal = self._long_way.modify(intent, view, now_ns)

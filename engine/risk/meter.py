@@ -55,11 +55,17 @@ class Meter:
         del self.spans[conid]
         self.void()
 
-    def charge(self, conid: int, worst: float, units: float, unit_value: float) -> None:
-        """An order was taken that no room was asked about. `worst`: the dearest of its price and the market's."""
+    def charge(self, conid: int, worst: float, units: float, unit_value: float, least: float = 0.0) -> None:
+        """An order or a modification counts that no room has counted.
+
+        Args:
+            worst: The dearest of its price and the market's.
+            units: That it adds.
+            least: Money that it surely adds to some sum.
+        """
         known = self.spans.get(conid)
         if known is None or not worst <= known[1]:
             self.void()
         else:
             self.messages += 1
-            self.money += units * known[1] * unit_value
+            self.money += max(units * known[1] * unit_value, least)

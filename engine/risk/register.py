@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from engine.domain.ticket import Side
 from engine.risk.account import ACCOUNT, Account, Purse
 from engine.risk.recent import WALK_MAX, Recent
 from engine.risk.stakes import reserve
@@ -88,6 +89,19 @@ class Register:
             account.spent.append((now_ns, money))
             account.spent_in_all += money
         account.meter.charge(self.exposure.instrument.conid, worst, units, self.exposure.unit_value)
+
+    def change(self, side: Side, units: float, level: float | None, money: float, now_ns: int) -> None:
+        """Count a modification; both purses are in order (`turn`). `money`: what it adds."""
+        account = self.account
+        if account.fresh:
+            account.settle()
+        for purse in self.purses:
+            purse.notional += money
+            purse.change(now_ns)
+        if money and account.outside is not None:
+            account.spent.append((now_ns, money))
+            account.spent_in_all += money
+        self.recent.add(side, units, level, now_ns)
 
     def count(self, rows: Sequence[Fresh]) -> None:
         """Count new orders that were taken without `add`: what they have left besides what is kept up to date."""

@@ -77,13 +77,15 @@ class Room:
     reading: float = 0.0
 
     def fits(
-        self, ticket: OrderTicket, view: MarketView, price: float, since_ns: int, level: float | None, now_ns: int
-    ) -> float:
-        """Say whether every check surely allows a new order, in a market that is not halted.
+        self, ticket: OrderTicket, view: MarketView, price: float, since_ns: int, level: float | None, now_ns: int,
+        *, new: bool = True,
+    ) -> float:  # fmt: skip
+        """Say whether every check surely allows an order, in a market that is not halted.
 
         Args:
             price: The market's price in force, said at `since_ns`.
             level: Its limit price, out of `Exposure.levels`; None of a market order.
+            new: Whether it is none that a modification makes of one that is open.
 
         Returns: The dearest of the market's price and the order's; 0.0 where it can't say.
         """
@@ -154,7 +156,7 @@ class Room:
         if self.equity_least is not None and not (self.account.equity or 0.0) >= self.equity_least:
             return 0.0
         twins = exposure.twins
-        if twins.lately or exposure.open:
+        if new and (twins.lately or exposure.open):
             counts = twins.counts
             if counts is not None:
                 twins.last, twins.last_key = ticket, (self.buy, ticket.limit_price, quantity, ticket.tag)
@@ -162,18 +164,22 @@ class Room:
                 return 0.0
         return worst
 
-    def take(self, worst: float, level: float | None, now_ns: int) -> None:
-        """Count the order that was asked about last, and is not open yet. `worst`: as `fits` told it."""
-        meter, exposure, units = self.meter, self.exposure, self.units
-        meter.messages += 1
-        meter.money = self.reading
+    def change(self, level: float | None) -> None:
+        """What a modification makes of an order was asked about last, and is to count."""
         if level is not None and self.walk_max is not None:
             rank = level if self.buy else -level
             if rank > self.last:
                 self.walked += rank - self.last
             self.last = rank
+        self.plan.taken += 1
+
+    def take(self, worst: float, level: float | None, now_ns: int) -> None:
+        """Count the order that was asked about last, and is not open yet. `worst`: as `fits` told it."""
+        meter, exposure, units = self.meter, self.exposure, self.units
+        meter.messages += 1
+        meter.money = self.reading
+        self.change(level)
         own = exposure.units[1]
         if worst > own.top or not (own.buys or own.sells):  # else no more than the account has reserved
             reserve(exposure, worst)
         self.account.fresh.append((self.register, now_ns, self.buy, level, units, units * worst * exposure.unit_value))
-        self.plan.taken += 1

@@ -32,8 +32,9 @@ def passes(
     units: float,
     money: float,
     now_ns: int,
+    adds: float | None = None,
 ) -> bool:
-    """Say whether every check that is switched on surely allows a new order that `clear` has cleared.
+    """Say whether every check that is switched on surely allows an order that `clear` has cleared.
 
     Args:
         price: The market's price in force, a finite number.
@@ -41,7 +42,8 @@ def passes(
         buy: Its side.
         level: Its limit price; None of a market order.
         units: Its quantity.
-        money: Of all units at the dearest price, in base currency.
+        money: Of all units at the dearest price, in base currency; what a modification adds to that.
+        adds: Units that a modification adds; None of a new order: all.
     """
     account = exposure.account
     assert account is not None
@@ -95,7 +97,7 @@ def passes(
     if outside is not None and not _vouched(ticket, exposure, plan, outside, buy, units, money, now_ns):
         return False
     for lines in plan.stakes:
-        found = lines.most(view, ticket.conid, size, worst, units, buy)
+        found = lines.most(view, ticket.conid, size, worst, units if adds is None else adds, buy)
         if found is None:
             return False
         gross, long, short, sector, currency = found

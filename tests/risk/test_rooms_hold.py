@@ -150,13 +150,17 @@ def test_what_may_lift_a_sum_otherwise_has_rooms_measured_anew(desk: Desk) -> No
     coid = "" if desk.last is None else desk.last.coid
 
     def modify() -> None:
-        gate.judge(Modify(coid, "a", {"quantity": D(3)}), lambda: desk.market, desk.now_ns)
+        verdict = gate.judge(Modify(coid, "a", {"quantity": D(3)}), lambda: desk.market, desk.now_ns)
+        assert isinstance(verdict, Approved)
+
+    modify()
+    assert [desk.ask() for _ in range(9)] == [True] * 9  # it was counted as an order in the room would be
 
     def told() -> None:
         venue.contracts = {**venue.contracts, CALL: contract(CALL, "0.6")}
 
     for happen in (
-        modify,
+        modify,  # while the first waits for its answer: a case for the table
         told,
         lambda: gate.hear([], [desk.position(STOCK, D(9), D(9))]),
         lambda: gate.rate_now("USD"),

@@ -1,0 +1,243 @@
+"""Modifications and brackets on the short way: they are taken without the table, and count as the table counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from attrs import define, field
+from hypothesis import event, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from engine.domain.facts import Accepted, Cancelled, Filled, Modified, ModifyRefused
+from engine.domain.messages import Approved, Cancel, Intent, Modify, Place, PositionNow, Update
+from engine.domain.moments import NS_PER_MS
+from engine.domain.order import Order, State
+from engine.domain.ticket import OrderTicket, OrderType, Side, amend
+from engine.risk.gate import Gate
+from engine.settings import RiskSettings
+from tests.risk.made import SESSIONS, T0, D
+from tests.risk.test_catalogue import Market
+from tests.risk.test_rooms import CALL, INSTRUMENTS, PRICES, STOCK, outside, settings_of, summary, tables
+from tests.risk.test_rooms_hold import FULL, MANY
+
+BUY, SELL = Side.BUY, Side.SELL
+
+
+@define
+class Pair:
+    """The same told to and asked of two gates, the second of which asks the table of checks each time."""
+
+    gates: list[Gate]
+    market: Market = field(factory=lambda: Market(prices=dict(PRICES)))
+    now_ns: int = T0
+    number: int = 0
+    open: dict[str, Order] = field(factory=dict)
+
+    def judge(self, intent: Intent) -> bool:
+        """Whether it was approved."""
+        self.now_ns += 10 * NS_PER_MS
+        self.market.at_ns = self.now_ns
+        short, slow = (one.judge(intent, lambda: self.market, self.now_ns) for one in self.gates)
+        assert short == slow
+        return isinstance(short, Approved)
+
+    def say(self, order: Order, fact: Any) -> None:
+        for one in self.gates:
+            one.hear([Update(order, fact)], [])
+
+    def ticket(self, cents: int = 0, quantity: int = 2, side: Side = BUY, conid: int = STOCK) -> OrderTicket:
+        self.number += 1
+        return OrderTicket(
+            coid=f"a-{self.number:06d}", strategy="a", account="DU1", conid=conid, side=side, quantity=D(quantity),
+            order_type=OrderType.LIMIT, limit_price=D(str(PRICES[conid])) + D("0.01") * cents,
+        )  # fmt: skip
+
+    def place(self, *tickets: OrderTicket) -> bool:
+        if not self.judge(Place(tickets)):
+            return False
+        for ticket in tickets:
+            order = self.open[ticket.coid] = Order(ticket=ticket, state=State.WORKING)
+            self.say(order, Accepted(coid=ticket.coid, ts_ns=self.now_ns))
+        return True
+
+    def modify(self, coid: str, *, answered: bool | None = True, **changes: Any) -> bool:
+        """Ask for it; the venue agrees, refuses, or has not said."""
+        if not self.judge(Modify(coid, "a", changes)):
+            return False
+        was = self.open[coid]
+        if answered:
+            now = self.open[coid] = Order(ticket=amend(was.ticket, changes), state=State.WORKING, filled=was.filled)
+            self.say(now, Modified(coid=coid, ts_ns=self.now_ns))
+        elif answered is False:
+            self.say(was, ModifyRefused(coid=coid, ts_ns=self.now_ns, code="NO", reason="no"))
+        return True
+
+    def fill(self, coid: str) -> None:
+        """One unit more has traded; the positions are not told."""
+        was = self.open[coid]
+        ticket, filled = was.ticket, was.filled + 1
+        fact = Filled(
+            coid=coid, ts_ns=self.now_ns, exec_id=f"{coid}-{filled}", conid=ticket.conid, side=ticket.side,
+            quantity=D(1), price=ticket.limit_price or D(100),
+        )  # fmt: skip
+        done = filled >= ticket.quantity
+        now = self.open[coid] = Order(ticket=ticket, state=State.FILLED if done else State.WORKING, filled=filled)
+        if done:
+            del self.open[coid]
+        self.say(now, fact)
+
+    def end(self, coid: str) -> None:
+        was = self.open.pop(coid)
+        gone = Order(ticket=was.ticket, state=State.CANCELLED, filled=was.filled)
+        self.say(gone, Cancelled(coid=coid, ts_ns=self.now_ns))
+
+    def hold(self, conid: int, units: int) -> None:
+        for one in self.gates:
+            one.hear([], [PositionNow("a", conid, D(units), D(0), D(0), D(units), D(0), "USD")])
+
+    def since(self, sent: Iterable[tuple[Any, ...]], span_ns: int) -> list[tuple[Any, ...]]:
+        """What is within a span still: what is older is dropped sooner or later."""
+        return [one for one in sent if one[0] > self.now_ns - span_ns]
+
+    def same(self) -> None:
+        """Both have counted the same."""
+        short, slow = (one.account for one in self.gates)
+        for owner in slow.purses:
+            mine, other = (account.purse(owner, self.now_ns) for account in (short, slow))
+            assert (mine.sent, mine.changes, mine.notional) == (other.sent, other.changes, other.notional)
+            assert (mine.in_minute(self.now_ns), mine.in_hour(self.now_ns)) == (
+                other.in_minute(self.now_ns), other.in_hour(self.now_ns),
+            )  # fmt: skip
+        assert list(short.spent) == list(slow.spent)
+        for key, exposure in slow.exposures.items():
+            twin = short.exposures[key]
+            for one, two in zip(twin.units, exposure.units, strict=True):
+                assert (one.position, one.buys, one.sells) == (two.position, two.buys, two.sells)
+                assert one.top == two.top or not (one.buys or one.sells)
+            mine_, other_ = short.recent_of(*key), slow.recent_of(*key)
+            for walk, walked in ((mine_.buys, other_.buys), (mine_.sells, other_.sells)):
+                assert self.since(walk.sent, 60_000 * NS_PER_MS) == self.since(walked.sent, 60_000 * NS_PER_MS)
+            assert mine_.quantities.figures == other_.quantities.figures
+            assert mine_.levels.figures == other_.levels.figures
+            assert [(coid, held.ticket, held.wanted, held.counted) for coid, held in twin.open.items()] == [
+                (coid, held.ticket, held.wanted, held.counted) for coid, held in exposure.open.items()
+            ]
+            window_ns = exposure.window_ns
+            assert self.since(twin.twins.lately, window_ns) == self.since(exposure.twins.lately, window_ns)
+            assert {parent: (held.counted, held.children) for parent, held in twin.brackets.items()} == {
+                parent: (held.counted, held.children) for parent, held in exposure.brackets.items()
+            }
+        assert self.gates[0].references == self.gates[1].references
+
+
+def pair(settings: RiskSettings, *, session: bool = True, money: Decimal = MANY) -> Pair:
+    rich = dict.fromkeys(("net_liquidation", "excess_liquidity", "buying_power", "settled_cash"), money)
+    gates = []
+    for at in range(2):
+        venue = outside()
+        venue.summary = summary(**rich)
+        gate = Gate(
+            settings=settings, instruments=INSTRUMENTS, sessions=SESSIONS, rates={"USD": D(1), "EUR": D(1)},
+            outside=venue if session else None, equity=1e6,
+        )  # fmt: skip
+        for strategy in "ab":
+            for conid in INSTRUMENTS:
+                gate.exposure(strategy, conid).plain &= at == 0
+        gates.append(gate)
+    return Pair(gates)
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Pair:
+    """Under all limits, none of them near; the first gate may not ask the table."""
+    made = pair(settings_of([FULL, {}, {}]))
+
+    def asked(*_: Any) -> None:
+        raise AssertionError("the table was asked")
+
+    for name in ("modify", "place"):
+        monkeypatch.setattr(made.gates[0]._long_way, name, asked)
+    return made
+
+
+@pytest.mark.parametrize("conid", [STOCK, CALL])
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_modification_far_from_every_limit_is_taken_without_the_table(desk: Pair, conid: int, answered: bool) -> None:
+    desk.hold(conid, 50)
+    first, second = desk.ticket(conid=conid), desk.ticket(cents=20, side=SELL, conid=conid)
+    assert desk.place(first)
+    assert desk.place(second)
+    for turn in range(1, 12):
+        desk.now_ns += 61_000 * NS_PER_MS * (turn % 3 == 0)  # past a minute nothing stands in a room any more
+        for coid, way in ((first.coid, 1), (second.coid, -1)):
+            limit = D(str(PRICES[conid])) + D("0.01") * (-turn * way)
+            assert desk.modify(coid, answered=answered, limit_price=limit, quantity=D(2 + turn % 4))
+            desk.same()
+        desk.fill(first.coid) if turn == 5 else None
+        assert desk.place(desk.ticket(cents=-30 - turn, conid=conid))
+        desk.same()
+
+
+STEPS = ("place", "place", "sell", "modify", "modify", "modify", "wait", "refused", "fill", "cancel", "end", "hold",
+         "bracket", "time", "price")  # fmt: skip
+
+
+@given(data=st.data(), levels=tables(), session=st.booleans())
+def test_whatever_is_modified_both_say_and_count_the_same(
+    data: st.DataObject, levels: list[dict[str, Any]], session: bool
+) -> None:
+    desk = pair(settings_of(levels), session=session, money=data.draw(st.sampled_from([D(2000), D(6000), MANY])))
+    drawn = data.draw(
+        st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.integers(0, 40)), min_size=8, max_size=40)
+    )
+    approved = 0
+    for step, which, figure in drawn:
+        conid = (STOCK, STOCK, CALL)[which % 3]
+        coid = None if not desk.open else list(desk.open)[which % len(desk.open)]
+        match step:
+            case "place" | "sell":
+                side = BUY if step == "place" else SELL
+                desk.place(desk.ticket((figure - 45) * side.sign, 1 + which % 5, side, conid))
+            case "bracket":
+                desk.place(*bracket(desk, -figure, 1 + which % 5, conid))
+            case "hold":
+                desk.hold(conid, figure - 10)
+            case "time":
+                desk.now_ns += (1, 1_000, 61_000)[which % 3] * NS_PER_MS
+            case "price":
+                desk.market.prices = {conid: PRICES[conid] * (0.9 + 0.005 * figure) for conid in PRICES}
+            case "fill" if coid is not None:
+                desk.fill(coid)
+            case "cancel" if coid is not None:
+                desk.judge(Cancel(coid, "a"))
+            case "end" if coid is not None:
+                desk.end(coid)
+            case "modify" | "wait" | "refused" if coid is not None:
+                ticket = desk.open[coid].ticket
+                changes: dict[str, Any] = {"quantity": D(1 + figure % 7)} if figure % 3 else {}
+                for name in ("limit_price", "stop_price"):
+                    price = getattr(ticket, name)
+                    if price is not None and figure % 4:
+                        changes[name] = price + D("0.01") * (figure - 20)
+                answered = {"modify": True, "refused": False}.get(step)
+                approved += desk.modify(coid, answered=answered, **changes)
+        desk.same()
+    event(f"modifications: {min(approved, 5)}")
+
+
+def bracket(desk: Pair, cents: int, quantity: int, conid: int = STOCK) -> tuple[OrderTicket, ...]:
+    """An entry, a profit taker above it and a stop below."""
+    entry = desk.ticket(cents, quantity, conid=conid)
+    profit = desk.ticket(150, quantity, SELL, conid)
+    stop = desk.ticket(0, quantity, SELL, conid)
+    assert entry.limit_price is not None
+    return (
+        entry,
+        replace(profit, parent=entry.coid),
+        replace(stop, parent=entry.coid, order_type=OrderType.STOP, limit_price=None,
+                stop_price=entry.limit_price - 3),
+    )  # fmt: skip
