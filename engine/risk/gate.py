@@ -21,6 +21,7 @@ from engine.risk.catalogue import HELD_FOR_A_PERSON, Row
 from engine.risk.changing import changes
 from engine.risk.clear import clear
 from engine.risk.earlier import Earlier
+from engine.risk.exits import count, exits_of
 from engine.risk.exposure import Exposure, MarketNow, Reserved, Tally
 from engine.risk.exposures import Exposures
 from engine.risk.ledger import Ledger
@@ -112,7 +113,10 @@ class Gate:
         """Approve or refuse one intent as a whole; what is approved counts at once."""
         # By class: `isinstance` asks a struct's metaclass, which costs as much as a small function.
         if intent.__class__ is Place:
-            if len(intent.tickets) == 1 and self._takes(intent.tickets[0], view(), now_ns):
+            if len(intent.tickets) == 1:
+                if self._takes(intent.tickets[0], view(), now_ns):
+                    return Approved(intent)
+            elif intent.tickets and self._takes_bracket(intent.tickets, view(), now_ns):
                 return Approved(intent)
             return self._judge_place(intent, view, now_ns)
         if intent.__class__ is not Cancel:
@@ -206,6 +210,20 @@ class Gate:
             sent_ns.append(now_ns)
         if plan is not None and plan.due:  # with this order counted
             measure(plan, exposure, view, price, now_ns)
+        return True
+
+    def _takes_bracket(self, tickets: Sequence[OrderTicket], view: MarketView, now_ns: int) -> bool:
+        """Take a plain entry and its exits; False, with nothing counted, if the checks must be asked."""
+        entry, references = tickets[0], self.references
+        exposure = self._known.get((entry.strategy, entry.conid))
+        if exposure is None:
+            return False
+        exits = exits_of(tickets, exposure, references, view, now_ns)
+        if exits is None or not self._refused.isdisjoint(one[0].coid for one in exits):
+            return False
+        if not self._takes(entry, view, now_ns):
+            return False
+        count(exits, exposure, self._ledger, references, references[entry.coid], now_ns)
         return True
 
     def _looks(

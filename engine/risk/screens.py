@@ -10,6 +10,7 @@ from math import inf
 
 from engine.domain.ticket import OrderTicket, Side
 from engine.domain.view import MarketView
+from engine.risk.account import Account
 from engine.risk.exposure import Exposure
 from engine.risk.lines import BLUR
 from engine.risk.outside import REAL_TIME, Outside
@@ -159,6 +160,13 @@ def _vouched(
     dated = plan.dated
     if dated is not None and not dated.allows(ticket, exposure, outside.contracts, buy, units, now_ns):
         return False
+    if not affords(plan, account, outside, money, buy, now_ns):
+        return False
+    return plan.cushion is None or (money <= plan.what_if and ticket.coid not in outside.what_if)
+
+
+def affords(plan: Plan, account: Account, outside: Outside, money: float, buy: bool, now_ns: int) -> bool:
+    """Whether the account can pay so much more than what was sent since its last summary."""
     summary = outside.summary  # a session's limits always ask for it: they have a cushion
     if summary is None:
         return False
@@ -169,6 +177,4 @@ def _vouched(
     spent = account.spent
     if spent and spent[0][0] <= summary.ts_ns:
         account.spent_since(summary.ts_ns)
-    if not money + account.spent_in_all <= (plan.room_to_buy if buy else plan.room_to_sell):
-        return False
-    return plan.cushion is None or (money <= plan.what_if and ticket.coid not in outside.what_if)
+    return money + account.spent_in_all <= (plan.room_to_buy if buy else plan.room_to_sell)

@@ -1,0 +1,191 @@
+"""The short way of a bracket: a plain entry, with at most one limit order and one stop that get out of it again.
+
+While the entry has got into nothing its exits can't trade, so they add to no position and to no money at stake; they
+count among orders and messages, and as money sent. Like `screens` this says yes or "can't say", never no, of exits
+whose entry counts already; the entry is judged as any order alone. It is asked about the exits first, so that nothing
+has to be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Final
+
+from engine.domain.moments import NS_PER_MINUTE
+from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.domain.view import MarketView
+from engine.risk.account import Account
+from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
+from engine.risk.exposure import Exposure
+from engine.risk.ledger import Ledger
+from engine.risk.plan import Plan
+from engine.risk.screens import affords
+
+_BUY, _SELL = Side.BUY, Side.SELL  # bound once: an enum class is slow to ask
+_LIMIT, _STOP = OrderType.LIMIT, OrderType.STOP
+_MOST: Final = 3  # of an entry and its exits
+
+Exit = tuple[OrderTicket, float, float | None, float]  # its units, its limit price, and its money
+
+
+def exits_of(
+    tickets: Sequence[OrderTicket], exposure: Exposure, used: Container[str], view: MarketView, now_ns: int
+) -> list[Exit] | None:
+    """The exits of a bracket, each surely allowed once its entry counts; None if it can't say.
+
+    Args:
+        used: Client order ids.
+    """
+    plan, account, entry, known = exposure.plan, exposure.account, tickets[0], view.price(tickets[0].conid)
+    if (
+        plan is None
+        or account is None
+        or plan.others
+        or plan.register is None
+        or known is None
+        or not known[0] > 0.0
+        or len(tickets) > _MOST
+        or entry.order_type not in PLAIN_TYPES
+        or entry.coid in exposure.brackets
+    ):
+        return None
+    account.settle()
+    if not (plan.from_ns <= now_ns < plan.until_ns or plan.turn(now_ns)):
+        return None
+    price, limit, buy = known[0], entry.limit_price, entry.side is not _BUY
+    at = None if limit is None else exposure.levels[limit]
+    units, value = exposure.sizes[entry.quantity], exposure.unit_value
+    money = units * (price if at is None else max(at, price)) * value
+    if not _may_send(len(tickets), exposure, plan, now_ns) or not (buy or _covered(exposure, plan, account)):
+        return None
+    shown = _shown(entry, plan, view, buy=buy)
+    found: list[Exit] = []
+    for ticket in tickets[1:]:
+        if (
+            ticket.parent != entry.coid
+            or ticket.coid == entry.coid
+            or ticket.coid in used
+            or ticket.side is entry.side
+            or ticket.conid != entry.conid
+            or ticket.strategy != entry.strategy
+            or ticket.account != entry.account
+            or ticket.oca_group is not None
+            or ticket.outside_rth
+            or ticket.tif not in PLAIN_TIFS
+            or (plan.tifs is not None and ticket.tif not in plan.tifs)
+            or ticket.quantity > entry.quantity
+        ):
+            return None
+        level = _price_of(ticket, exposure, plan, price, at, now_ns)
+        own, worst = exposure.sizes[ticket.quantity], max(level, price)
+        each = own * worst * value
+        money += each
+        stops = ticket.order_type is _STOP
+        if (
+            not (level > 0.0 and worst < exposure.dearest[ticket.quantity])
+            or not own <= shown
+            or (plan.factor is not None and not _alike(own, units, None if stops else level, at, plan.factor))
+            or any(not most.purse.notional + money <= most.notional for most in plan.sums)
+        ):
+            return None
+        outside = plan.outside
+        if outside is not None:
+            if not affords(plan, account, outside, money, buy, now_ns):
+                return None
+            if plan.cushion is not None and (each > plan.what_if or ticket.coid in outside.what_if):
+                return None
+        found.append((ticket, own, None if stops else level, each))
+    if len(found) > 1 and (found[0][0].coid == found[1][0].coid or (found[0][2] is None) is (found[1][2] is None)):
+        return None
+    return found
+
+
+def _may_send(several: int, exposure: Exposure, plan: Plan, now_ns: int) -> bool:
+    """Whether so many orders more are within each limit on numbers."""
+    if len(exposure.open_of_all) + several > exposure.open_least:  # the account's are the most there are
+        for tally, allowed, _ in exposure.open_levels:
+            if tally.open + several > allowed:
+                return False
+    if len(exposure.sent_of_all) + several > exposure.sent_least:
+        for tally, allowed, _ in exposure.rate_levels:
+            if tally.in_last(NS_PER_MINUTE, now_ns) + several > allowed:
+                return False
+    return all(most.purse.sent + several <= most.until or most.left(now_ns) >= several for most in plan.sums)
+
+
+def _covered(exposure: Exposure, plan: Plan, account: Account) -> bool:
+    """Whether a sale that adds no units needs neither shares to borrow nor cover."""
+    whole = exposure.units[0]
+    if (plan.shorts or plan.dated is not None) and whole.sells and whole.sells > whole.position:
+        return False
+    return not (plan.covers and account.options and account.short_options)
+
+
+def _shown(entry: OrderTicket, plan: Plan, view: MarketView, *, buy: bool) -> float:
+    """Units that an exit may have beside the size shown on the other side; of the quote the entry asks the rest."""
+    if plan.displayed is None:
+        return float("inf")
+    quote = view.quote(entry.conid)
+    return 0.0 if quote is None else (quote.ask_size if buy else quote.bid_size) * plan.displayed
+
+
+def _price_of(
+    ticket: OrderTicket, exposure: Exposure, plan: Plan, price: float, entry: float | None, now_ns: int
+) -> float:
+    """The price that an exit names, a limit or a stop; 0.0 if it can't say that this is allowed.
+
+    Args:
+        price: The market's, above zero.
+        entry: The entry's limit price.
+    """
+    limit, stop = ticket.limit_price, ticket.stop_price
+    if ticket.order_type is _STOP and stop is not None:
+        kinds = exposure.bounds.tightest.order_types
+        return exposure.levels[stop] if kinds is None or str(_STOP) in kinds else 0.0
+    if ticket.order_type is not _LIMIT or limit is None or (plan.types is not None and _LIMIT not in plan.types):
+        return 0.0
+    buy, level = ticket.side is _BUY, exposure.levels[limit]
+    if not (level - price if buy else price - level) <= price * exposure.collar_clear:
+        return 0.0
+    resting = plan.resting
+    # Its own entry rests across as well, once it counts.
+    if resting is not None and (
+        entry is None or (level >= entry if buy else level <= entry) or resting.meets(_SELL if buy else _BUY, level)
+    ):
+        return 0.0
+    recent = plan.recent
+    if recent is not None and plan.walk is not None:
+        walk = recent.buys if buy else recent.sells
+        walk.forget(now_ns - plan.walk_ns)
+        if not walk.total + walk.step(level) <= price * plan.walk:
+            return 0.0
+    return level
+
+
+def _alike(units: float, other: float, level: float | None, at: float | None, factor: float) -> bool:
+    """Whether an exit is within the range of its entry, which is the newest of what was sent lately."""
+    if not units <= other * factor:
+        return False
+    return level is None or (at is not None and at <= level * factor and level <= at * factor)
+
+
+def count(
+    exits: Sequence[Exit], exposure: Exposure, ledger: Ledger, references: dict[str, float], price: float, now_ns: int
+) -> None:
+    """Count exits whose entry counts, as the long way does (`LongWay.place`)."""
+    register, window_ns = exposure.register, exposure.window_ns
+    assert register is not None
+    meter, plan = register.account.meter, exposure.plan
+    for ticket, units, level, money in exits:
+        register.exit(ticket.side, units, level, money, now_ns)
+        references[ticket.coid] = price
+        ledger.reserve(ticket, exposure)
+        for tally, _, _ in exposure.rate_levels:
+            tally.sent_ns.append(now_ns)
+        if window_ns:
+            exposure.twins.remember(now_ns, ticket, window_ns)
+        meter.messages += 1
+        meter.money += money
+        room = None if plan is None else plan.buys if ticket.side is _BUY else plan.sells
+        if room is not None:
+            room.change(level)
