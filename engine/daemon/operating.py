@@ -176,18 +176,22 @@ class Guarded:
         return await desk.answer(request)
 
     async def refused(self) -> None:
-        """The start has failed: where nothing of ours may live, there is nothing that the guard should do for us.
-
-        Otherwise it is not told, and acts: an order of an earlier daemon has nobody else who looks after it.
-        """
-        known = known_orders(self._folder)
-        if (self.daemon is None or not self.daemon.trading.started) and not known.living and not known.problem:
-            await self.link.leave(gateway=False)
+        """The start has failed, and nothing of ours may live: there is nothing that the guard should do for us."""
+        await self.link.leave(gateway=False)
 
     def take(self, daemon: Daemon) -> None:
         """The daemon has been put together."""
         self.daemon = daemon
         daemon.layers.set("guard", *self._state)
+
+
+def nothing_lives(folder: StateFolder, daemon: Daemon | None) -> bool:
+    """Whether a start that has failed leaves nothing of ours at the venue.
+
+    Otherwise the guard is not told, and acts: an order of an earlier daemon has nobody else who looks after it.
+    """
+    known = known_orders(folder)
+    return (daemon is None or not daemon.trading.started) and not known.living and not known.problem
 
 
 async def heed_guard(daemon: Daemon) -> None:

@@ -99,6 +99,13 @@ async def keep_alive(settings: RunSettings, folder: StateFolder, venue: Venue, a
         log.info("gateway_started_again", url=venue.place.url)
 
 
+async def end_gateway(folder: StateFolder) -> None:
+    """End the gateway of this state folder, if it runs."""
+    running = folder.process("gateway")
+    if running is not None and await trio.to_thread.run_sync(end, running, END_LIMIT_S):
+        folder.drop_process("gateway")
+
+
 async def _start(settings: RunSettings, folder: StateFolder, *, port: int = 0, rate: float | None = None) -> Place:
     gateway, home = settings.gateway, gateway_folder(folder)
     command = [sys.executable, "-m", "engine", "gateway", "--port", str(port), "--state-dir", str(home)]

@@ -25,8 +25,8 @@ from engine.daemon.killing import EarlySignal
 from engine.daemon.logins import login_of
 from engine.daemon.memory import drop_cycles
 from engine.daemon.naming import check_names
-from engine.daemon.operating import Guarded, heed_guard, loop_told, operator_desk, watch_data
-from engine.daemon.owngateway import find_or_start, keep_alive
+from engine.daemon.operating import Guarded, heed_guard, loop_told, nothing_lives, operator_desk, watch_data
+from engine.daemon.owngateway import end_gateway, find_or_start, keep_alive
 from engine.daemon.reconciling import Reconciler
 from engine.daemon.reloading import Reloading
 from engine.daemon.rotating import keep_small
@@ -108,6 +108,7 @@ async def _run(
 ) -> None:
     for sentence in uncovered(settings.suppress.ids):
         say(f"warning: {sentence}")
+    there_before = folder.process("gateway")
     try:
         venue = await find_venue(settings, folder, say)
     except BaseException:
@@ -128,6 +129,7 @@ async def _run(
 
     async with trio.open_nursery() as guarding:
         guard: Guarded | None = None
+        daemon: Daemon | None = None
         try:
             # A guard takes a while to come, and so does a calendar that was not kept.
             async with trio.open_nursery() as preparing:
@@ -136,24 +138,22 @@ async def _run(
                     # Before the books are read: what it is at for an earlier daemon, it has ended when it takes us.
                     guard = Guarded(settings, folder, venue, launched)
                     await guarding.start(guard.link.run)
-            await _trade_until_stopped(settings, folder, venue, calendars, guard, early, say)
+            daemon = assemble(settings, folder, venue.clock, calendars)
+            await _trade_until_stopped(daemon, venue, guard, early, say)
         except Exception:
-            if guard is not None:
-                await guard.refused()
+            if nothing_lives(folder, daemon):
+                if guard is not None:
+                    await guard.refused()
+                if settings.gateway.url is None and there_before is None:
+                    await end_gateway(folder)  # nobody has traded on it, and it would outlive this
             raise
         guarding.cancel_scope.cancel()
 
 
 async def _trade_until_stopped(
-    settings: RunSettings,
-    folder: StateFolder,
-    venue: Venue,
-    calendars: Mapping[str, Sessions],
-    guard: Guarded | None,
-    early: EarlySignal,
-    say: Callable[[str], None],
+    daemon: Daemon, venue: Venue, guard: Guarded | None, early: EarlySignal, say: Callable[[str], None]
 ) -> None:
-    daemon = assemble(settings, folder, venue.clock, calendars)
+    settings, folder = daemon.settings, daemon.folder
     daemon.switch.early = early
     signalled = False
 

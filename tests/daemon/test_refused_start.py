@@ -14,6 +14,7 @@ import pytest
 from engine.guard.notes import guard_acted
 from engine.journal.durable import DurableJournal
 from engine.operator.folder import StateFolder
+from tests.daemon.test_run import Running
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 120.0
@@ -42,6 +43,21 @@ def test_a_wrong_account_is_a_sentence_and_halts_nothing(folder: StateFolder) ->
         time.sleep(0.1)
     assert folder.process("guard") is None, "it has nothing to look after"
     assert list(guard_acted(folder)) == []
+    assert folder.process("gateway") is None, "nor has anybody traded on this one"
+
+
+def test_a_gateway_that_was_there_before_outlives_a_start_that_is_refused(folder: StateFolder) -> None:
+    sim = ROOT / "configs" / "sim.toml"
+    running = Running(folder.path)
+    running.until("trading is on")
+    running.process.terminate()
+    assert running.process.wait(LIMIT_S) == 0
+    there = folder.process("gateway")
+    assert there is not None
+    done = engine("run", str(sim), "--state-dir", str(folder.path), "--set", 'orders.fee_estimate="nobody\'s"')
+    assert done.returncode == 2
+    assert "no fee schedule" in done.stderr
+    assert folder.process("gateway") == there
 
 
 @pytest.mark.parametrize("name", ["journal.db", "guard.db"])
