@@ -175,9 +175,9 @@ def count(
     """Count exits whose entry counts, as the long way does (`LongWay.place`)."""
     register, window_ns = exposure.register, exposure.window_ns
     assert register is not None
-    meter, plan = register.account.meter, exposure.plan
+    fresh, meter, plan = register.account.fresh, register.account.meter, exposure.plan
     for ticket, units, level, money in exits:
-        register.exit(ticket.side, units, level, money, now_ns)
+        fresh.append((register, now_ns, ticket.side is _BUY, level, units, money))
         references[ticket.coid] = price
         ledger.reserve(ticket, exposure)
         for tally, _, _ in exposure.rate_levels:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from engine.domain.view import MarketView
 from engine.risk.meter import Meter, Span
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from engine.risk.account import Account
     from engine.risk.exposure import Units
 
+Guard = tuple[int, float, float]  # an instrument, and the prices between which something holds
 # Sums that are added to and taken from drift by the last digit of the largest they have been; worked out anew after so
 # many changes, they are off by less than this part of it. A sum of what cancels out is off by no more either.
 _CHANGES: Final = 500
 BLUR: Final = 1e-12
 _LOST: Final = 1e-9  # of gross: more than is lost where it cancels out
+_WIDTH: Final = 1.0 / 64.0  # how far prices may go before what others come to at most is worked out anew
 _HAIR: Final = 1.0 - 1e-6  # limits are drawn in by more than that, where gross is not above `trusted`
 
 
@@ -34,6 +36,18 @@ class Sum:
     """Money of one sector or currency."""
 
     money: float = 0.0
+
+
+@frozen
+class Others:
+    """What all but the hot instrument come to at most, while each price stays within its guard."""
+
+    guards: tuple[Guard, ...]
+    gross: float
+    long: float
+    short: float
+    sector: float  # those of the hot one
+    currency: float
 
 
 @define(eq=False)
@@ -85,6 +99,75 @@ class Lines:
     _sectors: dict[str | None, Sum] = field(factory=dict)
     _currencies: dict[str, Sum] = field(factory=dict)
     _changes: int = 0
+    _others: Others | None = None
+
+    def surely(self, view: MarketView, conid: int, market: float, dear: float, more: float, buy: bool) -> bool:
+        """Whether an order leaves each sum within its limit, even at the dearest prices of a span.
+
+        It asks for no more of the other instruments than whether they are within their spans. `account.settle` was
+        called; arguments are those of `most`, which can say more.
+        """
+        if (self.touched or self.hot != conid) and not self._settle(conid):
+            return False
+        own, others = self._own, self._others
+        if own is None:
+            return False
+        if others is not None:
+            price_of = view.price
+            for of, low, high in others.guards:
+                known = price_of(of)
+                if known is None or not low <= known[0] <= high:
+                    others = None
+                    break
+        if others is None:
+            others = self._others = self._bind(view, own)
+            if others is None:
+                return False
+        units, value = own.units, own.value
+        if units.buys or units.sells:
+            top = units.top
+            if top > dear:
+                dear = top
+        up, down = number(units.position + units.buys), number(units.sells - units.position)
+        if buy:
+            up += more
+        else:
+            down += more
+        money = (up if up > down else down) * dear * value
+        gross = others.gross + money
+        if not (
+            gross <= self.gross_max
+            and gross <= self.trusted
+            and others.long + up * (dear if up > 0.0 else market) * value <= self.net_max
+            and others.short + down * (dear if down > 0.0 else market) * value <= self.net_max
+            and others.sector + money <= self.sector_max
+            and others.currency + money <= self.currency_max
+        ):
+            return False
+        worth = self.account.equity
+        return self.leverage_max == inf or (worth is not None and gross <= worth * self.leverage_max)
+
+    def _bind(self, view: MarketView, own: Line) -> Others | None:
+        """What the others come to around now; None where a price is not known or not above zero."""
+        guards: list[Guard] = []
+        gross = long = short = sector = currency = 0.0
+        for line in self._counted.values():
+            known = view.price(line.conid)
+            if known is None or not 0.0 < known[0] < inf:
+                return None
+            low, high = known[0] * (1.0 - _WIDTH), known[0] * (1.0 + _WIDTH)
+            guards.append((line.conid, low, high))
+            dear = max(high, line.units.top) if line.is_open else high
+            up, down, value = line.up, line.down, line.value
+            money = max(up, down) * dear * value
+            gross += money
+            long += up * (dear if up > 0.0 else low) * value
+            short += down * (dear if down > 0.0 else low) * value
+            if line.sector is own.sector:
+                sector += money
+            if line.currency is own.currency:
+                currency += money
+        return Others(tuple(guards), gross, long, short, sector, currency)
 
     def most(
         self, view: MarketView, conid: int, market: float, dear: float, more: float, buy: bool
@@ -184,6 +267,7 @@ class Lines:
 
     def forget(self) -> None:
         """Everything is looked at anew: sectors, rates or limits may have changed."""
+        self._others = None
         self._known.clear()
         self._counted.clear()
         self._work_out()
@@ -192,6 +276,7 @@ class Lines:
 
     def _settle(self, conid: int) -> bool:
         """Count what has changed, and leave out the instrument that is asked about; False if it can't be told."""
+        self._others = None
         if self.hot != conid:
             if self.hot is not None:
                 self.touched.add(self.hot)

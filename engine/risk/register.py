@@ -103,20 +103,6 @@ class Register:
             account.spent_in_all += money
         self.recent.add(side, units, level, now_ns)
 
-    def exit(self, side: Side, units: float, level: float | None, money: float, now_ns: int) -> None:
-        """Count a new order that can't trade yet; both purses are in order (`turn`). `money`: of all units."""
-        account = self.account
-        if account.fresh:
-            account.settle()
-        for purse in self.purses:
-            purse.sent += 1
-            purse.notional += money
-            purse.orders_ns.append(now_ns)
-        if account.outside is not None:
-            account.spent.append((now_ns, money))
-            account.spent_in_all += money
-        self.recent.add(side, units, level, now_ns)
-
     def count(self, rows: Sequence[Fresh]) -> None:
         """Count new orders that were taken without `add`: what they have left besides what is kept up to date."""
         _, times, _, _, units, moneys = zip(*rows, strict=True)

@@ -97,8 +97,12 @@ def passes(
     outside = plan.outside
     if outside is not None and not _vouched(ticket, exposure, plan, outside, buy, units, money, now_ns):
         return False
+    if adds is None:
+        adds = units
     for lines in plan.stakes:
-        found = lines.most(view, ticket.conid, size, worst, units if adds is None else adds, buy)
+        if lines.surely(view, ticket.conid, size, worst, adds, buy):
+            continue
+        found = lines.most(view, ticket.conid, size, worst, adds, buy)
         if found is None:
             return False
         gross, long, short, sector, currency = found
