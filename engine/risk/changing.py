@@ -7,6 +7,7 @@ take goes to the table of checks, and whatever it takes is counted as the long w
 from __future__ import annotations
 
 from decimal import Decimal
+from math import inf
 from typing import Final
 
 from engine.domain.market import Trading
@@ -18,7 +19,6 @@ from engine.risk.exposure import Exposure, Reserved
 from engine.risk.measuring import measure
 from engine.risk.numbers import number
 from engine.risk.plan import Plan
-from engine.risk.resting import rank
 from engine.risk.screens import passes
 from engine.risk.stakes import reserve
 
@@ -102,7 +102,7 @@ def _count(
     level: float | None, more: Decimal, now_ns: int,
 ) -> None:  # fmt: skip
     """From now on the worse of the two counts."""
-    before, register = reserved.ticket, plan.register
+    before, register, buy = reserved.ticket, plan.register, ticket.side is _BUY
     assert register is not None
     old, value = _worst_of(before, size), exposure.unit_value
     units, dearest = exposure.sizes[ticket.quantity], max(worst, old)
@@ -113,17 +113,14 @@ def _count(
     if more:
         reserved.counted += more
         for one in exposure.units:
-            if ticket.side is _BUY:
+            if buy:
                 one.buys += more
             else:
                 one.sells += more
         for lines in exposure.lines:
             lines.touch(ticket.conid)
     register.account.meter.charge(ticket.conid, dearest, number(more), value, money)
-    twins = exposure.twins
-    if twins.counts is not None:
-        twins.changed(reserved)
+    exposure.twins.rewritten(reserved, ticket, now_ns, exposure.window_ns)
     if exposure.resting is not None:
-        (exposure.resting.buys if ticket.side is _BUY else exposure.resting.sells).put(rank(ticket), reserved, ticket)
-    if exposure.window_ns:
-        twins.remember(now_ns, ticket, exposure.window_ns)
+        queue, at = (exposure.resting.buys, -1.0) if buy else (exposure.resting.sells, 1.0)
+        queue.put(-inf if level is None else at * level, reserved, ticket)

@@ -9,6 +9,7 @@ has to be taken back.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from math import inf
 from typing import Final
 
 from engine.domain.moments import NS_PER_MINUTE
@@ -85,9 +86,11 @@ def exits_of(
             not (level > 0.0 and worst < exposure.dearest[ticket.quantity])
             or not own <= shown
             or (plan.factor is not None and not _alike(own, units, None if stops else level, at, plan.factor))
-            or any(not most.purse.notional + money <= most.notional for most in plan.sums)
         ):
             return None
+        for most in plan.sums:
+            if not most.purse.notional + money <= most.notional:
+                return None
         outside = plan.outside
         if outside is not None:
             if not affords(plan, account, outside, money, buy, now_ns):
@@ -110,7 +113,10 @@ def _may_send(several: int, exposure: Exposure, plan: Plan, now_ns: int) -> bool
         for tally, allowed, _ in exposure.rate_levels:
             if tally.in_last(NS_PER_MINUTE, now_ns) + several > allowed:
                 return False
-    return all(most.purse.sent + several <= most.until or most.left(now_ns) >= several for most in plan.sums)
+    for most in plan.sums:
+        if most.purse.sent + several > most.until and not (most.counts_anew(now_ns) and most.left(now_ns) >= several):
+            return False
+    return True
 
 
 def _covered(exposure: Exposure, plan: Plan, account: Account) -> bool:
@@ -124,7 +130,7 @@ def _covered(exposure: Exposure, plan: Plan, account: Account) -> bool:
 def _shown(entry: OrderTicket, plan: Plan, view: MarketView, *, buy: bool) -> float:
     """Units that an exit may have beside the size shown on the other side; of the quote the entry asks the rest."""
     if plan.displayed is None:
-        return float("inf")
+        return inf
     quote = view.quote(entry.conid)
     return 0.0 if quote is None else (quote.ask_size if buy else quote.bid_size) * plan.displayed
 
@@ -141,7 +147,7 @@ def _price_of(
     limit, stop = ticket.limit_price, ticket.stop_price
     if ticket.order_type is _STOP and stop is not None:
         kinds = exposure.bounds.tightest.order_types
-        return exposure.levels[stop] if kinds is None or str(_STOP) in kinds else 0.0
+        return exposure.levels[stop] if kinds is None or _STOP in kinds else 0.0
     if ticket.order_type is not _LIMIT or limit is None or (plan.types is not None and _LIMIT not in plan.types):
         return 0.0
     buy, level = ticket.side is _BUY, exposure.levels[limit]

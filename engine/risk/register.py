@@ -97,7 +97,9 @@ class Register:
             account.settle()
         for purse in self.purses:
             purse.notional += money
-            purse.change(now_ns)
+            purse.sent += 1
+            purse.changes += 1
+            purse.changes_ns.append(now_ns)
         if money and account.outside is not None:
             account.spent.append((now_ns, money))
             account.spent_in_all += money

@@ -82,6 +82,19 @@ class Twins:
             entry.keys = (key,)
             counts[key] = counts.get(key, 0) + (2 if window_ns else 1)
 
+    def rewritten(self, entry: Reserved, ticket: OrderTicket, now_ns: int, window_ns: int) -> None:
+        """The first modification of an open order is on its way: what `changed` and `remember` do, in one."""
+        if window_ns:
+            lately = self.lately
+            if lately and lately[0][0] <= now_ns - window_ns:
+                self._prune(now_ns - window_ns)
+            lately.append((now_ns, ticket))
+        counts = self.counts
+        if counts is not None:
+            key = key_of(ticket)
+            entry.keys = (*entry.keys, key)
+            counts[key] = counts.get(key, 0) + (2 if window_ns else 1)
+
     def forget(self, coid: str) -> None:
         """What was sent of an order no longer stands in a twin's way: its cancellation was asked for."""
         gone = [ticket for _, ticket in self.lately if ticket.coid == coid]
