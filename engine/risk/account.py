@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 NS_PER_HOUR: Final = 60 * NS_PER_MINUTE
 ACCOUNT: Final = ""  # the owner's name that stands for the whole account; no strategy is called so
 _ZERO: Final = Decimal(0)
+_FEW: Final = 6  # orders that are counted one by one sooner than all at once
 
 
 class Level(IntEnum):
@@ -166,6 +167,12 @@ class Account:
         if not rows:
             return
         self.fresh = []
+        if len(rows) <= _FEW:
+            for register, now_ns, buy, level, units, money in rows:
+                register.note(buy, level, units, money, now_ns)
+                for lines in register.exposure.lines:
+                    lines.touch(register.exposure.instrument.conid)
+            return
         _, times, _, _, _, moneys = zip(*rows, strict=True)
         self.purses[ACCOUNT].take(times, moneys)
         if self.outside is not None:

@@ -9,6 +9,7 @@ has to be taken back.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from decimal import Decimal
 from math import inf
 from typing import Final
 
@@ -17,13 +18,14 @@ from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.domain.view import MarketView
 from engine.risk.account import Account
 from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
-from engine.risk.exposure import Exposure
-from engine.risk.ledger import Ledger
+from engine.risk.exposure import Exposure, Reserved
 from engine.risk.plan import Plan
 from engine.risk.screens import affords
+from engine.risk.together import Bracket
 
 _BUY, _SELL = Side.BUY, Side.SELL  # bound once: an enum class is slow to ask
 _LIMIT, _STOP = OrderType.LIMIT, OrderType.STOP
+_ZERO: Final = Decimal(0)
 _MOST: Final = 3  # of an entry and its exits
 
 Exit = tuple[OrderTicket, float, float | None, float]  # its units, its limit price, and its money
@@ -176,20 +178,27 @@ def _alike(units: float, other: float, level: float | None, at: float | None, fa
 
 
 def count(
-    exits: Sequence[Exit], exposure: Exposure, ledger: Ledger, references: dict[str, float], price: float, now_ns: int
+    exits: Sequence[Exit], of: OrderTicket, exposure: Exposure, references: dict[str, float], now_ns: int
 ) -> None:
-    """Count exits whose entry counts, as the long way does (`LongWay.place`)."""
+    """Count the exits of an entry that counts, as the long way does (`LongWay.place`)."""
+    price, open_of_all = references[of.coid], exposure.open_of_all
+    bracket = exposure.brackets[of.coid] = Bracket(exposure, of.side.opposite, of.quantity, _ZERO)
     register, window_ns = exposure.register, exposure.window_ns
     assert register is not None
     fresh, meter, plan = register.account.fresh, register.account.meter, exposure.plan
     for ticket, units, level, money in exits:
         fresh.append((register, now_ns, ticket.side is _BUY, level, units, money))
         references[ticket.coid] = price
-        ledger.reserve(ticket, exposure)
+        # As `Ledger.reserve` does at length: they share what the entry has got into, which is nothing.
+        entry = open_of_all[ticket.coid] = exposure.open[ticket.coid] = Reserved(exposure, ticket, shared=bracket)
+        bracket.exits[ticket.coid] = _ZERO
+        bracket.children[ticket.coid] = ticket.quantity
+        if level is not None and exposure.resting is not None:
+            queue, at = (exposure.resting.buys, -level) if ticket.side is _BUY else (exposure.resting.sells, level)
+            queue.put(at, entry, ticket)
+        exposure.twins.taken(entry, now_ns, window_ns)
         for tally, _, _ in exposure.rate_levels:
             tally.sent_ns.append(now_ns)
-        if window_ns:
-            exposure.twins.remember(now_ns, ticket, window_ns)
         meter.messages += 1
         meter.money += money
         room = None if plan is None else plan.buys if ticket.side is _BUY else plan.sells

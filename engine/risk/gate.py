@@ -223,7 +223,7 @@ class Gate:
             return False
         if not self._takes(entry, view, now_ns):
             return False
-        count(exits, exposure, self._ledger, references, references[entry.coid], now_ns)
+        count(exits, entry, exposure, references, now_ns)
         return True
 
     def _looks(

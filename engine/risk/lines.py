@@ -10,7 +10,7 @@ from decimal import Decimal
 from math import inf, nan
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from engine.domain.view import MarketView
 from engine.risk.meter import Meter, Span
@@ -38,7 +38,7 @@ class Sum:
     money: float = 0.0
 
 
-@frozen
+@define(eq=False)
 class Others:
     """What all but the hot instrument come to at most, while each price stays within its guard."""
 
@@ -157,9 +157,10 @@ class Lines:
                 return None
             low, high = known[0] * (1.0 - _WIDTH), known[0] * (1.0 + _WIDTH)
             guards.append((line.conid, low, high))
-            dear = max(high, line.units.top) if line.is_open else high
-            up, down, value = line.up, line.down, line.value
-            money = max(up, down) * dear * value
+            dear, up, down, value = high, line.up, line.down, line.value
+            if line.is_open and line.units.top > high:
+                dear = line.units.top
+            money = (up if up > down else down) * dear * value
             gross += money
             long += up * (dear if up > 0.0 else low) * value
             short += down * (dear if down > 0.0 else low) * value

@@ -61,6 +61,14 @@ class Register:
             units: Its quantity.
             money: Of all units at the dearest price, in base currency.
         """
+        self.note(buy, level, units, money, now_ns)
+        own = self.exposure.units[1]
+        if worst > own.top or not (own.buys or own.sells):  # else no more than the account has reserved
+            reserve(self.exposure, worst)
+        self.account.meter.charge(self.exposure.instrument.conid, worst, units, self.exposure.unit_value)
+
+    def note(self, buy: bool, level: float | None, units: float, money: float, now_ns: int) -> None:
+        """Count what a new order leaves in the sums; arguments are those of `add`."""
         for purse in self.purses:
             purse.sent += 1
             purse.notional += money
@@ -81,14 +89,10 @@ class Register:
             walk.sent.append((now_ns, level, step))
             if len(walk.sent) > WALK_MAX:
                 walk.forget(walk.sent[0][0])
-        own = self.exposure.units[1]
-        if worst > own.top or not (own.buys or own.sells):  # else no more than the account has reserved
-            reserve(self.exposure, worst)
         account = self.account
         if account.outside is not None:
             account.spent.append((now_ns, money))
             account.spent_in_all += money
-        account.meter.charge(self.exposure.instrument.conid, worst, units, self.exposure.unit_value)
 
     def change(self, side: Side, units: float, level: float | None, money: float, now_ns: int) -> None:
         """Count a modification; both purses are in order (`turn`). `money`: what it adds."""
