@@ -35,9 +35,7 @@ def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -
     exposure, before = reserved.exposure, reserved.ticket
     plan = exposure.plan
     if (
-        plan is None
-        or plan.others
-        or plan.register is None
+        (plan is not None and plan.others)
         or reserved.shared is not None
         or reserved.wanted is not None
         or reserved.cancelling
@@ -57,18 +55,21 @@ def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -
     more = ticket.quantity - reserved.filled - reserved.counted
     if more < _ZERO:
         more = _ZERO
-    room = plan.buys if buy else plan.sells
+    room = None if plan is None else plan.buys if buy else plan.sells
     worst = 0.0 if room is None else room.fits(ticket, view, price, since_ns, level, now_ns, new=False)
     if worst:
         assert room is not None
         room.change(level)
     else:
         worst = clear(ticket, exposure, buy, level, price, since_ns, now_ns, more)
-        if not worst or not _passes(ticket, before, exposure, plan, view, price, worst, level, more, now_ns):
+        if not worst:
             return False
-        plan.due = True
-    _count(ticket, reserved, exposure, plan, abs(price), worst, level, more, now_ns)
-    if plan.due:
+        if plan is not None:
+            if not _passes(ticket, before, exposure, plan, view, price, worst, level, more, now_ns):
+                return False
+            plan.due = True
+    _count(ticket, reserved, exposure, abs(price), worst, level, more, now_ns)
+    if plan is not None and plan.due:
         measure(plan, exposure, view, price, now_ns)
     return True
 
@@ -98,17 +99,19 @@ def _worst_of(ticket: OrderTicket, size: float) -> float:
 
 
 def _count(
-    ticket: OrderTicket, reserved: Reserved, exposure: Exposure, plan: Plan, size: float, worst: float,
-    level: float | None, more: Decimal, now_ns: int,
+    ticket: OrderTicket, reserved: Reserved, exposure: Exposure, size: float, worst: float, level: float | None,
+    more: Decimal, now_ns: int,
 ) -> None:  # fmt: skip
     """From now on the worse of the two counts."""
-    before, register, buy = reserved.ticket, plan.register, ticket.side is _BUY
-    assert register is not None
-    old, value = _worst_of(before, size), exposure.unit_value
-    units, dearest = exposure.sizes[ticket.quantity], max(worst, old)
-    money = max(units * worst * value - number(before.quantity) * old * value, 0.0)
-    register.change(ticket.side, units, level, money, now_ns)
-    reserve(exposure, dearest)
+    register, buy = exposure.register, ticket.side is _BUY
+    if register is not None:
+        before, value = reserved.ticket, exposure.unit_value
+        old, units = _worst_of(before, size), exposure.sizes[ticket.quantity]
+        dearest = max(worst, old)
+        money = max(units * worst * value - number(before.quantity) * old * value, 0.0)
+        register.change(ticket.side, units, level, money, now_ns)
+        reserve(exposure, dearest)
+        register.account.meter.charge(ticket.conid, dearest, number(more), value, money)
     reserved.wanted = ticket
     if more:
         reserved.counted += more
@@ -119,7 +122,6 @@ def _count(
                 one.sells += more
         for lines in exposure.lines:
             lines.touch(ticket.conid)
-    register.account.meter.charge(ticket.conid, dearest, number(more), value, money)
     exposure.twins.rewritten(reserved, ticket, now_ns, exposure.window_ns)
     if exposure.resting is not None:
         queue, at = (exposure.resting.buys, -1.0) if buy else (exposure.resting.sells, 1.0)
