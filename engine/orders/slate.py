@@ -46,7 +46,7 @@ class Slate:
         """An open order is to die without a strategy's asking: the book knows before the request leaves."""
         self.updates += self.book.act_cancel(coid, now_ns)
 
-    def alert(self, code: str, sentence: str, coid: str = "") -> None:
+    def alert(self, code: str, sentence: str, coid: str) -> None:
         """A person should know."""
         self.actions.append(Alert(code, sentence, coid))
 

@@ -419,13 +419,36 @@ def test_the_change_of_a_child_shows_in_a_copy_that_names_its_parent() -> None:
     assert not [one for one in bench.take() if isinstance(one, ReadOrder | Alert)]
 
 
+def test_the_change_of_a_child_does_not_show_in_a_copy_that_names_another_parent() -> None:
+    bench, number = bracket()
+    bench.answer(number, Answered(taken=(LegTaken(order_id="102", status="Submitted", coid="s-000002"),)))
+    bench.row(LOWER, order_id="102", parent_id="77")
+    bench.wait(10)
+    assert bench.take() == [ReadOrder("102", "an acknowledged modification does not show")]
+
+
+@pytest.mark.parametrize("shown", [LOWER, STOP])
+def test_a_copy_that_names_another_parent_does_not_tell_which_ticket_is_in_force(shown: OrderTicket) -> None:
+    bench, number = bracket()
+    bench.answer(number, Unclear(reason="silence"))
+    bench.now += 60 * S
+    bench.desk.order_read(bench.copy(shown, order_id="102", parent_id="77", from_stream=False), "102", bench.now)
+    order = bench.order("s-000002")
+    assert (order.state, order.ticket, order.wanted) == (State.PENDING_MODIFY, STOP, LOWER)
+    assert "s-000002" in bench.desk.doubts.cases
+
+
+@pytest.mark.parametrize("status", ["Submitted", "PreSubmitted"])
 @pytest.mark.parametrize(("shown", "changed"), [(LOWER, True), (STOP, False)])
-def test_which_ticket_of_a_child_is_in_force_is_told_by_its_copy(shown: OrderTicket, changed: bool) -> None:
+def test_which_ticket_of_a_child_is_in_force_is_told_by_its_copy(
+    shown: OrderTicket, changed: bool, status: str
+) -> None:
     bench, number = bracket()
     bench.answer(number, Unclear(reason="silence"))
     assert bench.order("s-000002").state is State.IN_DOUBT
     bench.now += 60 * S
-    bench.desk.order_read(bench.copy(shown, order_id="102", parent_id="101", from_stream=False), "102", bench.now)
+    copy = bench.copy(shown, order_id="102", parent_id="101", status=status, from_stream=False)
+    bench.desk.order_read(copy, "102", bench.now)
     order = bench.order("s-000002")
     assert (order.state, order.ticket) == (State.WORKING, shown)
     if not changed:

@@ -230,3 +230,10 @@ def test_an_order_that_was_of_no_group_goes_though_others_of_none_are_open() -> 
     book.hear([Cancelled(coid=A.coid, ts_ns=10)])
     assert book.forget(10) == []
     assert book.forget(11) == [A.coid]
+
+
+def test_of_what_was_said_nothing_is_kept_where_nobody_asks() -> None:
+    """For weeks of a session: the journal has it."""
+    book = LiveOrders()
+    working(book, A, B)
+    assert book.histories() == {A.coid: [], B.coid: []}

@@ -618,12 +618,13 @@ def test_a_strategy_without_a_position_hides_no_other() -> None:
     assert house.watch.cut(chunk([100, 94, 93]), 0, 3) == 2
 
 
-def test_a_realised_loss_waits_for_a_jump_to_pass() -> None:
+@pytest.mark.parametrize(("realised", "fee"), [(-51, ""), (-49, "2")])
+def test_a_realised_loss_waits_for_a_jump_to_pass(realised: int, fee: str) -> None:
     limits = Limits(daily_realised_loss_max=D(50), pnl_jump_pct=D(3), pnl_jump_pause_s=D(3))
     house = House(limits)
     house.hold(10, 1_000)
     house.mark(90.0)  # a second after noon
-    house.hold(5, 500, -51)  # half is sold at 90, less a fee
+    house.hold(5, 500, realised, fee=fee)  # half is sold at 90
     assert (house.latched(), len(house.watch.jumped)) == ([], 1)
     rows = chunk([90] * 6, from_ns=house.now_ns)
     assert house.watch.cut(rows, 0, 6) == 4
