@@ -38,6 +38,7 @@ STORE_S: Final = 2.0  # a disk that hangs holds up no halt for longer
 SWEEP_S: Final = 0.25
 FLATTEN_S: Final = 180.0  # of the venue's clock: a person hears of positions that take longer to close
 ALERTS: Final = 20
+_ANSWERED_MAX: Final = 100
 _ASKING: Final = frozenset({State.SENT, State.PENDING_MODIFY})
 _DYING: Final = frozenset({State.PENDING_CANCEL})
 _BY_OPERATOR: Final = "operator"
@@ -119,6 +120,9 @@ class LiveDesk:
     settle_s: float = 45.0
     flatten_after_s: float = 30.0
     _swept: set[str] = field(factory=set, init=False)
+    _answered: dict[int, bool] = field(
+        factory=dict, init=False
+    )  # the last questions that a person has answered, and how
     _flattening: Flattening | None = field(default=None, init=False)
     _flatten_asked: trio.Event = field(factory=trio.Event, init=False)
     flat_at_venue: bool = field(default=False, init=False)  # the last flattening has ended so
@@ -269,12 +273,21 @@ class LiveDesk:
         return {"done": True, **self.suppression.shown()}
 
     async def answer(self, question: int, yes: bool) -> Mapping[str, Any]:
-        """Answer a question of the venue's, or about an order that is held. Raises: NotDone if it is no longer open."""
+        """Answer a question of the venue's, or about an order that is held, once.
+
+        Raises: NotDone if it is no longer open, or somebody has answered it a moment ago.
+        """
+        if question in self._answered:
+            said = "yes" if self._answered[question] else "no"
+            raise refused(f"question {question} has been answered already, with {said}")
         held = self.book.held.get(question)
         if (held is None or not held.person) and all(
             one.number != question for one in self._asked(self.clock.now_ns())
         ):
             raise refused(f"question {question} is not open; `engine status` lists those that are")
+        self._answered[question] = yes
+        while len(self._answered) > _ANSWERED_MAX:
+            del self._answered[next(iter(self._answered))]
         self.tell_orders(OperatorAnswered(question, yes))  # the orders task stores it before it acts on it
         return {"done": True, "question": question, "answer": "yes" if yes else "no"}
 
@@ -284,7 +297,8 @@ class LiveDesk:
         return [
             one
             for one in self.people.open_questions(now_ns)
-            if any(coid in book and book[coid].state in _ASKING for coid in one.coids)
+            if one.number not in self._answered
+            and any(coid in book and book[coid].state in _ASKING for coid in one.coids)
         ]
 
     async def confirm(self) -> Mapping[str, Any]:

@@ -53,7 +53,10 @@ class FollowSettings:
 
 
 class Follower:
-    """Turns the venue's word into facts. `asking` names orders whose question is open: inactive is no refusal there."""
+    """Turns the venue's word into facts. `asking` names orders whose question is open: inactive is no refusal there.
+
+    `declining` names those to whose question a no is on its way: their death is its answer's to tell, with our reason.
+    """
 
     def __init__(
         self, book: LiveOrders, identity: Identity, doubts: Doubts, combos: Combos, settings: FollowSettings
@@ -63,6 +66,7 @@ class Follower:
         self._doubts = doubts
         self._settings = settings
         self.asking: frozenset[str] = frozenset()
+        self.declining: frozenset[str] = frozenset()
         self.adopted: list[str] = []  # proved absent, and here after all: to be cancelled
         self.seen_dead_end: dict[str, int] = {}  # asked to cancel, turned down, and when: a later reading decides
         self.lost_modifies: set[str] = set()  # a modification of theirs was given up, and may yet arrive
@@ -133,7 +137,8 @@ class Follower:
                 reason = f"it had filled as {copy.filled} at the venue before its change came"
                 facts.append(Cancelled(coid=coid, ts_ns=now_ns, reason=reason))
         elif status in DEAD:
-            if order.state not in CLOSED:
+            declined = coid in self.declining and order.state is State.SENT
+            if order.state not in CLOSED and not declined:
                 facts.append(Cancelled(coid=coid, ts_ns=now_ns, reason=copy.reason or "cancelled"))
         elif status in TURNED_DOWN:
             if order.state not in CLOSED:

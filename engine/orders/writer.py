@@ -375,7 +375,7 @@ class Writer:
         coid = current.tickets[0].coid
         self._slate.note(now_ns, "doubt", coid, reason)
         self.round = None
-        self._follower.asking = frozenset()
+        self._follower.asking = self._follower.declining = frozenset()
         if any(phrase in reason.lower() for phrase in _KNOWN_ID):
             self._doubt([coid], reason, now_ns, present=True)  # it is there, and a list will show it
         else:
@@ -404,7 +404,7 @@ class Writer:
     def _end(self, current: Round, now_ns: int, *, why: str = "the answer does not speak of it") -> None:
         """The round is over; tickets that nothing was said of are in doubt."""
         self.round = None
-        self._follower.asking = frozenset()
+        self._follower.asking = self._follower.declining = frozenset()
         if current.open and len(current.unnamed) == len(current.open):
             # All are there; which is which the order rows tell.
             for coid in current.open:
@@ -479,6 +479,7 @@ class Writer:
         if not confirmed and not current.declined:
             current.declined = f"declined ({reason}): {_text(question)}"
         self._follower.asking = frozenset(current.open)
+        self._follower.declining = frozenset(current.open if current.declined else ())
         self._slate.note(now_ns, "reply", question.reply_id, {"confirmed": confirmed, "reason": reason})
         self._slate.actions.append(SendReply(current.number, question.reply_id, confirmed))
 

@@ -255,9 +255,15 @@ async def test_a_question_that_is_not_open_can_t_be_answered(
             await here.desk.answer(7, True)
         assert [await asked(state) for state in (State.PENDING_MODIFY, State.SENT)] == [[7], [7]]
         assert (await here.desk.answer(7, True))["answer"] == "yes"
+        # Two terminals: the first word counts, and the second is told so.
+        for yes in (False, True):
+            with pytest.raises(NotDone, match="question 7 has been answered already, with yes"):
+                await here.desk.answer(7, yes)
+        assert await asked(State.SENT) == []
+        here.people.asked.append(AskOperator(8, question, ("busy-700000",), until))
         await trio.sleep(6)
-        with pytest.raises(NotDone, match="question 7 is not open"):
-            await here.desk.answer(7, False)
+        with pytest.raises(NotDone, match="question 8 is not open"):
+            await here.desk.answer(8, False)
 
 
 async def test_a_halt_that_is_being_stored_asks_for_all_orders_together(

@@ -105,6 +105,32 @@ def test_a_silent_person_declines_at_the_deadline() -> None:
     assert not bench.desk.answer_question(number, True, bench.now)
 
 
+def test_the_death_of_a_declined_order_is_told_with_our_reason_whoever_tells_it_first() -> None:
+    bench, number = asked("o902")
+    bench.desk.judged(number, {}, bench.now)
+    bench.row(ticket(), status="Cancelled", reason="Order not confirmed")  # the stream is faster than the answer
+    assert bench.order().state is State.SENT
+    bench.answer(number, AllRefused(reason="Order not confirmed"))
+    assert (bench.order().state, bench.order().code) == (State.REFUSED, "DECLINED")
+    assert bench.order().reason.startswith("declined (")
+
+
+def test_an_order_that_dies_while_its_question_is_open_is_dead() -> None:
+    bench, _ = asked("o901")
+    bench.row(ticket(), status="Cancelled", reason="by its exchange")
+    assert (bench.order().state, bench.order().reason) == (State.CANCELLED, "by its exchange")
+
+
+def test_a_declined_order_whose_answer_is_lost_is_dead_when_a_list_says_so() -> None:
+    bench, number = asked("o902")
+    bench.desk.judged(number, {}, bench.now)
+    bench.row(ticket(), status="Cancelled", reason="Order not confirmed")
+    bench.answer(number, Unclear(reason="nothing"))
+    assert bench.order().state is State.IN_DOUBT
+    bench.read(bench.copy(ticket(), status="Cancelled", from_stream=False))
+    assert bench.order().state is State.CANCELLED
+
+
 def test_silent_checks_decline_after_a_second() -> None:
     bench, number = asked("o901")
     assert bench.take() == [AskRisk(number, (ticket(),))]
