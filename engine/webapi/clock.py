@@ -11,18 +11,33 @@ import trio
 from engine.ports import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 SECOND = 1_000_000_000
 LOOK_AGAIN_S = 30.0  # a wall that was set anew is noticed this soon by those who wait for a moment of it
 
 
 class WallClock:
-    """UTC as the machine has it."""
+    """UTC as the machine has it, but it never goes back: what it has shown stays in the past.
+
+    Where the wall is set back, this goes on at half its speed until the wall has caught up. Budgets, deadlines and rows
+    of the journal are told by it: with a time that goes back, a request would wait for an hour to come a second time.
+
+    Args:
+        wall: UTC, in nanoseconds.
+        steady: A clock that nobody sets, in nanoseconds.
+    """
+
+    def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = time.monotonic_ns) -> None:
+        self._wall, self._steady = wall, steady
+        self._shown_ns, self._at_ns = wall(), steady()
 
     def now_ns(self) -> int:
         """Nanoseconds UTC."""
-        return time.time_ns()
+        at_ns = self._steady()
+        self._shown_ns = shown_ns = max(self._wall(), self._shown_ns + (at_ns - self._at_ns) // 2)
+        self._at_ns = at_ns
+        return shown_ns
 
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds; at once if not above zero."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.ports import Clock
+from engine.webapi.budgets import Window
 from engine.webapi.clock import SECOND, RatedClock, WallClock, move_on_after
 
 ORIGIN = 1_700_000_000 * SECOND
@@ -95,3 +98,57 @@ async def test_the_wall_is_the_wall() -> None:
     await clock.sleep(-1)
     await clock.sleep_until(before)
     assert clock.now_ns() >= before
+
+
+class Machine:
+    """A machine whose wall can be set; its steady clock can't."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = 1_000_000 * SECOND, 5 * SECOND
+        self.clock = WallClock(lambda: self.wall, lambda: self.steady)
+
+    def wait(self, seconds: float) -> int:
+        """Let time pass; what our clock shows then."""
+        self.wall += round(seconds * SECOND)
+        self.steady += round(seconds * SECOND)
+        return self.clock.now_ns()
+
+
+def test_a_wall_that_is_set_back_is_waited_for_and_one_that_is_set_forward_is_followed() -> None:
+    machine = Machine()
+    assert machine.wait(10) == machine.wall
+    machine.wall += 3_600 * SECOND
+    assert machine.clock.now_ns() == machine.wall
+    before = machine.clock.now_ns()
+    machine.wall -= 60 * SECOND
+    assert machine.clock.now_ns() == before
+    assert machine.wait(20) == before + 10 * SECOND
+    assert machine.wall - before == -40 * SECOND
+    for _ in range(1_000):
+        machine.wait(0.08)
+    # 100 s of the wall at half speed were 50; 10 more were missing. Now the wall is at -60 + 100 = 40.
+    assert machine.clock.now_ns() == before + 50 * SECOND
+    assert machine.wait(30) == machine.wall == before + 70 * SECOND
+
+
+@given(st.lists(st.tuples(st.integers(-(10**13), 10**13), st.integers(0, 10**12))))
+def test_it_never_goes_back_and_never_lags_behind_the_wall(steps: list[tuple[int, int]]) -> None:
+    machine = Machine()
+    last, at = machine.clock.now_ns(), machine.steady
+    for jump, passed in steps:
+        machine.wall += jump + passed
+        machine.steady += passed
+        now = machine.clock.now_ns()
+        assert now >= last + (machine.steady - at) // 2
+        assert now >= machine.wall
+        last, at = now, machine.steady
+
+
+def test_requests_leave_although_the_wall_was_set_back_by_an_hour() -> None:
+    machine = Machine()
+    window = Window(1, 5 * SECOND)
+    window.leave()
+    window.arrived(machine.wait(1))
+    machine.wall -= 3_600 * SECOND
+    assert window.free_ns(machine.wait(9)) == machine.clock.now_ns() + SECOND // 2
+    assert window.free_ns(machine.wait(1)) == machine.clock.now_ns()
