@@ -285,6 +285,17 @@ def test_while_a_combo_is_open_its_sold_leg_is_short_and_its_bought_leg_is_not_t
     assert change(gate, spread.coid, quantity=D(2)) == "ok"
 
 
+def test_the_change_of_a_combo_whose_sold_leg_has_lost_its_cover_is_refused() -> None:
+    """It sells 50 shares of the 20 that are left: without it these would cover a part of the call."""
+    gate = covered(held={SHARES: 50})
+    swap = new(1, conid=35, side=SELL)
+    assert ask(gate, swap) == "ok"
+    hold(gate, 20)
+    assert change(gate, swap.coid, quantity=D(1)) == "ok"
+    hold(gate, -1, CALL)  # somebody sold it elsewhere
+    assert change(gate, swap.coid, quantity=D(1)) == "NAKED"
+
+
 # --- what is not known -----------------------------------------------------------------------------------------------
 
 NOT_KNOWN: list[dict[int, Contract]] = [
