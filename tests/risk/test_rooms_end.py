@@ -246,16 +246,17 @@ def test_what_was_bought_elsewhere_since_a_room_was_measured_may_get_dearer(firs
     assert place(made, 2) == 0
 
 
-def test_what_a_room_has_taken_counts_in_the_longer_look_elsewhere() -> None:
-    made = begun({"gross_max": D(2600)})
+@pytest.mark.parametrize("taken", [6, 20])  # few are counted one by one, many together
+def test_what_a_room_has_taken_counts_in_the_longer_look_elsewhere(taken: int) -> None:
+    made = begun({"gross_max": D(2000 + 100 * taken)})
     assert place(made, 12) == 12
     assert place(made, 1, EURO, strategy="b") == 1
     assert place(made, 2) == 2
     assert place(made, 1, EURO) == 1  # asked for longer: the other instrument is what was looked at last
     before = made.fitted
-    assert place(made, 6) == 6
-    assert made.fitted == before + 6
-    made.terms = "b", EURO, BUY, 5, 600  # 20 x 100 and 7 x 86 x 1.25 are above it
+    assert place(made, taken) == taken
+    assert made.fitted == before + taken
+    made.terms = "b", EURO, BUY, 5, 600  # with 14 others at 100 and two at 80: 7 x 86 x 1.25 are above it
     before = made.approved
     made.again(1, same=True)
     assert made.approved == before
