@@ -104,17 +104,22 @@ def explain(order: str, state_dir: Path | None, as_json: bool) -> int:
     from engine.operator.folder import state_folder
 
     found: list[StoredRow] = []
+    unsaid = False
     for path in state_folder(state_dir).journals():
         reader = JournalReader(path)
         try:
-            found = list(reader.rows(name=order, kinds=("judged",)))
+            told = list(reader.rows(name=order, kinds=("judged", "worth")))
         finally:
             reader.close()
-        if found:
+        found = [row for row in told if row.kind == "judged"]
+        unsaid = bool(told) and not found
+        if told:
             break
     verdicts = [{"seq": row.seq, "ts_ns": row.ts_ns, "checks": json.loads(row.body)} for row in found]
     if as_json:
         print_json(verdicts)
+    elif unsaid:
+        click.echo(f"order {order} was approved, and the engine ended before the checks had said why", err=True)
     elif not verdicts:
         click.echo(f"the journal has no verdict on an order {order}", err=True)
     for verdict in [] if as_json else verdicts:
