@@ -23,8 +23,8 @@ def ask(folder: Path, order: str, rows: Sequence[tuple[int, str, str, Any]], *mo
     journal = DurableJournal(folder / "journal.db")
     journal.write(rows)
     journal.close()
-    done = CliRunner().invoke(explain, [order, "--state-dir", str(folder), *more])
-    return done.exit_code, done.output
+    done = CliRunner().invoke(explain, [order, "--state-dir", str(folder), *more], standalone_mode=False)
+    return done.return_value, done.output
 
 
 def test_every_check_is_shown_with_its_figures(tmp_path: Path) -> None:
