@@ -156,14 +156,23 @@ def test_an_order_that_was_not_looked_through_for_stands_in_its_twins_way() -> N
     assert ask(desk.gate, new(1, limit_price=D(95), tag=""), at_ns=later_ns) == "DUPLICATE"
 
 
-def test_what_was_sent_within_the_window_is_remembered_when_older_orders_leave_it() -> None:
-    """Ten orders at once; one 1.5 s later, all over; at 2.5 s the ten are too old, and at 3 s that one is not."""
+@pytest.mark.parametrize("modified", [False, True])
+def test_what_was_sent_within_the_window_is_remembered_when_older_orders_leave_it(modified: bool) -> None:
+    """Ten orders at once and one 1.5 s later, over but the first; at 2.5 s the ten are too old, at 3 s that one is not.
+
+    At 2.5 s another order is sent, or the first is modified.
+    """
     desk = Desk(gate(duplicate_window_s=D(2)), 2 * NS_PER_S, Random(0))
-    moments = [*range(10), 3 * NS_PER_S // 2, 5 * NS_PER_S // 2]
-    for number, after_ns in enumerate(moments):
+    for number, after_ns in enumerate([*range(10), 3 * NS_PER_S // 2]):
         ticket = new(1, limit_price=D(80 + number), tag="")
         assert ask(desk.gate, ticket, at_ns=T0 + after_ns) == "ok"
         desk.open.append(Live(ticket))
-        desk.end(desk.open[-1])
+    for live in desk.open[1:]:
+        desk.end(live)
+    desk.now_ns += 5 * NS_PER_S // 2
+    if modified:
+        desk.modify(desk.open[0])
+    else:
+        assert ask(desk.gate, new(1, limit_price=D(99), tag=""), at_ns=desk.now_ns) == "ok"
     assert ask(desk.gate, new(1, limit_price=D(90), tag=""), at_ns=T0 + 3 * NS_PER_S) == "DUPLICATE"
-    assert ask(desk.gate, new(1, limit_price=D(80), tag=""), at_ns=T0 + 3 * NS_PER_S) == "ok"
+    assert ask(desk.gate, new(1, limit_price=D(81), tag=""), at_ns=T0 + 3 * NS_PER_S) == "ok"
