@@ -316,3 +316,25 @@ def test_a_position_alone_takes_no_part_in_what_orders_are_priced_at() -> None:
     found = gate.account.lines[None].left(market, 1, Meter(), None, spans)
     assert found == pytest.approx(100 - 0.53125, abs=0.001)
     assert spans == {1: (0.46875, 0.53125)}
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("most", "surely"), [(1601, True), (1599, False)])
+@pytest.mark.parametrize("limit", ["gross_max", "net_max", "sector_max", "currency_max", "leverage_max"])
+def test_an_order_is_surely_within_a_limit_with_what_others_come_to_at_their_dearest(
+    limit: str, most: int, surely: bool, side: Side
+) -> None:
+    """One of another instrument is wanted at 1,500, and one of this at 100."""
+    limits: dict[str, Any] = {limit: D(1) if limit == "leverage_max" else D(most)}
+    gate, market = fresh(**limits), Market(prices=dict.fromkeys(CONIDS, 100.0))
+    gate.account.equity = float(most)
+    for conid in (1, 14):
+        gate.exposure("a", conid)
+    dear = OrderTicket(
+        coid="a-000001", strategy="a", account="DU1", conid=1, side=side, order_type=OrderType.LIMIT, quantity=D(1),
+        limit_price=D(1500),
+    )  # fmt: skip
+    gate.take_closing(dear, lambda: market, T0)
+    lines = gate.account.lines[None]
+    for _ in range(2):  # worked out, and remembered
+        assert lines.surely(market, 14, 100.0, 100.0, 1.0, side is Side.BUY) is surely
