@@ -25,6 +25,7 @@ from tests.risk.test_rooms import CALL, INSTRUMENTS, PRICES, STOCK, outside, set
 from tests.risk.test_rooms_hold import FULL, MANY
 
 BUY, SELL = Side.BUY, Side.SELL
+WITH_STOPS: dict[str, Any] = {**FULL, "order_types": ("LMT", "MKT", "STP")}
 FEW = RiskSettings(account=Limits(**{**WIDE, "position_max": D(12), "duplicate_window_s": D(2)}))  # nothing is summed
 
 
@@ -155,7 +156,7 @@ def pair(settings: RiskSettings, *, session: bool = True, money: Decimal = MANY)
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Pair:
     """Under all limits, none of them near; the first gate may not ask the table."""
-    made = pair(settings_of([FULL, {}, {}]))
+    made = pair(settings_of([WITH_STOPS, {}, {}]))
 
     def asked(*_: Any) -> None:
         raise AssertionError("the table was asked")
@@ -181,6 +182,137 @@ def test_a_modification_far_from_every_limit_is_taken_without_the_table(desk: Pa
         desk.fill(first.coid) if turn == 5 else None
         assert desk.place(desk.ticket(cents=-30 - turn, conid=conid))
         desk.same()
+
+
+def test_modifications_add_up_whichever_way_each_of_them_goes() -> None:
+    """Ten orders of 2, at the market's 100, may grow to 60 in all: eight of them by 5, and no ninth."""
+    desk = pair(settings_of([{**FULL, "gross_max": D(6_000)}, {}, {}]))
+    orders = [desk.ticket(cents=-at) for at in range(10)]
+    assert all(desk.place(order) for order in orders)
+    grown = [desk.modify(order.coid, answered=None, quantity=D(7)) for order in orders]
+    assert grown == [True] * 8 + [False] * 2
+    desk.same()
+
+
+def test_an_order_must_not_meet_what_a_modification_may_make_of_another() -> None:
+    desk = pair(settings_of([FULL, {}, {}]))
+    desk.hold(STOCK, 50)
+    first = desk.ticket()
+    assert desk.place(first)
+    assert desk.place(desk.ticket(20, side=SELL))
+    assert desk.modify(first.coid, answered=None, limit_price=D("100.10"))
+    assert desk.place(desk.ticket(11, side=SELL))
+    assert not desk.place(desk.ticket(10, side=SELL))
+    desk.end(first.coid)
+    assert desk.place(desk.ticket(9, side=SELL))
+
+
+@pytest.mark.parametrize("quantity", [2, 9])
+def test_own_prices_walk_by_modifications_in_a_room_and_without(quantity: int) -> None:
+    """1 % of 100, up by 0.2 at a time and down between; a size beyond what a room holds is looked at for longer."""
+    desk = pair(settings_of([{**FULL, "price_drift_pct": D(1), "range_factor": D(5)}, {}, {}]))
+    first = desk.ticket()
+    assert desk.place(first)
+    assert desk.place(desk.ticket(cents=-1))
+    for limit in ("100.2", "100", "100.2", "100", "100.2", "100"):
+        assert desk.modify(first.coid, limit_price=D(limit), quantity=D(quantity))
+    assert desk.place(desk.ticket(cents=30, quantity=3))  # 0.21 + 0.2 + 0.2 + 0.3
+    assert desk.modify(first.coid, limit_price=D(99))
+    assert not desk.place(desk.ticket(cents=-80, quantity=3))  # and 0.2 more are beyond 1
+    assert desk.place(desk.ticket(cents=-95, quantity=3))
+
+
+def test_a_bracket_far_from_every_limit_is_taken_without_the_table(desk: Pair) -> None:
+    for conid in (STOCK, CALL):
+        desk.hold(conid, 100)
+    for turn in range(12):
+        desk.now_ns += 61_000 * NS_PER_MS * (turn % 4 == 0)
+        group = bracket(desk, -turn, 2 + turn % 3, (STOCK, CALL)[turn % 2])
+        assert desk.place(*group)
+        desk.same()
+        desk.end(group[0].coid) if turn % 3 else desk.fill(group[0].coid)
+        desk.same()
+
+
+def terms(desk: Pair, *, side: Side = BUY, limit: str = "101", stop: str = "97", quantity: int = 2) -> bool:
+    """Whether a bracket is approved whose entry is at the market, and whose exits are as named."""
+    entry = desk.ticket(quantity=2, side=side)
+    entry = replace(entry, tag=entry.coid)  # nobody's twin
+    profit = replace(desk.ticket(quantity=quantity, side=side.opposite), parent=entry.coid, limit_price=D(limit))
+    loss = desk.ticket(quantity=quantity, side=side.opposite)
+    return desk.place(
+        entry,
+        profit,
+        replace(loss, parent=entry.coid, order_type=OrderType.STOP, limit_price=None, stop_price=D(stop)),
+    )
+
+
+def exits_desk(**limits: Any) -> Pair:
+    desk = pair(settings_of([{**WITH_STOPS, "tick_and_lot": True, **limits}, {}, {}]))
+    desk.hold(STOCK, 50)
+    assert terms(desk)  # whatever else is asked for next, this is fine
+    assert terms(desk)
+    return desk
+
+
+EXITS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    ({"price_collar_pct": D(2), "self_trade": True}, {"side": SELL, "limit": "102.01", "stop": "103"}, False),
+    ({"price_collar_pct": D(3), "self_trade": True}, {"side": SELL, "limit": "102.01", "stop": "103"}, True),
+    ({}, {"limit": "100"}, False),  # it would meet its own entry
+    ({}, {"limit": "100.01"}, True),
+    ({}, {"stop": "97.001"}, False),  # no price of the tick table
+    ({"order_types": ("LMT", "MKT")}, {}, False),
+    ({"range_factor": D(2)}, {"limit": "203"}, False),
+    ({"range_factor": D(2)}, {"limit": "199"}, True),
+    ({"order_notional_max": D(250)}, {"limit": "126"}, False),
+    ({"order_notional_max": D(250)}, {"limit": "124"}, True),
+    ({"notional_per_day_max": D(1805)}, {}, False),  # twice 602 were sent before
+    ({"notional_per_day_max": D(1806)}, {}, True),
+    ({"messages_per_day_max": 8}, {}, False),
+    ({"orders_per_hour_max": 9}, {}, True),
+    ({"open_orders_max": 8}, {}, False),
+    ({"open_orders_max": 9}, {}, True),
+    ({"orders_per_minute_max": 8}, {}, False),
+    ({"orders_per_minute_max": 9}, {}, True),
+    ({"price_drift_pct": D(1)}, {"limit": "99.9"}, False),
+]
+
+
+@pytest.mark.parametrize(("limits", "asked", "allowed"), EXITS)
+def test_an_exit_is_refused_where_the_table_refuses_it(
+    limits: dict[str, Any], asked: dict[str, Any], allowed: bool
+) -> None:
+    desk = exits_desk()
+    for one in desk.gates:
+        one.reload(settings_of([{**WITH_STOPS, "tick_and_lot": True, **limits}, {}, {}]))
+    desk.gates[1].exposure("a", STOCK).plain = False
+    desk.now_ns += 3_000 * NS_PER_MS
+    if limits.get("price_drift_pct"):
+        assert terms(desk, limit="102")
+    assert terms(desk, **asked) is allowed
+    desk.same()
+
+
+def test_an_exit_is_asked_about_the_size_shown_on_its_side() -> None:
+    desk = exits_desk()
+    desk.market.bid_size = 1.0
+    assert not terms(desk)
+    desk.market.bid_size = 2.0
+    assert terms(desk)
+
+
+def test_an_exit_is_a_short_sale_where_more_is_sold_than_held() -> None:
+    desk = exits_desk()
+    assert desk.place(desk.ticket(cents=300, quantity=20, side=SELL))
+    assert terms(desk, limit="105")
+    desk.hold(STOCK, 19)
+    assert not terms(desk, limit="105")
+
+
+def test_an_exit_that_is_larger_than_its_entry_is_an_order_of_its_own() -> None:
+    """It may sell 53 where 50 are held."""
+    desk = exits_desk()
+    assert not terms(desk, quantity=53)
 
 
 STEPS = ("place", "place", "sell", "modify", "modify", "modify", "wait", "refused", "fill", "cancel", "end", "hold",
