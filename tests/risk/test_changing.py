@@ -234,9 +234,11 @@ def test_a_bracket_far_from_every_limit_is_taken_without_the_table(desk: Pair) -
         desk.same()
 
 
-def terms(desk: Pair, *, side: Side = BUY, limit: str = "101", stop: str = "97", quantity: int = 2) -> bool:
-    """Whether a bracket is approved whose entry is at the market, and whose exits are as named."""
-    entry = desk.ticket(quantity=2, side=side)
+def terms(
+    desk: Pair, *, cents: int = 0, side: Side = BUY, limit: str = "101", stop: str = "97", quantity: int = 2
+) -> bool:
+    """Whether a bracket is approved whose entry is near the market, and whose exits are as named."""
+    entry = desk.ticket(cents, quantity=2, side=side)
     entry = replace(entry, tag=entry.coid)  # nobody's twin
     profit = replace(desk.ticket(quantity=quantity, side=side.opposite), parent=entry.coid, limit_price=D(limit))
     loss = desk.ticket(quantity=quantity, side=side.opposite)
@@ -258,8 +260,8 @@ def exits_desk(**limits: Any) -> Pair:
 EXITS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"price_collar_pct": D(2), "self_trade": True}, {"side": SELL, "limit": "102.01", "stop": "103"}, False),
     ({"price_collar_pct": D(3), "self_trade": True}, {"side": SELL, "limit": "102.01", "stop": "103"}, True),
-    ({}, {"limit": "100"}, False),  # it would meet its own entry
-    ({}, {"limit": "100.01"}, True),
+    ({}, {"cents": 50, "limit": "100.5"}, False),  # it would meet its own entry
+    ({}, {"cents": 50, "limit": "100.51"}, True),
     ({}, {"stop": "97.001"}, False),  # no price of the tick table
     ({"order_types": ("LMT", "MKT")}, {}, False),
     ({"range_factor": D(2)}, {"limit": "203"}, False),
@@ -274,7 +276,7 @@ EXITS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"open_orders_max": 9}, {}, True),
     ({"orders_per_minute_max": 8}, {}, False),
     ({"orders_per_minute_max": 9}, {}, True),
-    ({"price_drift_pct": D(1)}, {"limit": "99.9"}, False),
+    ({"price_drift_pct": D(1)}, {"limit": "100.9"}, False),
 ]
 
 
@@ -310,9 +312,33 @@ def test_an_exit_is_a_short_sale_where_more_is_sold_than_held() -> None:
 
 
 def test_an_exit_that_is_larger_than_its_entry_is_an_order_of_its_own() -> None:
-    """It may sell 53 where 50 are held."""
     desk = exits_desk()
-    assert not terms(desk, quantity=53)
+    assert terms(desk, quantity=10)
+    desk.same()
+    assert desk.gates[0].exposure("a", STOCK).units[0].sells == 20  # both of them
+
+
+@pytest.mark.parametrize(("money", "allowed"), [(500, False), (700, True)])
+def test_exits_of_what_buys_back_a_short_position_have_to_be_paid_too(money: int, allowed: bool) -> None:
+    """Two at 100, two at 101, and two at 97, which count at 100."""
+    desk = pair(settings_of([WITH_STOPS, {}, {}]), money=D(money))
+    desk.hold(STOCK, -5)
+    assert terms(desk) is allowed
+
+
+@pytest.mark.parametrize(
+    "limits", [{"orders_per_day_max": 21}, {"notional_per_day_max": D(4_000)}, {"price_drift_pct": D(1)}]
+)
+def test_orders_in_a_room_and_brackets_reach_a_limit_together(limits: dict[str, Any]) -> None:
+    desk = pair(settings_of([{**WITH_STOPS, **limits}, {}, {}]))
+    desk.hold(STOCK, 90)
+    asked = []
+    for turn in range(8):
+        asked += [desk.place(desk.ticket(cents=-turn - 9))]
+        asked += [terms(desk, limit=("101", "100.8")[turn % 2]), desk.place(desk.ticket(cents=100 + turn, side=SELL))]
+        desk.same()
+    assert asked[:4] == [True] * 4
+    assert False in asked
 
 
 STEPS = ("place", "place", "sell", "modify", "modify", "modify", "wait", "refused", "fill", "cancel", "end", "hold",
