@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from engine.errors import InputError
 from engine.journal.durable import APPLICATION_ID, KEEP_IT, SCHEMA_VERSION, DurableJournal, StoredRow
+from engine.journal.log import commits_passed_over
 
 _SAID_MAX: Final = 120  # SQLite may quote a whole row
 
@@ -57,8 +58,11 @@ class JournalReader(DurableJournal):
             return [f"the file can't be read to its end: {str(error)[:_SAID_MAX]}"]
 
     def whole(self) -> None:
-        """Nothing, if every row is what was written. Raises: InputError, which names the first that is not."""
+        """Nothing, if every row is what was written, and nobody writes. Raises: InputError, which says what is not."""
         findings = self.verify()
+        missing = commits_passed_over(self.path)
+        if missing > 1 and not findings:
+            findings = [f"its log can't be read to the end, and {missing} commits lie behind the place"]
         if findings:
             raise InputError(f"the journal is damaged ({findings[0]}); {KEEP_IT}", place=str(self.path))
 
