@@ -118,9 +118,10 @@ class WireKeeper:
         """Its answer."""
         self._see("answered", number, status, problem, body)
 
-    def frame(self, ours: bool, data: str | bytes) -> None:
+    def frame(self, ours: bool, data: str | bytes, at_ns: int) -> None:
         """A websocket message."""
-        self._see("frame", "ours" if ours else "theirs", None, "", data)
+        if len(self._wire) < WAITING_MAX:
+            self._wire.append((at_ns, "frame", "ours" if ours else "theirs", None, "", data))
 
     def _see(self, *what: Any) -> None:
         if len(self._wire) < WAITING_MAX:

@@ -101,8 +101,10 @@ class Holding:
 
     def tidy(self, now_ns: int) -> None:
         """A group of which one ticket is not wanted any more goes as a whole."""
+        if not self._held:
+            return
+        book = self._slate.book.book
         for waiting in list(self._held.values()):
-            book = self._slate.book.book
             alive = [coid for coid in waiting.coids if book[coid].state is State.CREATED]
             if len(alive) < len(waiting.coids):
                 del self._held[waiting.number]

@@ -190,8 +190,10 @@ class Ready:
         """Send what has room. In the thread of whoever grants the permit."""
         self._progress.sending = True
         if self._record is not None and monotonic() < self._until_s:
-            with suppress(OSError):  # no room, or broken: who writes the rest sees what it is
+            try:
                 self._sent = self.connection.direct.send(self._record)
+            except OSError:
+                self._sent = 0  # no room, or broken: who writes the rest sees what it is
 
     async def rest(self) -> _Rest:
         """Wait for the permit; return what is still to be sent.

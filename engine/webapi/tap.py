@@ -14,5 +14,5 @@ class Tap(Protocol):
     def answered(self, number: int, status: int | None, body: bytes, problem: str) -> None:
         """What came of it; without an answer, `status` is None and `problem` says why."""
 
-    def frame(self, ours: bool, data: str | bytes) -> None:
-        """A websocket message, ours or theirs."""
+    def frame(self, ours: bool, data: str | bytes, at_ns: int) -> None:
+        """A websocket message, ours or theirs, and when that was by the session's clock."""

@@ -56,9 +56,9 @@ def to_wire(
         wire["cOID"] = ticket.coid
     if ticket.parent is not None:
         wire["parentId"] = ticket.parent
-    wire["orderType"] = ticket.order_type.value
-    wire["side"] = ticket.side.value
-    wire["tif"] = ticket.tif.value
+    wire["orderType"] = ticket.order_type
+    wire["side"] = ticket.side
+    wire["tif"] = ticket.tif
     wire["quantity"] = plain_number(ticket.quantity)
     wire["outsideRTH"] = ticket.outside_rth
     for key, price in _prices(ticket).items():
@@ -66,7 +66,7 @@ def to_wire(
             wire[key] = plain_number(price)
     if ticket.trail is not None:
         wire["trailingAmt"] = plain_number(ticket.trail)
-        wire["trailingType"] = ticket.trail_unit.value
+        wire["trailingType"] = ticket.trail_unit
     if ticket.oca_group is not None and ticket.parent is None:  # exits of a bracket cancel one another anyway
         wire["isSingleGroup"] = True
     if says_who(instrument):

@@ -154,6 +154,8 @@ def money(value: object) -> Money | None:
 
 def ms_ns(value: object) -> int | None:
     """Read epoch milliseconds as nanoseconds."""
+    if value.__class__ is int:  # each quote has one
+        return value * 1_000_000 if 0 < value < _LAST_MS else None
     moment = decimal(value)
     return None if moment is None or not 0 < moment < _LAST_MS else int(moment * 1_000_000)
 

@@ -108,6 +108,7 @@ class Socket:
         self._busy = False  # who listens takes long: the reader only reads
         self._error: Exception | None = None
         self._heard_s = 0.0  # trio's clock
+        self._time = trio.current_time
         self._flows: bool | None = None  # as the session machine was last told
         self.frames = 0
         self.unreadable = 0
@@ -195,7 +196,7 @@ class Socket:
                 for message in messages:
                     await link.send_message(message)
                     if self._tap is not None:
-                        self._tap.frame(True, message)
+                        self._tap.frame(True, message, self._clock.now_ns())
         except (ConnectionClosed, ProtocolError):
             raise VenueUnreachable(_NAME, "the websocket was lost") from None
         if limit.cancelled_caught:
@@ -222,7 +223,8 @@ class Socket:
                         messages = Messages(stream, self._hear, size_max=FRAME_BYTES_MAX)
                         link = await self._upgrade(nursery, messages, handshake)
                         self._link, self._scope = link, scope
-                        self._heard_s = trio.current_time()
+                        self._time = trio.lowlevel.current_clock().current_time
+                        self._heard_s = self._time()
                         messages.start()
                         task_status.started()
                         problem = await self._read(link)
@@ -287,9 +289,9 @@ class Socket:
         """Take a frame: at once, or into the buffer; False if that has no room, and then nothing has happened."""
         if len(self._buffer) >= BUFFER_FRAMES or self._bytes + len(raw) > BUFFER_BYTES:
             return False
-        at_ns, self._heard_s = self._clock.now_ns(), trio.current_time()
+        at_ns, self._heard_s = self._clock.now_ns(), self._time()
         if self._tap is not None:
-            self._tap.frame(False, raw)
+            self._tap.frame(False, raw, at_ns)
         if not self._buffer and not self._busy:
             self._take_at_once(at_ns, raw)
             return True
