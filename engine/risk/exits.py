@@ -122,9 +122,12 @@ def _may_send(several: int, exposure: Exposure, plan: Plan, now_ns: int) -> bool
 
 
 def _covered(exposure: Exposure, plan: Plan, account: Account) -> bool:
-    """Whether a sale that adds no units needs neither shares to borrow nor cover."""
+    """Whether a sale that adds no units lacks neither shares to borrow nor cover."""
     whole = exposure.units[0]
-    if (plan.shorts or plan.dated is not None) and whole.sells and whole.sells > whole.position:
+    short = whole.sells - max(whole.position, _ZERO)
+    if short > _ZERO and plan.dated is not None:
+        return False
+    if plan.lending is not None and plan.outside is not None and not plan.lending.allows(short, plan.outside):
         return False
     return not (plan.covers and account.options and account.short_options)
 

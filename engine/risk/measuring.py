@@ -137,8 +137,15 @@ def _side_left(plan: Plan, exposure: Exposure, account: Account, buy: bool, ceil
     if plan.outside is None:
         return
     yield (plan.room_to_buy if buy else plan.room_to_sell) - account.spent_in_all
-    if not buy and (plan.shorts or plan.dated is not None):  # only what is held may be sold without a question
-        yield float(exposure.units[0].position - exposure.units[0].sells) * ceiling
+    if buy:
+        return
+    units = exposure.units[0]
+    if plan.dated is not None:  # only what is held may be sold without a question
+        yield float(units.position - units.sells) * ceiling
+    if plan.lending is not None:
+        # Short are open sales beyond what is held: as long as these, or all, stay below what is lent, so does that.
+        lent = plan.lending.most(plan.outside)
+        yield float(lent + max(units.position, _ZERO) - units.sells) * ceiling
 
 
 def _messages_left(plan: Plan, exposure: Exposure, now_ns: int) -> Iterator[int]:
@@ -180,6 +187,8 @@ def _bound(room: Room, plan: Plan, exposure: Exposure, account: Account, now_ns:
     if outside is None:
         return
     room.version, room.covers = outside.version, plan.covers and not room.buy
+    room.lending = None if room.buy else plan.lending
+    room.borrow = None if room.lending is None else room.lending.told(outside)
     room.until_ns = min(room.until_ns, plan.summary_until_ns + 1)
     if plan.cushion is not None:
         room.most = min(room.most, plan.what_if / room.ceiling)

@@ -24,6 +24,7 @@ from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
 from engine.risk.covering import OPTIONS
 from engine.risk.dated import Dated
 from engine.risk.exposure import Exposure
+from engine.risk.lending import Lending
 from engine.risk.limits import DRIFT_WINDOW_S
 from engine.risk.lines import Lines
 from engine.risk.outside import Outside, Summary
@@ -103,7 +104,7 @@ class Plan:
     # What a venue says; None of it in a backtest.
     outside: Outside | None = None
     live_data: bool = False
-    shorts: bool = False  # a sale has to be asked about
+    lending: Lending | None = None  # what a sale makes short has to be borrowed
     covers: bool = False  # likewise where options are short: it may be what covers them
     day_trades: int | None = None
     settled: bool = False
@@ -307,6 +308,12 @@ def _least(room: float, other: float) -> float:
     return min(room, other) if other == other else -1.0
 
 
+def _shorts(plan: Plan, exposure: Exposure) -> bool:
+    own = exposure.bounds.tightest
+    plan.lending = Lending(exposure.instrument.conid, bool(own.short_availability), own.borrow_fee_max_pct)
+    return True
+
+
 def _day_trades(plan: Plan, exposure: Exposure) -> bool:
     plan.day_trades = exposure.bounds.tightest.day_trades_max
     return plan.day_trades is not None
@@ -391,7 +398,7 @@ _SCREENS: Final[dict[Check, Callable[[Plan, Exposure], bool]]] = {
     venueside.account_guard: _venue,
     venueside.known_strategy: _venue,
     venueside.live_data: _asked("live_data"),
-    venueside.short_availability: _asked("shorts"),
+    venueside.short_availability: _shorts,
     venueside.day_trades: _day_trades,
     venueside.settled_cash: _asked("settled"),
     venueside.buying_power: _asked("buying_power"),

@@ -21,7 +21,8 @@ from engine.risk.stakes import reserve
 if TYPE_CHECKING:
     from engine.risk.account import Account
     from engine.risk.exposure import Exposure
-    from engine.risk.outside import Outside
+    from engine.risk.lending import Lending
+    from engine.risk.outside import Borrow, Outside
     from engine.risk.plan import Plan
     from engine.risk.register import Register
     from engine.risk.resting import Queue
@@ -69,6 +70,8 @@ class Room:
     outside: Outside | None = None
     version: int = 0
     covers: bool = False
+    lending: Lending | None = None
+    borrow: Borrow | None = None  # what the venue had said of that
     asks_quote: bool = False
     displayed: float | None = None  # as of `Plan`
     two_sided: bool = False
@@ -113,14 +116,14 @@ class Room:
             return 0.0
         worst, across = price, self.across
         if level is None:
-            if across is not None and across.best < inf:
+            if across is not None and across.best < inf and across.reaches(inf):
                 return 0.0
         else:
             rank = level if self.buy else -level
             if (
                 not self.lowest <= level <= self.highest
                 or (level - price if self.buy else price - level) > price * self.collar
-                or (across is not None and across.best <= rank)
+                or (across is not None and across.best <= rank and across.reaches(rank))
             ):
                 return 0.0
             if level > worst:
@@ -151,6 +154,7 @@ class Room:
             or ticket.account != outside.account
             or (outside.what_if and ticket.coid in outside.what_if)
             or (self.covers and self.account.short_options)
+            or (self.lending is not None and self.lending.told(outside) is not self.borrow)
         ):
             return 0.0
         if self.equity_least is not None and not (self.account.equity or 0.0) >= self.equity_least:

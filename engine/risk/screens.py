@@ -153,7 +153,7 @@ def _vouched(
         or ticket.account != outside.account
         or (outside.strategies is not None and ticket.strategy not in outside.strategies)
         or (plan.live_data and not outside.availability.get(ticket.conid, "").startswith(REAL_TIME))
-        or (not buy and plan.shorts and exposure.shorts(ticket) > 0)
+        or (not buy and plan.lending is not None and not plan.lending.allows(exposure.shorts(ticket), outside))
         or (not buy and plan.covers and account.options and account.short_options)
     ):
         return False

@@ -18,6 +18,7 @@ from engine.domain.moments import NS_PER_MS
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, amend
 from engine.risk.gate import Gate
+from engine.risk.outside import Borrow
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import SESSIONS, T0, WIDE, D
 from tests.risk.test_catalogue import Market
@@ -100,6 +101,11 @@ class Pair:
     def hold(self, conid: int, units: int) -> None:
         for one in self.gates:
             one.hear([], [PositionNow("a", conid, D(units), D(0), D(0), D(units), D(0), "USD")])
+
+    def lend(self, shares: int | None, fee: int = 1) -> None:
+        for one in self.gates:
+            assert one.account.outside is not None
+            one.account.outside.borrow = {} if shares is None else {STOCK: Borrow(D(shares), D(fee))}
 
     def since(self, sent: Iterable[tuple[Any, ...]], span_ns: int) -> list[tuple[Any, ...]]:
         """What is within a span still: what is older is dropped sooner or later."""
@@ -308,7 +314,10 @@ def test_an_exit_is_a_short_sale_where_more_is_sold_than_held() -> None:
     assert desk.place(desk.ticket(cents=300, quantity=20, side=SELL))
     assert terms(desk, limit="105")
     desk.hold(STOCK, 19)
-    assert not terms(desk, limit="105")
+    for shares, allowed in ((None, False), (0, False), (1, True)):
+        desk.lend(shares)
+        assert terms(desk, limit="105") is allowed
+        desk.same()
 
 
 def test_an_exit_that_is_larger_than_its_entry_is_an_order_of_its_own() -> None:
@@ -342,7 +351,7 @@ def test_orders_in_a_room_and_brackets_reach_a_limit_together(limits: dict[str, 
 
 
 STEPS = ("place", "place", "sell", "modify", "modify", "modify", "wait", "refused", "fill", "cancel", "end", "hold",
-         "bracket", "time", "price")  # fmt: skip
+         "bracket", "time", "price", "lend")  # fmt: skip
 
 
 @given(data=st.data(), levels=st.none() | tables(), session=st.booleans())
@@ -369,6 +378,8 @@ def test_whatever_is_modified_both_say_and_count_the_same(
                 desk.place(*bracket(desk, -figure, 1 + which % 5, conid))
             case "hold":
                 desk.hold(conid, figure - 10)
+            case "lend" if session:
+                desk.lend(figure if which else None, which)
             case "time":
                 desk.now_ns += (1, 1_000, 61_000)[which % 3] * NS_PER_MS
             case "price":

@@ -17,7 +17,7 @@ from engine.domain.moments import NS_PER_DAY, NS_PER_S
 from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
 from engine.risk.gate import Gate
-from engine.risk.outside import Contract, Outside, Summary
+from engine.risk.outside import Borrow, Contract, Outside, Summary
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import SESSIONS, T0, WIDE, D
 from tests.risk.test_catalogue import Market
@@ -61,6 +61,8 @@ LIMITS: dict[str, list[Any]] = {
     "spread_max_pct": [D("0.1"), D(5)],
     "live_data": [True],
     "short_availability": [True],
+    "borrow_fee_max_pct": [D(1), D(5)],
+    "no_short": [("AAA",)],
     "settled_cash": [True],
     "buying_power": [True],
     "margin_cushion_pct": [D(0), D(5)],
@@ -77,13 +79,16 @@ QUIET: dict[str, Any] = {
     "in_doubt_max": 10**6, "margin_cushion_pct": D(0), "summary_age_max_s": D(10**6), "gross_max": D(10**9),
 }  # fmt: skip
 STAKES = ["gross_max", "net_max", "sector_max", "currency_max", "leverage_max"]
+LENT = ["short_availability", "borrow_fee_max_pct"]
 PAID = ["notional_per_day_max", "settled_cash", "buying_power", "margin_cushion_pct", "position_max"]
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Limits of the account, of a strategy and of an instrument: one that is near, and few others."""
-    near = draw(st.sampled_from(STAKES) | st.sampled_from(PAID) | st.sampled_from(sorted(LIMITS)))
+    near = draw(
+        st.sampled_from(STAKES) | st.sampled_from(PAID) | st.sampled_from(LENT) | st.sampled_from(sorted(LIMITS))
+    )
     found: list[dict[str, Any]] = [{}, {}, {}]
     for name in draw(st.lists(st.sampled_from(sorted(LIMITS)), max_size=2)):
         found[draw(st.sampled_from([0, 1, 2]))][name] = LIMITS[name][-1]
@@ -109,6 +114,7 @@ def outside() -> Outside:
     return Outside(
         account="DU1", strategies=frozenset("ab"), down="", availability=dict.fromkeys(INSTRUMENTS, "R"),
         contracts={conid: contract(conid) for conid in (CALL, PUT)}, summary=summary(),
+        borrow={STOCK: Borrow(D(15), D(1)), EURO: Borrow(D(30), D(3))},
     )  # fmt: skip
 
 
@@ -351,6 +357,19 @@ class Rooms(RuleBasedStateMachine):
             there = one.account.outside
             assert there is not None
             setattr(there, name, told if name == "summary" else getattr(fine, name) if well else poor[name])
+
+    @precondition(lambda self: self.gates[0].account.outside is not None)
+    @rule(
+        conid=st.sampled_from([STOCK, EURO]), shares=st.none() | st.integers(0, 40),
+        fee=st.none() | st.sampled_from([D("0.5"), D(3), D(9)]),
+    )  # fmt: skip
+    def the_venue_lends(self, conid: int, shares: int | None, fee: Decimal | None) -> None:
+        for one in self.gates:
+            there = one.account.outside
+            assert there is not None
+            there.borrow.pop(conid, None)
+            if shares is not None:
+                there.borrow[conid] = Borrow(D(shares), fee)
 
     # --- laws --------------------------------------------------------------------------------------------------------
 

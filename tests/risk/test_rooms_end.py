@@ -347,6 +347,7 @@ def test_a_price_is_reserved_until_nothing_is_open() -> None:
 
 def test_what_may_not_be_sold_short_has_no_room() -> None:
     made = begun({"short_availability": True})
+    made.the_venue_lends(conid=STOCK, shares=None, fee=None)
     made.a_position_is_another(strategy="a", conid=STOCK, quantity=12)
     assert place(made, 20, side=SELL) == 12
     assert made.fitted >= 6

@@ -224,7 +224,6 @@ VOUCHED: list[tuple[Terms, Terms, dict[str, Any], dict[str, Any], str]] = [
     ({}, limit(100), {}, {"contracts": {1: Contract(order_types=frozenset({"MKT"}))}}, "TERMS"),
     ({}, {}, {}, {"contracts": {1: Contract(tifs=frozenset({"GTC"}))}}, "TERMS"),
 ]
-BY_THE_TABLE = ({"short_availability", "borrow_fee_max_pct"}, {"cash_account"})  # never by the flat look
 
 
 @pytest.mark.parametrize(("limits", "terms", "well", "ill", "code"), VOUCHED)
@@ -232,7 +231,7 @@ def test_what_the_venue_says(
     desk: Any, limits: Terms, terms: Terms, well: dict[str, Any], ill: dict[str, Any], code: str
 ) -> None:
     summary = well.get("summary", RICH)
-    slow = bool(BY_THE_TABLE[0] & set(limits)) or summary.cash_account is True
+    slow = summary.cash_account is True  # never by the flat look
     assert desk(limits, outside=session(**well)).ask(terms) == ("ok", not slow)
     assert desk(limits, outside=session(**ill)).ask(terms) == (code, False)
 
