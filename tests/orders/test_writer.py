@@ -121,6 +121,13 @@ def test_an_order_that_dies_while_its_question_is_open_is_dead() -> None:
     assert (bench.order().state, bench.order().reason) == (State.CANCELLED, "by its exchange")
 
 
+def test_an_order_that_dies_while_our_yes_is_on_its_way_is_dead() -> None:
+    bench, number = put_to_a_person()
+    assert bench.desk.answer_question(number, True, bench.now)
+    bench.row(ticket(), status="Cancelled", reason="by its exchange")
+    assert (bench.order().state, bench.order().reason) == (State.CANCELLED, "by its exchange")
+
+
 def test_a_declined_order_whose_answer_is_lost_is_dead_when_a_list_says_so() -> None:
     bench, number = asked("o902")
     bench.desk.judged(number, {}, bench.now)
