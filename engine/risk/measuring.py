@@ -19,16 +19,14 @@ from engine.domain.view import MarketView
 from engine.risk.account import Account
 from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
 from engine.risk.exposure import Exposure
-from engine.risk.meter import Meter, Span
+from engine.risk.meter import SMALL, SURELY, Meter, Span
 from engine.risk.plan import Plan
 from engine.risk.rooms import Guard, Room
 
-_SURELY: Final = 0.999  # of what is left: far more than float arithmetic loses
 _WORTH: Final = 0.95  # what the account is worth may fall to this part
-_SMALL: Final = 1e-6  # of a reading: what is left is too little beside it to be told apart surely
 _LONG: Final = 4_096  # messages after which a reading begins at zero again
 _PATIENCE: Final = 127
-_ENOUGH: Final = 8  # orders that a room has to hold to be worth its measurement
+_ENOUGH: Final = 4  # orders that a room has to hold to be worth its measurement
 _ZERO: Final = Decimal(0)
 
 
@@ -67,8 +65,8 @@ def measure(plan: Plan, exposure: Exposure, view: MarketView, price: float, now_
     shared = min([left.money, *_sums_left(plan, account)])
     messages = min([_LONG, *_messages_left(plan, exposure, now_ns)])
     for room in (buys, sells):
-        money = min([shared, *_side_left(plan, exposure, account, room.buy, ceiling)]) * _SURELY
-        if not money > meter.money * _SMALL or not messages > 0:
+        money = min([shared, *_side_left(plan, exposure, account, room.buy, ceiling)]) * SURELY
+        if not money > meter.money * SMALL or not messages > 0:
             continue
         room.messages, room.money, room.ceiling = meter.messages + messages, meter.money + money, ceiling
         room.low, room.high, room.others, room.equity_least = *left.span, left.guards, left.equity_least
@@ -186,6 +184,7 @@ def _bound(room: Room, plan: Plan, exposure: Exposure, account: Account, now_ns:
     outside = room.outside = plan.outside
     if outside is None:
         return
+    room.summary = plan.summary
     room.version, room.covers = outside.version, plan.covers and not room.buy
     room.lending = None if room.buy else plan.lending
     room.borrow = None if room.lending is None else room.lending.told(outside)

@@ -17,6 +17,8 @@ from attrs import define, field
 
 Span = tuple[float, float]  # prices of an instrument, from and to, that sums are worked out for
 
+SURELY: Final = 0.999  # of what is left: far more than float arithmetic loses
+SMALL: Final = 1e-6  # of a reading: what is left is too little beside it to be told apart surely
 _WIDTH: Final = 1.0 / 16.0  # how far a price may go before everything is measured anew
 
 

@@ -56,7 +56,7 @@ class Contract(Struct, frozen=True, kw_only=True):
 
 def _heard(instance: Outside, attribute: Attribute[Any], value: Any) -> Any:
     """Something is set; if that is news, what was worked out of all before counts no more."""
-    if getattr(instance, attribute.name) != value:
+    if attribute.name != "summary" and getattr(instance, attribute.name) != value:
         instance.version += 1
     return value
 
@@ -68,6 +68,7 @@ def _fixed(told: Mapping[int, Any]) -> Mapping[int, Any]:
 @define(eq=False, on_setattr=[setters.convert, _heard])
 class Outside:
     """What the venue says, the newest of each. What is told by conid is replaced as a whole, so that `version` rises.
+    It does not with the account summary, which is told so often that whoever depends on it looks whether it is another.
 
     `down` says why no order can be taken (not primed, disconnected), empty if nothing stands in the way; `away` which
     known window of maintenance it is, in which nothing but what lowers risk is sent; `account` is the id the session

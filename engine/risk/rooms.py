@@ -15,14 +15,14 @@ from attrs import define
 
 from engine.domain.ticket import OrderTicket, OrderType, Tif
 from engine.domain.view import MarketView
-from engine.risk.meter import Meter
+from engine.risk.meter import SMALL, SURELY, Meter
 from engine.risk.stakes import reserve
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
     from engine.risk.exposure import Exposure
     from engine.risk.lending import Lending
-    from engine.risk.outside import Borrow, Outside
+    from engine.risk.outside import Borrow, Outside, Summary
     from engine.risk.plan import Plan
     from engine.risk.register import Register
     from engine.risk.resting import Queue
@@ -69,6 +69,7 @@ class Room:
     equity_least: float | None = None
     outside: Outside | None = None
     version: int = 0
+    summary: Summary | None = None
     covers: bool = False
     lending: Lending | None = None
     borrow: Borrow | None = None  # what the venue had said of that
@@ -92,7 +93,9 @@ class Room:
 
         Returns: The dearest of the market's price and the order's; 0.0 where it can't say.
         """
-        meter, exposure, quantity = self.meter, self.exposure, ticket.quantity
+        meter, exposure, quantity, outside = self.meter, self.exposure, ticket.quantity, self.outside
+        if outside is not None and outside.summary is not self.summary and self.epoch == meter.epoch:
+            self._renew(outside.summary)
         # What is no number compares false, and is turned away with what is too much.
         if (
             self.epoch != meter.epoch
@@ -148,7 +151,6 @@ class Room:
             known = price_of(conid)
             if known is None or not low <= known[0] <= high:
                 return 0.0
-        outside = self.outside
         if outside is not None and (
             outside.version != self.version
             or ticket.account != outside.account
@@ -167,6 +169,19 @@ class Room:
             if (counts is None or twins.last_key in counts) and not twins.alone(ticket, now_ns, exposure.window_ns):
                 return 0.0
         return worst
+
+    def _renew(self, summary: Summary | None) -> None:
+        """Another account summary counts: what it leaves, and no more than was left."""
+        self.summary = summary
+        left, plan = -1.0, self.plan
+        if summary is not None:
+            if summary is not plan.summary:
+                plan.look_at(summary)
+            self.until_ns = min(self.until_ns, plan.summary_until_ns + 1)
+            left = (plan.room_to_buy if self.buy else plan.room_to_sell) - self.account.spent_since(summary.ts_ns)
+        self.money = min(self.money, self.meter.money + left * SURELY)
+        if not left > self.meter.money * SMALL:
+            self.epoch = -1
 
     def change(self, level: float | None) -> None:
         """What a modification makes of an order was asked about last, and is to count."""

@@ -342,7 +342,9 @@ class Rooms(RuleBasedStateMachine):
 
     @precondition(lambda self: self.gates[0].account.outside is not None)
     @rule(
-        name=st.sampled_from(["summary", "down", "away", "availability", "contracts", "account", "strategies"]),
+        name=st.sampled_from(
+            ["summary", "summary", "down", "away", "availability", "contracts", "account", "strategies"]
+        ),
         well=st.booleans(),
         money=st.sampled_from([D(500), D(2000), D(10_000)]),
     )

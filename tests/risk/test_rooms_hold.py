@@ -166,7 +166,6 @@ def test_what_may_lift_a_sum_otherwise_has_rooms_measured_anew(desk: Desk) -> No
         lambda: gate.rate_now("USD"),
         lambda: gate.reload(gate.settings),
         lambda: setattr(gate.account, "equity", 9e5),
-        lambda: setattr(venue, "summary", summary(ts_ns=T0 + 1, settled_cash=MANY - 1)),
     ):
         happen()
         assert [desk.ask() for _ in range(9)] == [False] + [True] * 8
