@@ -13,18 +13,16 @@ from typing import Final
 
 from attrs import frozen
 
-from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import Side
 from engine.domain.view import MarketView
 from engine.risk.account import Account
 from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
 from engine.risk.exposure import Exposure
-from engine.risk.meter import SMALL, SURELY, Meter, Span
+from engine.risk.meter import LONG, SMALL, SURELY, Meter, Span
 from engine.risk.plan import Plan
 from engine.risk.rooms import Guard, Room
 
 _WORTH: Final = 0.95  # what the account is worth may fall to this part
-_LONG: Final = 4_096  # messages after which a reading begins at zero again
 _PATIENCE: Final = 127
 _ENOUGH: Final = 4  # orders that a room has to hold to be worth its measurement
 _ZERO: Final = Decimal(0)
@@ -53,7 +51,7 @@ def measure(plan: Plan, exposure: Exposure, view: MarketView, price: float, now_
         return
     plan.taken, plan.idle, plan.patience = 0, plan.patience, min(2 * plan.patience + 1, _PATIENCE)
     meter = account.meter
-    if meter.messages >= _LONG:
+    if meter.messages >= LONG:
         meter.void()
     meter.measured += 1
     left = _stakes_left(plan, exposure, account, view, price)
@@ -63,7 +61,7 @@ def measure(plan: Plan, exposure: Exposure, view: MarketView, price: float, now_
     if not 0.0 < ceiling < inf:
         return
     shared = min([left.money, *_sums_left(plan, account)])
-    messages = min([_LONG, *_messages_left(plan, exposure, now_ns)])
+    messages = buys.messages_left(now_ns)
     for room in (buys, sells):
         money = min([shared, *_side_left(plan, exposure, account, room.buy, ceiling)]) * SURELY
         if not money > meter.money * SMALL or not messages > 0:
@@ -144,15 +142,6 @@ def _side_left(plan: Plan, exposure: Exposure, account: Account, buy: bool, ceil
         # Short are open sales beyond what is held: as long as these, or all, stay below what is lent, so does that.
         lent = plan.lending.most(plan.outside)
         yield float(lent + max(units.position, _ZERO) - units.sells) * ceiling
-
-
-def _messages_left(plan: Plan, exposure: Exposure, now_ns: int) -> Iterator[int]:
-    for tally, allowed, _ in exposure.open_levels:
-        yield allowed - tally.open
-    for tally, allowed, _ in exposure.rate_levels:
-        yield allowed - tally.in_last(NS_PER_MINUTE, now_ns)
-    for most in plan.sums:
-        yield most.left(now_ns)
 
 
 # --- what a single order may be --------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ Span = tuple[float, float]  # prices of an instrument, from and to, that sums ar
 
 SURELY: Final = 0.999  # of what is left: far more than float arithmetic loses
 SMALL: Final = 1e-6  # of a reading: what is left is too little beside it to be told apart surely
+LONG: Final = 4_096  # messages after which a reading begins at zero again
 _WIDTH: Final = 1.0 / 16.0  # how far a price may go before everything is measured anew
 
 

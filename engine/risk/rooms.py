@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import OrderTicket, OrderType, Tif
 from engine.domain.view import MarketView
-from engine.risk.meter import SMALL, SURELY, Meter
+from engine.risk.meter import LONG, SMALL, SURELY, Meter
 from engine.risk.stakes import reserve
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class Room:
             self.epoch != meter.epoch
             or not self.from_ns <= now_ns < self.until_ns
             or now_ns - since_ns > self.age_max_ns
-            or meter.messages >= self.messages
+            or (meter.messages >= self.messages and not self._recounts(now_ns))
             or not self.low <= price <= self.high
         ):
             return 0.0
@@ -169,6 +170,26 @@ class Room:
             if (counts is None or twins.last_key in counts) and not twins.alone(ticket, now_ns, exposure.window_ns):
                 return 0.0
         return worst
+
+    def messages_left(self, now_ns: int) -> int:
+        """How many orders are within each limit on a number, and not too many for one reading."""
+        exposure = self.exposure
+        left = [allowed - tally.open for tally, allowed, _ in exposure.open_levels]
+        left += [allowed - tally.in_last(NS_PER_MINUTE, now_ns) for tally, allowed, _ in exposure.rate_levels]
+        left += [most.left(now_ns) for most in self.plan.sums]
+        return min([LONG, *left])
+
+    def _recounts(self, now_ns: int) -> bool:
+        """Whether one more order is within each limit on a number, now that others are over; the purses are in order.
+
+        A reading that has become long is begun anew instead.
+        """
+        meter = self.meter
+        if meter.messages >= LONG:
+            return False
+        self.account.settle()
+        self.messages = min(LONG, meter.messages + self.messages_left(now_ns))
+        return meter.messages < self.messages
 
     def _renew(self, summary: Summary | None) -> None:
         """Another account summary counts: what it leaves, and no more than was left."""

@@ -90,3 +90,28 @@ def test_a_room_ends_with_the_age_of_the_summary_that_counts() -> None:
     assert place(made, 4) == 0
     older(made, 0)
     assert place(made, 4) == 4
+
+
+def test_orders_that_are_over_make_room_for_others() -> None:
+    """Eight may be open; those that go on after the others are over need no measurement, and a ninth is refused."""
+    made = begun({"open_orders_max": 8})
+    assert place(made, 8) == 8
+    plan, meter = made.gates[0].exposure("a", STOCK).plan, made.gates[0].account.meter
+    assert plan is not None
+    for _ in range(5):
+        before = plan.taken, meter.measured
+        for live in made.open[:6]:
+            made.over(live)
+        assert place(made, 6) == 6
+        assert (plan.taken, meter.measured) == (before[0] + 6, before[1])
+    assert place(made, 1) == 0
+
+
+@pytest.mark.parametrize("limits", [{"orders_per_minute_max": 8}, {"messages_per_minute_max": 8}])
+def test_what_was_sent_a_minute_ago_makes_room_for_others(limits: dict[str, Any]) -> None:
+    made = begun(limits)
+    for _ in range(6):
+        assert place(made, 4) == 4
+        made.now_ns += 31 * NS_PER_S
+    assert place(made, 4) == 4
+    assert place(made, 5) == 0  # eight have gone within the minute
