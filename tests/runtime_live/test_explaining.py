@@ -43,11 +43,12 @@ class Bench:
         self.risk = Judging(self.gate, NOTHING, conditions=NOTHING, to_orders=NOTHING, note=NOTHING)
         self.hear(TradingNow("on", ""))
         self.see(quote(100.0))
-        self.first = new(1)
+        self.first = new(1, limit_price=D(100))
         (judged,) = self.want(self.first)
         assert isinstance(judged, Judged)
-        assert [coid for coid, _ in judged.findings] == [self.first.coid]
-        assert judged.worth == ()
+        assert (judged.findings, judged.worth) == ((), ((self.first.coid, 100.0),)), "the long way shows in no letter"
+        (told,) = self.hear(Tick())
+        assert [coid for coid, _ in told.findings] == [self.first.coid]
 
     def hear(self, letter: RiskLetter, at_ns: int = T0) -> list[Any]:
         return list(self.risk.decide(letter, at_ns))
@@ -121,4 +122,23 @@ def test_what_is_refused_says_at_once_why() -> None:
     ((coid, said),) = judged.findings
     assert coid == ticket.coid
     assert [one.check for one in said if not one.allows] == ["terms_allowed"]
+    assert judged.worth == ()
+
+
+def test_an_order_says_the_same_the_long_way_and_the_short_way() -> None:
+    long, short = Bench(), Bench()
+    for exposure in long.gate.account.exposures.values():
+        exposure.outline = None  # it has not explained an order of the kind before
+    ticket = new(4, limit_price=D("99.5"))
+    assert long.want(ticket) == short.want(ticket)
+    assert long.hear(Tick()) == short.hear(Tick())
+
+
+def test_what_was_cut_down_to_what_has_room_says_at_once_why() -> None:
+    bench = Bench(position_max=D(10), shrink=True)
+    ticket = new(40, limit_price=D(100))
+    (judged,) = bench.want(ticket)
+    (verdict,) = judged.verdicts
+    assert verdict.because is not None
+    assert [coid for coid, _ in judged.findings] == [ticket.coid]
     assert judged.worth == ()

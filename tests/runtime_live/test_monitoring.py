@@ -43,7 +43,7 @@ class Bench:
 
     def ask(self, *tickets: OrderTicket, at_ns: int = T0, holds: bool = True) -> str:
         """ "ok", "held", or the code of the refusal."""
-        (judged,) = self.hear(Wanted((Place(tickets),), at_ns, holds), at_ns)
+        *_, judged = self.hear(Wanted((Place(tickets),), at_ns, holds), at_ns)
         assert isinstance(judged, Judged)
         (verdict,) = judged.verdicts
         if isinstance(verdict, OnHold):

@@ -1,8 +1,9 @@
 """What every check said of the orders that risk has judged, for the journal: at once, or when the order has left.
 
-An order that the short way takes is approved before anybody has written down what the checks compared. It is in a
-hurry, and they find the same as long as risk has heard of nothing else. So that is told with the next letter that risk
-takes, of which there is one as soon as the order has left.
+A plain order that is approved is in a hurry, and what the checks compared need not leave before it: that is told with
+the next letter that risk takes, of which there is one as soon as the order has left. Of one that the short way takes
+nobody has worked it out when it is approved; it comes out the same as long as risk has heard of nothing else. Which way
+an order took shows in no letter.
 """
 
 from __future__ import annotations
@@ -14,17 +15,24 @@ from engine.domain.ticket import OrderTicket
 from engine.domain.view import MarketView
 from engine.risk.explaining import Finding, Untold, barred, explain, take
 from engine.risk.gate import Gate
+from engine.risk.market import market_now
+from engine.risk.sums import worst_money
 
 Findings = tuple[tuple[str, tuple[Finding, ...]], ...]
 
 
 class Explaining:
-    """What is to be told of orders, by client order id, in the order in which they were judged."""
+    """What is to be told of orders, by client order id, in the order in which they were judged.
+
+    `worth` is the money of the order of which it is told later.
+    """
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._untold: Untold | None = None  # of the last order that was taken
+        self._untold: Untold | None = None  # of the last order, if the short way took it
+        self._late: list[tuple[str, tuple[Finding, ...]]] = []  # of the last order, if the long way did
         self._told: list[tuple[str, tuple[Finding, ...]]] = []
+        self.worth: tuple[tuple[str, float], ...] = ()
 
     def take(self, intent: Place, view: MarketView, now_ns: int) -> Approved | None:
         """Have the short way take a plain order; None if it has to be explained and judged."""
@@ -33,6 +41,7 @@ class Explaining:
         if taken is None:
             return None
         approved, self._untold = taken
+        self.worth = ((self._untold.ticket.coid, self._untold.money),)
         return approved
 
     def explain(
@@ -53,18 +62,21 @@ class Explaining:
                 continue
             self._told.append((ticket.coid, (*first, *said)))
 
+    def put_off(self, ticket: OrderTicket, view: MarketView, now_ns: int) -> None:
+        """A plain order that was explained last has been approved: what was said of it is told later."""
+        exposure = self._gate.exposure(ticket.strategy, ticket.conid)
+        self._late.append(self._told.pop())
+        self.worth = ((ticket.coid, worst_money(ticket, exposure, market_now(exposure.instrument, view, now_ns))),)
+
     def finish(self) -> None:
         """Have the checks say now what they compared: before anything changes of what they look at."""
         untold = self._untold
         if untold is not None:
             self._untold = None
             self._told.append((untold.ticket.coid, tuple(untold.tell())))
-
-    @property
-    def worth(self) -> tuple[tuple[str, float], ...]:
-        """The money of the order that nothing is told of yet."""
-        untold = self._untold
-        return () if untold is None else ((untold.ticket.coid, untold.money),)
+        self._told += self._late
+        self._late.clear()
+        self.worth = ()
 
     def told(self) -> Findings:
         """What has been told, once."""

@@ -268,6 +268,9 @@ class Judging:
             if self._explains:
                 self._explain(intent, before, now_ns)  # before it is counted itself
             verdict = self._judge(intent, now_ns, holds=holds)
+            whole = isinstance(verdict, Approved) and verdict.because is None
+            if self._explains and whole and isinstance(intent, Place) and len(intent.tickets) == 1:
+                self.explaining.put_off(intent.tickets[0], self.view, now_ns)
         if before is not None and isinstance(intent, Modify) and isinstance(verdict, Approved):
             self.monitors.modified(before, amend(before, intent.changes))
         self.monitors.judged(verdict)
@@ -287,7 +290,7 @@ class Judging:
 
     def _taken(self, intent: Intent, now_ns: int) -> Approved | None:
         """A plain order that nothing stands in the way of; None of any other."""
-        if intent.__class__ is not Place or len(intent.tickets) != 1:
+        if not isinstance(intent, Place) or len(intent.tickets) != 1:
             return None
         if not self._explains or self._barred(intent) is not None:
             return None
