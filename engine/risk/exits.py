@@ -17,7 +17,7 @@ from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.domain.view import MarketView
 from engine.risk.account import Account
-from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
+from engine.risk.clear import PLAIN_TIFS
 from engine.risk.exposure import Exposure, Reserved
 from engine.risk.plan import Plan
 from engine.risk.screens import affords
@@ -48,7 +48,6 @@ def exits_of(
         or known is None
         or not known[0] > 0.0
         or len(tickets) > _MOST
-        or entry.order_type not in PLAIN_TYPES
         or entry.coid in exposure.brackets
     ):
         return None
@@ -66,7 +65,6 @@ def exits_of(
     for ticket in tickets[1:]:
         if (
             ticket.parent != entry.coid
-            or ticket.coid == entry.coid
             or ticket.coid in used
             or ticket.side is entry.side
             or ticket.conid != entry.conid
@@ -187,8 +185,10 @@ def count(
     price, open_of_all = references[of.coid], exposure.open_of_all
     bracket = exposure.brackets[of.coid] = Bracket(exposure, of.side.opposite, of.quantity, _ZERO)
     register, window_ns = exposure.register, exposure.window_ns
+    plan = exposure.plan
     assert register is not None
-    fresh, meter, plan = register.account.fresh, register.account.meter, exposure.plan
+    assert plan is not None
+    fresh, meter = register.account.fresh, register.account.meter
     for ticket, units, level, money in exits:
         fresh.append((register, now_ns, ticket.side is _BUY, level, units, money))
         references[ticket.coid] = price
@@ -204,6 +204,6 @@ def count(
             tally.sent_ns.append(now_ns)
         meter.messages += 1
         meter.money += money
-        room = None if plan is None else plan.buys if ticket.side is _BUY else plan.sells
+        room = plan.buys if ticket.side is _BUY else plan.sells
         if room is not None:
             room.change(level)
