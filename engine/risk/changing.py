@@ -30,13 +30,13 @@ _ZERO: Final = Decimal(0)
 def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -> bool:
     """Take a modification of a plain order that is far from every limit; False, with nothing counted, if it can't say.
 
-    Nothing is latched. What shares its units with others, waits for an answer or is to be cancelled is for the table.
+    Nothing is latched. What waits for an answer or is to be cancelled is for the table; so is what shares its units: it
+    names a parent or a group, as no plain order does.
     """
     exposure, before = reserved.exposure, reserved.ticket
     plan = exposure.plan
     if (
         (plan is not None and plan.others)
-        or reserved.shared is not None
         or reserved.wanted is not None
         or reserved.cancelling
         or intent.coid in exposure.brackets

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.domain.facts import Filled
 from engine.domain.messages import Modify
+from engine.domain.order import Order, State
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.risk import changing
 from engine.risk.exposure import Exposure
+from engine.settings import Limits, RiskSettings
 from tests.risk.made import D
 from tests.risk.test_changing import BUY, FEW, SELL, WITH_STOPS, Pair, bracket, pair
 from tests.risk.test_rooms import CALL, EURO, PRICES, STOCK, settings_of
@@ -183,15 +186,16 @@ def test_nothing_meets_what_a_modification_may_make_of_an_order(side: Side) -> N
 
 
 def test_units_of_a_modification_count_where_another_instrument_was_asked_about_since(table: list[str]) -> None:
-    """Three of 2 at 100, 2 at 80; then one grows by 8 to 10: 1,560 of 2,000 are gone, 5 more at 80 fit, no 6th."""
-    for quantity, found in ((6, False), (5, True)):
-        desk = desk_of(gross_max=D(2_000))
-        orders = [desk.ticket(-at) for at in range(3)]
-        for order in (*orders, desk.ticket(-1, conid=EURO)):
+    """Three of 2 at 100, one of 2 at 80 and one of 7; then one grows by 4: of 2,400 there is room for 8 more at 80."""
+    for quantity, found in ((9, False), (8, True)):
+        desk = desk_of(gross_max=D(2_400))
+        first = desk.ticket()
+        for order in (first, desk.ticket(-1, conid=EURO), desk.ticket(-1), desk.ticket(-2)):
             assert desk.place(order)
-        assert desk.modify(orders[0].coid, answered=None, quantity=D(10))
+        assert desk.place(desk.ticket(-2, 7, conid=EURO))  # larger than any that a room holds: the sums are looked at
+        assert desk.modify(first.coid, answered=None, quantity=D(6))  # not so here
         assert not table
-        assert desk.place(desk.ticket(-2, quantity, conid=EURO)) is found
+        assert desk.place(desk.ticket(-3, quantity, conid=EURO)) is found
         desk.same()
 
 
@@ -201,6 +205,26 @@ def test_a_modification_counts_at_the_dearer_of_both_prices(table: list[str]) ->
         desk = desk_of(measured=False, gross_max=most)
         order = desk.ticket()
         assert desk.place(order)
+        desk.market.prices = {**PRICES, STOCK: 80.0}
+        assert desk.modify(order.coid, answered=None, quantity=D(4), limit_price=D(80)) is found
+        desk.same()
+
+
+def test_an_order_that_has_filled_and_is_not_said_to_be_over_may_grow_at_the_dearer_of_both_prices() -> None:
+    """Nothing is open then but what it may get: 2 are held, 2 more are to come, and all count at 100, not at 80."""
+    for most, found in ((D("399.99"), False), (D("400.01"), True)):
+        desk = desk_of(measured=False, gross_max=most)
+        order = desk.ticket()
+        assert desk.place(order)
+        desk.fill(order.coid)
+        for gate in desk.gates:
+            assert gate.exposure("a", STOCK).units[0].buys == 1
+        full = Filled(
+            coid=order.coid, ts_ns=desk.now_ns, exec_id="2", conid=STOCK, side=BUY, quantity=D(1), price=D(100)
+        )
+        desk.open[order.coid] = Order(ticket=order, state=State.WORKING, filled=D(2))
+        desk.say(desk.open[order.coid], full)
+        desk.hold(STOCK, 2)
         desk.market.prices = {**PRICES, STOCK: 80.0}
         assert desk.modify(order.coid, answered=None, quantity=D(4), limit_price=D(80)) is found
         desk.same()
@@ -235,3 +259,19 @@ def test_an_order_that_shares_or_waits_or_is_to_be_cancelled_is_for_the_table(ta
     assert not table
     desk.modify(order.coid, answered=None, quantity=D(4))
     assert table == [order.coid]
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_where_only_another_strategy_has_a_sum_a_modification_is_taken_too(table: list[str], measured: bool) -> None:
+    few = RiskSettings(account=FEW.account, strategy={"b": Limits(gross_max=D(10**6))})
+    desk = pair(few, session=False)
+    plan = desk.gates[0].exposure("a", STOCK).plan
+    assert plan is not None
+    assert not plan.asks
+    if not measured:
+        plan.buys = plan.sells = None
+    order = desk.ticket()
+    assert desk.place(order)
+    assert desk.modify(order.coid, quantity=D(3))
+    assert not table
+    desk.same()
