@@ -215,6 +215,12 @@ class Follower:
             if self._book.frozen.get(order.coid) == _NO_ECHO:
                 del self._book.frozen[order.coid]
 
+    def round_over(self, now_ns: int) -> None:
+        """No question is open any more: what was inactive for one has its time to show otherwise from now on."""
+        for coid in self.asking & self._inactive.keys():
+            self._inactive[coid] = now_ns + round(self._settings.inactive_s * NS_PER_S)
+        self.asking = self.declining = frozenset()
+
     def distrust(self, coid: str, now_ns: int) -> None:
         """A cancellation was turned down: the next reading decides whether the order lives."""
         self.seen_dead_end[coid] = now_ns

@@ -375,7 +375,7 @@ class Writer:
         coid = current.tickets[0].coid
         self._slate.note(now_ns, "doubt", coid, reason)
         self.round = None
-        self._follower.asking = self._follower.declining = frozenset()
+        self._follower.round_over(now_ns)
         if any(phrase in reason.lower() for phrase in _KNOWN_ID):
             self._doubt([coid], reason, now_ns, present=True)  # it is there, and a list will show it
         else:
@@ -404,7 +404,7 @@ class Writer:
     def _end(self, current: Round, now_ns: int, *, why: str = "the answer does not speak of it") -> None:
         """The round is over; tickets that nothing was said of are in doubt."""
         self.round = None
-        self._follower.asking = self._follower.declining = frozenset()
+        self._follower.round_over(now_ns)
         if current.open and len(current.unnamed) == len(current.open):
             # All are there; which is which the order rows tell.
             for coid in current.open:

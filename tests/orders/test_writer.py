@@ -121,6 +121,23 @@ def test_an_order_that_dies_while_its_question_is_open_is_dead() -> None:
     assert (bench.order().state, bench.order().reason) == (State.CANCELLED, "by its exchange")
 
 
+def test_an_order_that_was_inactive_for_its_question_is_not_refused_when_the_round_has_lasted_long() -> None:
+    bench = Bench(rules=RULES)
+    bench.place(ticket())
+    number = bench.only(SendPlace).number
+    bench.row(ticket(), status="Inactive")  # the stream is faster than the answer
+    bench.answer(number, Answered(questions=(question("o900"),)))
+    bench.desk.judged(number, {}, bench.now)
+    assert bench.desk.answer_question(number, True, bench.now)
+    bench.now += 3_600 * S  # a busy machine: nobody came by when the row had its age
+    bench.answer(number, TAKEN)
+    bench.wait(0.001)
+    assert bench.order().state is State.WORKING
+    bench.row(ticket(), status="Inactive")
+    bench.wait(3_600)
+    assert bench.order().state is State.REFUSED
+
+
 def test_an_order_that_dies_while_our_yes_is_on_its_way_is_dead() -> None:
     bench, number = put_to_a_person()
     assert bench.desk.answer_question(number, True, bench.now)
