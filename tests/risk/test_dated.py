@@ -14,6 +14,8 @@ from engine.domain.moments import NS_PER_DAY
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.risk import longway
 from engine.risk.checks import NEW_ORDER
+from engine.risk.dated import Dated
+from engine.risk.exposure import Units
 from engine.risk.gate import Gate
 from engine.risk.market import market_now
 from engine.risk.outside import Contract
@@ -251,3 +253,12 @@ def test_vega_that_pushes_back_counts_at_the_least() -> None:
     held(one, LATER, -3)
     assert looked(one, LATER, Side.BUY, 2, 1) == "ok"
     assert looked(one, CALL, Side.BUY, 1, 2) == "VEGA"
+
+
+@pytest.mark.parametrize("unknown", ["delta", "vega"])
+def test_an_order_whose_own_greeks_are_not_known_is_not_surely_allowed(unknown: str) -> None:
+    facts = {CALL: known()}
+    look, exposure = Dated(greeks=True, held={CALL: (Units(), 100.0)}), gate(facts, {}).exposure("a", CALL)
+    ticket = asked(CALL, Side.BUY, 1)
+    assert look.allows(ticket, exposure, facts, True, 1.0, T0)
+    assert not look.allows(ticket, exposure, {CALL: known(**{unknown: None})}, True, 1.0, T0)
