@@ -11,7 +11,9 @@ from engine.domain.messages import PositionNow, Update
 from engine.domain.order import Order, State
 from engine.domain.ticket import amend
 from engine.risk.account import ACCOUNT
+from engine.risk.exposure import Reserved
 from engine.risk.meter import Meter
+from engine.risk.twins import Twins
 from tests.risk.made import T0, D, ask, gate, new
 from tests.risk.test_catalogue import QUIET, venue
 from tests.risk.test_catalogue import make as make_wide
@@ -127,3 +129,9 @@ def test_own_orders_are_looked_after_where_a_limit_forbids_to_meet_them() -> Non
     assert made.exposure("a", 2).resting is not resting
     assert gate(self_trade=True).exposure("a", 1).resting is None
     assert gate().exposure("a", 1).resting is None
+
+
+def test_a_modification_is_the_first_that_is_remembered_of_late() -> None:
+    ticket, twins = new(10, limit_price=D(99)), Twins({})
+    twins.rewritten(Reserved(gate().exposure("a", 1), ticket), ticket, T0, 5)
+    assert list(twins.lately) == [(T0, ticket)]
