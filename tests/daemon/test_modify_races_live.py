@@ -85,7 +85,12 @@ async def test_whatever_races_ends_in_one_true_state(
                     assert (order.code, status, filled) == ("DECLINED", "Cancelled", order.filled)
                     assert not filled
                     continue
-                assert (order.state, order.filled) == (known[status], filled), (coid, status)
+                assert order.filled == filled, (coid, status)
+                if status == "Filled" and order.reason.startswith("it had filled as "):  # its change came too late
+                    assert order.state is State.CANCELLED
+                    assert filled < order.ticket.quantity
+                    continue
+                assert order.state is known[status], (coid, status, order.reason)
             bought: Any = sum(book[coid].filled * book[coid].ticket.side.sign for coid in coids)
             await until(lambda: held(daemon, AAPL) == bought)  # the portfolio hears of it a turn later
             assert bought == Decimal(str(gateway.state()["positions"].get(str(AAPL), 0)))
