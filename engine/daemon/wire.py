@@ -111,21 +111,20 @@ class WireKeeper:
     def asked(self, method: str, url: str, body: bytes | None) -> int:
         """A request leaves."""
         self._asked += 1
-        self._see("asked", self._asked, method, url, body or b"")
+        self._see(self._clock.now_ns(), "asked", self._asked, method, url, body or b"")
         return self._asked
 
     def answered(self, number: int, status: int | None, body: bytes, problem: str) -> None:
         """Its answer."""
-        self._see("answered", number, status, problem, body)
+        self._see(self._clock.now_ns(), "answered", number, status, problem, body)
 
     def frame(self, ours: bool, data: str | bytes, at_ns: int) -> None:
         """A websocket message."""
-        if len(self._wire) < WAITING_MAX:
-            self._wire.append((at_ns, "frame", "ours" if ours else "theirs", None, "", data))
+        self._see(at_ns, "frame", "ours" if ours else "theirs", None, "", data)
 
     def _see(self, *what: Any) -> None:
         if len(self._wire) < WAITING_MAX:
-            self._wire.append((self._clock.now_ns(), *what))
+            self._wire.append(what)
 
     # --- writing ------------------------------------------------------------------------------------------------
 

@@ -120,9 +120,7 @@ class LiveDesk:
     settle_s: float = 45.0
     flatten_after_s: float = 30.0
     _swept: set[str] = field(factory=set, init=False)
-    _answered: dict[int, bool] = field(
-        factory=dict, init=False
-    )  # the last questions that a person has answered, and how
+    _answered: dict[int, bool] = field(factory=dict, init=False)  # questions that a person has answered last, and how
     _flattening: Flattening | None = field(default=None, init=False)
     _flatten_asked: trio.Event = field(factory=trio.Event, init=False)
     flat_at_venue: bool = field(default=False, init=False)  # the last flattening has ended so

@@ -17,12 +17,12 @@ import trio
 
 from engine.daemon.assembling import Daemon
 from engine.domain.order import Order, State
-from engine.domain.ticket import OrderTicket, OrderType, Side
+from engine.domain.ticket import OrderTicket
 from engine.operator.protocol import NotDone
 from engine.webapi.calls import Reply
 from engine.webapi.rest import Rest
-from tests.daemon.alongside import AAPL, alongside, held, market, place, told, until, until_order
-from tests.served import PAPER, PATIENT, Served, served
+from tests.daemon.alongside import AAPL, alongside, held, market, place, resting, told, until, until_order
+from tests.served import PATIENT, Served, served
 
 LARGE = 501  # above what the gateway takes without a question
 FAST = ("--synthetic", "AAPL,IBM", "--speed", "20")
@@ -48,17 +48,7 @@ def far(coid: str, daemon: Daemon, *, percent: int, quantity: int) -> OrderTicke
     """A limit to buy so far above the market, which fills at once."""
     ask = daemon.nursery.judging.view.quote(AAPL)
     assert ask is not None
-    price = Decimal(round(float(ask.ask) * (100 + percent) / 100))
-    return OrderTicket(
-        coid=coid,
-        strategy="quiet",
-        account=PAPER,
-        conid=AAPL,
-        side=Side.BUY,
-        order_type=OrderType.LIMIT,
-        quantity=Decimal(quantity),
-        limit_price=price,
-    )
+    return resting(coid, Decimal(round(float(ask.ask) * (100 + percent) / 100)), quantity)
 
 
 async def ended(daemon: Daemon, coid: str) -> Order:
