@@ -255,7 +255,7 @@ def test_an_order_that_has_a_preview_is_for_the_table() -> None:
     outside = desk.gates[0].account.outside
     assert outside is not None
     assert taken(desk, *tickets)
-    outside.what_if[tickets[1].coid] = Decimal(0)
+    outside.what_if[tickets[1].coid] = D(0)
     assert not taken(desk, *tickets)
 
 
