@@ -105,10 +105,14 @@ class Holding:
             return
         book = self._slate.book.book
         for waiting in list(self._held.values()):
+            for ticket in waiting.tickets:
+                if book[ticket.coid].state is not State.CREATED:
+                    break
+            else:
+                continue
+            del self._held[waiting.number]
             alive = [coid for coid in waiting.coids if book[coid].state is State.CREATED]
-            if len(alive) < len(waiting.coids):
-                del self._held[waiting.number]
-                self._slate.say(Cancelled(coid=coid, ts_ns=now_ns, reason="withdrawn") for coid in alive)
+            self._slate.say(Cancelled(coid=coid, ts_ns=now_ns, reason="withdrawn") for coid in alive)
 
     def _let_go(self, waiting: Waiting, release: Release) -> None:
         del self._held[waiting.number]

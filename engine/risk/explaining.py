@@ -17,7 +17,8 @@ from engine.risk.figures import BEFORE, FIGURES, OF_VENUE, STEADY, TAKEN, WITHOU
 from engine.risk.gate import Gate
 from engine.risk.limits import Bounds
 from engine.risk.market import market_now
-from engine.risk.sums import worst_money
+from engine.risk.numbers import number
+from engine.risk.sums import dearest
 
 
 class Finding(Struct, frozen=True):
@@ -87,18 +88,21 @@ class Untold(Struct, frozen=True):
     gate: Gate
     ticket: OrderTicket
     exposure: Exposure
-    market: MarketNow
+    view: MarketView
+    now_ns: int
     outline: Outline
     figured: tuple[tuple[int, str, str, Figures], ...]
 
     @property
     def money(self) -> float:
         """At the worse of its own price and the market's, as the check of R2 has it; NaN where unknown."""
-        return worst_money(self.ticket, self.exposure, self.market)
+        price = self.gate.references[self.ticket.coid]
+        return number(self.ticket.quantity) * dearest(self.ticket, abs(price)) * self.exposure.unit_value
 
     def tell(self) -> list[Finding]:
         """What `explain` would have said before the order counted."""
-        return _cleared(self.gate, self.ticket, self.exposure, self.market, self.outline, self.figured)
+        market = market_now(self.exposure.instrument, self.view, self.now_ns)
+        return _cleared(self.gate, self.ticket, self.exposure, market, self.outline, self.figured)
 
 
 def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Approved, Untold] | None:
@@ -116,8 +120,7 @@ def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Appr
     approved = gate.takes(intent, view, now_ns)
     if approved is None:
         return None
-    market = market_now(exposure.instrument, view, now_ns)
-    return approved, Untold(gate, ticket, exposure, market, outline, outline.taken)
+    return approved, Untold(gate, ticket, exposure, view, now_ns, outline, outline.taken)
 
 
 def _cleared(

@@ -72,6 +72,7 @@ class LossWatch:
             for name, limits in tables
             if _limits_losses(limits) or name == ACCOUNT
         ]
+        self._limited = self._with_limits()
         self._account.equity = deposit
 
     @staticmethod
@@ -92,6 +93,7 @@ class LossWatch:
             elif _limits_losses(limits):
                 worth = self._deposit
                 self._owners.append(Owner(name, limits, worth, worth, worth, day_worth=worth, unmarked=True))
+        self._limited = self._with_limits()
         self._weigh()
 
     def take_up(self, known: Mapping[str, Standing], totals: Mapping[str, tuple[float, float]]) -> None:
@@ -120,8 +122,8 @@ class LossWatch:
     def news(self, now_ns: int) -> list[tuple[str, Standing]]:
         """What has to be in the journal for a restart, of owners with limits; nothing if it has it."""
         found = []
-        for owner in self._owners:
-            if owner.unmarked or not _limits_losses(owner.limits):
+        for owner in self._limited:
+            if owner.unmarked:
                 continue
             told, deposit = owner.told, self._deposit
             rose = told is None or owner.peak - deposit - told.peak > _GRAIN * abs(owner.peak)
@@ -203,8 +205,10 @@ class LossWatch:
 
     def mark(self, price: Callable[[int], tuple[float, int] | None], now_ns: int) -> None:
         """Follow one moment."""
+        day = self._account.day_of(now_ns)
         for owner in self._owners:
-            self._turn(owner, now_ns)
+            if day != owner.day:
+                self._turn(owner, now_ns)
             worth = owner.fixed
             for conid, money in owner.held:
                 known = price(conid)
@@ -249,6 +253,9 @@ class LossWatch:
             owner.fired.clear()
 
     # --- one owner ----------------------------------------------------------------------------------------------
+
+    def _with_limits(self) -> list[Owner]:
+        return [owner for owner in self._owners if _limits_losses(owner.limits)]
 
     def _day_ends_ns(self, now_ns: int) -> int:
         return self._account.days.span_ns(now_ns)[1]
@@ -393,7 +400,7 @@ def _as_told(owner: Owner, told: Standing, deposit: float) -> bool:
 
 
 def _limits_losses(limits: Limits) -> bool:
-    return _loss_limits(limits).count(None) < len(_LOSSES)  # asked at every letter
+    return _loss_limits(limits).count(None) < len(_LOSSES)
 
 
 def _streak_too_long(owner: Owner) -> bool:

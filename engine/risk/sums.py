@@ -46,7 +46,12 @@ def added_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> f
 
 def worst_price(ticket: OrderTicket, market: MarketNow) -> float:
     """The dearest of an order's own prices and the market's; NaN where nothing is known."""
-    worst = nan if market.price is None else abs(market.price)
+    return dearest(ticket, nan if market.price is None else abs(market.price))
+
+
+def dearest(ticket: OrderTicket, size: float) -> float:
+    """The dearest of an order's own prices and another, all without their signs; NaN beside one that is unknown."""
+    worst = size
     limit, stop = ticket.limit_price, ticket.stop_price
     if limit is not None:
         worst = max(worst, abs(number(limit)))

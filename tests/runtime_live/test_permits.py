@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from random import Random
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +27,7 @@ from engine.orders.replies import read_policy
 from engine.ports import Permit
 from engine.risk.explaining import Finding
 from engine.runtime.live import again as again_module
+from engine.runtime.live import permits
 from engine.runtime.live.again import Again
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.inputs import Record, read, write
@@ -43,6 +46,7 @@ from engine.runtime.live.letters import (
     Wanted,
 )
 from engine.runtime.live.ordering import Ordering
+from engine.runtime.live.permits import StorePermit
 from tests.orders.model_venue import ModelVenue
 from tests.runtime_live.edges import LossyBroker, Recorder, TrioClock
 
@@ -329,3 +333,25 @@ async def test_letters_that_come_meanwhile_are_taken_behind_it(autojump_clock: t
         await trio.sleep(1)
         assert here.broker.left == ["s-000001"]
         assert len(here.disk.waiting) == 1
+
+
+async def test_the_loop_gives_way_until_the_permit_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(permits, "GIVEN_WAY_S", 60.0)
+    for settle in (StorePermit.grant, StorePermit.refuse):
+        permit, gone = StorePermit(), list[bool]()
+        permit.arm(partial(gone.append, True))
+        thread = Thread(target=settle, args=(permit,))
+        thread.start()
+        permit.give_way()
+        thread.join()
+        assert permit.granted is (settle is StorePermit.grant) is bool(gone)
+        assert permit.refused is not permit.granted
+        permit.give_way()  # nothing is waited for twice
+
+
+async def test_a_slow_disk_holds_the_loop_for_a_moment_only() -> None:
+    permit = StorePermit()
+    permit.give_way()
+    assert not permit.granted
+    assert not permit.refused
+    assert permit.refuse()

@@ -36,7 +36,8 @@ class Explaining:
 
     def take(self, intent: Place, view: MarketView, now_ns: int) -> Approved | None:
         """Have the short way take a plain order; None if it has to be explained and judged."""
-        self.finish()
+        if self._untold is not None or self._late:
+            self.finish()
         taken = take(self._gate, intent, view, now_ns)
         if taken is None:
             return None
@@ -78,8 +79,17 @@ class Explaining:
         self._late.clear()
         self.worth = ()
 
+    def late(self) -> Findings:
+        """What is told only now of the last order."""
+        if self._untold is not None or self._late:
+            self.finish()
+        self.worth = ()
+        return self.told()
+
     def told(self) -> Findings:
         """What has been told, once."""
+        if not self._told:
+            return ()
         found = tuple(self._told)
         self._told.clear()
         return found

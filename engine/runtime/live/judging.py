@@ -160,8 +160,9 @@ class Judging:
 
     def decide(self, letter: RiskLetter, now_ns: int) -> list[OrdersLetter]:
         """One letter, and what orders hear of it; what is open of whoever has been halted by it is cancelled."""
-        self.explaining.finish()
-        late = self.explaining.told()
+        late = self.explaining.late()
+        if self.monitors.passed:
+            self.monitors.measure()
         answers = self._decide(letter, now_ns)
         if late:
             answers.insert(0, Explained(late))

@@ -45,6 +45,7 @@ class Monitors:
         self.refused: Counter[str] = Counter()  # by code, since the start
         self.asked = 0  # questions of the venue's that our checks were asked about
         self.largest: dict[str, Decimal] = {}  # quantity and money of the largest order that passed
+        self.passed: list[OrderTicket] = []  # and has not been looked at
 
     def reload(self, settings: RiskSettings) -> None:
         """Other limits count from now on."""
@@ -76,13 +77,18 @@ class Monitors:
         if not isinstance(verdict, Approved):
             self.refused[verdict.refusal.code] += 1
         elif isinstance(verdict.intent, Place):
-            for ticket in verdict.intent.tickets:
-                self._largest("quantity", ticket.quantity)
-                reference = self._gate.references.get(ticket.coid)
-                value = self._gate.account.values.get(ticket.conid)
-                if reference is not None and value is not None and value == value:
-                    price = max(abs(reference), abs(float(ticket.limit_price or 0)))
-                    self._largest("notional", Decimal(repr(round(float(ticket.quantity) * price * value, 2))))
+            self.passed += verdict.intent.tickets
+
+    def measure(self) -> None:
+        """See how large the orders are that have passed: at leisure, but before anything else happens."""
+        for ticket in self.passed:
+            self._largest("quantity", ticket.quantity)
+            reference = self._gate.references.get(ticket.coid)
+            value = self._gate.account.values.get(ticket.conid)
+            if reference is not None and value is not None and value == value:
+                price = max(abs(reference), abs(float(ticket.limit_price or 0)))
+                self._largest("notional", Decimal(repr(round(float(ticket.quantity) * price * value, 2))))
+        self.passed.clear()
 
     def _largest(self, what: str, value: Decimal) -> None:
         self.largest[what] = max(value, self.largest.get(what, value))
@@ -127,6 +133,7 @@ class Monitors:
 
     def used(self) -> Mapping[str, tuple[str, str | None]]:
         """What the rows of the catalogue have used, by their codes."""
+        self.measure()
         found: dict[str, tuple[str, str | None]] = {"R43": (f"{self.asked} asked", None)}
         for code, what in (("R1", "quantity"), ("R2", "notional")):
             if what in self.largest:

@@ -238,8 +238,6 @@ class Ordering:
         updates = [] if kept is None else kept.updates
         rows = list(self._desk.book.facts)
         self._desk.book.facts.clear()
-        if rows or fresh:
-            self._note("orders", now_ns, did(rows, fresh))
         actions = fresh if kept is None else [*kept.actions, *fresh]
         writes = writes_in(actions)
         outward = [action for action in actions if not isinstance(action, _Inward)]
@@ -248,10 +246,13 @@ class Ordering:
         coids = [mark for action in writes if isinstance(action, SendPlace) for mark in action.marks]
         then = None if permit is None else permit.grant
         stored = self._ledger.begin(rows, coids=coids, essential=not writes, then=then)
+        if rows or fresh:
+            self._note("orders", now_ns, did(rows, fresh))
         lot = Lot(now_ns, actions, updates, rows, stored, permit)
         if permit is not None:
             for write in writes:
                 self._write(write, carrier, permit)
+            permit.give_way()
         return lot
 
     async def _finish(self, lot: Lot, carrier: Carrier) -> None:
