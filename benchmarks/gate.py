@@ -14,11 +14,13 @@ beforehand. The other ways are allowed too; each call is timed by itself, less w
 - `modified`: before each order, untimed, an order that rests is modified and the venue agrees;
 - `leap`: before each order all prices have gone 8 % up or down, out of what a room is measured for;
 - `limit`: each order takes the position to within 5 units of its limit, and is cancelled, untimed, before the next;
+- `gross`: likewise the account's gross: within 5 units of its limit, were all prices two ticks higher;
 - `modify`: each is a modification of a resting order to another price and quantity, which the venue agrees to, untimed;
 - `bracket`: each is an entry with a profit taker and a stop, judged together, cancelled untimed; `us` is for one of
   the three.
 
-That no room takes an order of `leap` and `limit` is asserted.
+It is asserted that no room takes an order of `leap`, and that rooms take nine of ten orders of `limit` and of `gross`,
+each of them as one that is near a limit; the others are those that have rooms measured anew.
 
 A round judges 50 orders; between rounds they are cancelled and seen dead, untimed. Rounds of all tables take turns with
 one another and with the floor, an empty function of one argument, so that what else the machine does meets all alike.
@@ -60,9 +62,14 @@ from engine.settings import Limits, RiskSettings
 MANY = Decimal(10**12)
 COUNT = 10**9
 ORDERS = 50
+LARGE = ORDERS + 15  # up to 5 units more than an order that goes near a limit
+TICK = 0.01
 STEP_NS = NS_PER_MS
 FAR_NS = 10_000 * NS_PER_DAY
-ROOM, MODIFIED, LEAP, LIMIT, MODIFY, BRACKET = WAYS = "room", "modified", "leap", "limit", "modify", "bracket"
+ROOM, MODIFIED, LEAP, LIMIT, GROSS, MODIFY, BRACKET = WAYS = (
+    "room", "modified", "leap", "limit", "gross", "modify", "bracket",
+)  # fmt: skip
+NEAR = LIMIT, GROSS
 OF_ALL_LIMITS = "session", "option"  # the tables for which the other ways are measured
 FAR_TICKS = 800
 AFTER_NS = 5_000 * NS_PER_MS  # a round later what was sent in the last is nobody's twin
@@ -93,8 +100,8 @@ class Market:
     """One quote for all, some ticks away from 100."""
 
     def __init__(self, ticks: int = 0) -> None:
-        price = round(100.0 + 0.01 * ticks, 2)
-        self.now = Quote(0, 1, price - 0.01, price + 0.01, 500.0, 500.0)
+        price = round(100.0 + TICK * ticks, 2)
+        self.now = Quote(0, 1, price - TICK, price + TICK, 500.0, 500.0)
         self.price_now = price, 0
 
     def quote(self, _: int) -> Quote | None:
@@ -179,8 +186,16 @@ class Case:
             price = Decimal("99.95") - Decimal("0.01") * (at // 2)
             self.place(Place((self.ticket(price, "ab"[at % 2]),)))
         if self.way == LIMIT:
-            reach = self.gate.exposure("a", self.conid).units[0].reach(Side.BUY, Decimal(15 + ORDERS))
-            self.gate.reload(settings(self.table, position_max=reach))
+            self.gate.reload(settings(self.table, position_max=self._reach(self.conid, LARGE)))
+        if self.way == GROSS:
+            values = self.gate.account.values
+            reached = {conid: self._reach(conid, LARGE if conid == self.conid else 0) for conid in values}
+            gross = sum(float(units) * (100.0 + 2 * TICK) * values[conid] for conid, units in reached.items())
+            self.gate.reload(settings(self.table, gross_max=Decimal(round(gross))))
+
+    def _reach(self, conid: int, more: int) -> Decimal:
+        """How far the account's position may get."""
+        return self.gate.exposure("a", conid).units[0].reach(Side.BUY, Decimal(more))
 
     @property
     def conid(self) -> int:
@@ -265,8 +280,8 @@ class Case:
         return took / ORDERS * 1e6
 
     def _one_by_one(self) -> float:
-        """Orders that no room holds."""
-        gate, took, near = self.gate, 0.0, self.way == LIMIT
+        """Orders that are near a limit, or that rooms do not hold at once."""
+        gate, took, near, held_near = self.gate, 0.0, self.way in NEAR, 0
         judge: Callable[..., Any] = gate.judge
         plan = gate.exposure("a", self.conid).plan
         assert plan is not None
@@ -277,14 +292,16 @@ class Case:
             market = Market(at % 5 - 2 + (FAR_TICKS * (1 - at % 2) if self.way == LEAP else 0))
             view = iter([market] * 4).__next__
             self.now_ns += STEP_NS
-            held = plan.taken
+            held, nearly = plan.taken, plan.near
             began = thread_time()
             judge(intent, view, self.now_ns)
             took += thread_time() - began - self.clock_s
-            assert self.way == MODIFIED or plan.taken <= held, (self.table, self.way, at)  # no room took it
+            assert self.way == MODIFIED or plan.taken <= held, (self.table, self.way, at)  # no room took it as far
+            held_near += plan.near > nearly
             if near:
-                self.gone(intent.tickets)
-                self.now_ns += AFTER_NS
+                self.gone(intent.tickets)  # and so nobody's twin
+        if self.way != MODIFIED:
+            assert held_near >= 0.9 * ORDERS if near else not held_near, (self.table, self.way, held_near)
         if not near:
             self.gone(intent.tickets[0] for intent in intents)
         return took / ORDERS * 1e6

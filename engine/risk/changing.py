@@ -56,7 +56,7 @@ def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -
     if more < _ZERO:
         more = _ZERO
     room = None if plan is None else plan.buys if buy else plan.sells
-    worst = 0.0 if room is None else room.fits(ticket, view, price, since_ns, level, now_ns, new=False)
+    worst = 0.0 if room is None else room.fits(ticket, view, price, since_ns, level, now_ns, more)
     if worst:
         assert room is not None
         room.change(level)

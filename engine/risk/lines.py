@@ -28,6 +28,7 @@ _CHANGES: Final = 500
 BLUR: Final = 1e-12
 _LOST: Final = 1e-9  # of gross: more than is lost where it cancels out
 _WIDTH: Final = 1.0 / 64.0  # how far prices may go before what others come to at most is worked out anew
+_NEARLY: Final = 15
 _HAIR: Final = 1.0 - 1e-6  # limits are drawn in by more than that, where gross is not above `trusted`
 
 
@@ -100,6 +101,7 @@ class Lines:
     _currencies: dict[str, Sum] = field(factory=dict)
     _changes: int = 0
     _others: Others | None = None
+    _nearly: int = 0  # so many times `leaves` does not ask `surely`, which could not say
 
     def surely(self, view: MarketView, conid: int, market: float, dear: float, more: float, buy: bool) -> bool:
         """Whether an order leaves each sum within its limit, even at the dearest prices of a span.
@@ -146,6 +148,34 @@ class Lines:
             return False
         worth = self.account.equity
         return self.leverage_max == inf or (worth is not None and gross <= worth * self.leverage_max)
+
+    def leaves(self, view: MarketView, conid: int, market: float, dear: float, more: float, buy: bool) -> bool:
+        """Whether an order surely leaves each sum within its limit: `surely`, or else with what each stands at now.
+
+        `account.settle` was called; arguments are those of `most`.
+        """
+        if self._nearly:
+            self._nearly -= 1
+        elif self.surely(view, conid, market, dear, more, buy):
+            return True
+        else:
+            self._nearly = _NEARLY
+        found = self.most(view, conid, market, dear, more, buy)
+        if found is None:
+            return False
+        gross, long, short, sector, currency = found
+        if not (
+            gross <= self.gross_max
+            and long <= self.net_max
+            and short <= self.net_max
+            and sector <= self.sector_max
+            and currency <= self.currency_max
+        ):
+            return False
+        if self.leverage_max == inf:
+            return True
+        worth = self.account.equity
+        return worth is not None and gross + (gross + self.peak) * BLUR <= worth * self.leverage_max
 
     def _bind(self, view: MarketView, own: Line) -> Others | None:
         """What the others come to around now; None where a price is not known or not above zero."""
@@ -305,10 +335,10 @@ class Lines:
     def _reprice(self, line: Line, price: float) -> bool:
         """Count an instrument at another price; False if it, or a rate, is no number."""
         market = dear = abs(price)
-        if line.is_open:
-            dear = max(dear, line.units.top)
+        if line.is_open and line.units.top > dear:
+            dear = line.units.top
         up, down, value = line.up, line.down, line.value
-        money = max(up, down) * dear * value
+        money = (up if up > down else down) * dear * value
         if not money < inf:
             return False
         long, short = up * (dear if up > 0.0 else market) * value, down * (dear if down > 0.0 else market) * value

@@ -20,11 +20,12 @@ from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
 from engine.risk.exposure import Exposure
 from engine.risk.meter import LONG, SMALL, SURELY, Meter, Span
 from engine.risk.plan import Plan
-from engine.risk.rooms import Guard, Room
+from engine.risk.rooms import ROW, Guard, Reach, Room
 
 _WORTH: Final = 0.95  # what the account is worth may fall to this part
 _PATIENCE: Final = 127
-_ENOUGH: Final = 4  # orders that a room has to hold to be worth its measurement
+_ROW_MAX: Final = 255
+_ENOUGH: Final = 8  # near a limit, or half as many far from all: orders that are worth a room's measurement
 _ZERO: Final = Decimal(0)
 
 
@@ -44,12 +45,14 @@ def measure(plan: Plan, exposure: Exposure, view: MarketView, price: float, now_
     if buys is None or sells is None or account is None:
         return
     plan.due, buys.epoch, sells.epoch = False, -1, -1
-    if plan.taken >= _ENOUGH:
+    if 2 * plan.taken + plan.near >= _ENOUGH:
         plan.patience = plan.idle = 0
     if plan.idle:
         plan.idle -= 1
         return
-    plan.taken, plan.idle, plan.patience = 0, plan.patience, min(2 * plan.patience + 1, _PATIENCE)
+    plan.row = min(2 * plan.row + 1, _ROW_MAX) if plan.near and not plan.taken else ROW
+    plan.taken = plan.near = 0
+    plan.idle, plan.patience = plan.patience, min(2 * plan.patience + 1, _PATIENCE)
     meter = account.meter
     if meter.messages >= LONG:
         meter.void()
@@ -60,13 +63,17 @@ def measure(plan: Plan, exposure: Exposure, view: MarketView, price: float, now_
     ceiling = left.span[1] * exposure.unit_value
     if not 0.0 < ceiling < inf:
         return
-    shared = min([left.money, *_sums_left(plan, account)])
+    shared, staked = min([inf, *_sums_left(plan, account)]), _reading(meter, left.money)
     messages = buys.messages_left(now_ns)
     for room in (buys, sells):
-        money = min([shared, *_side_left(plan, exposure, account, room.buy, ceiling)]) * SURELY
-        if not money > meter.money * SMALL or not messages > 0:
+        paid = min(shared, _paid_left(plan, account, room.buy)) * SURELY
+        if not paid > meter.money * SMALL or not messages > 0:
             continue
-        room.messages, room.money, room.ceiling = meter.messages + messages, meter.money + money, ceiling
+        room.messages, room.spent, room.ceiling = meter.messages + messages, meter.money + paid, ceiling
+        room.reaches = _reaches(plan, exposure, room.buy)
+        room.reached = _reading(meter, _units_left(room, plan, exposure) * ceiling)
+        room.staked = staked
+        room.money = min(room.spent, room.reached, staked)
         room.low, room.high, room.others, room.equity_least = *left.span, left.guards, left.equity_least
         _bound(room, plan, exposure, account, now_ns)
         room.epoch = meter.epoch
@@ -123,25 +130,37 @@ def _sums_left(plan: Plan, account: Account) -> Iterator[float]:
         yield plan.dated.left(plan.outside.contracts, account.meter.spans, account.values)
 
 
-def _side_left(plan: Plan, exposure: Exposure, account: Account, buy: bool, ceiling: float) -> Iterator[float]:
-    """Of the limits on a position, and of what the venue has said that the account can pay."""
-    side = Side.BUY if buy else Side.SELL
-    limits = (exposure.account_max, exposure.strategy_max)
-    for units, most in zip(exposure.units, limits, strict=True):
-        if most is not None:
-            yield float(most - units.reach(side, _ZERO)) * ceiling
+def _paid_left(plan: Plan, account: Account, buy: bool) -> float:
+    """Of what the venue has said that the account can pay."""
     if plan.outside is None:
-        return
-    yield (plan.room_to_buy if buy else plan.room_to_sell) - account.spent_in_all
-    if buy:
-        return
-    units = exposure.units[0]
-    if plan.dated is not None:  # only what is held may be sold without a question
-        yield float(units.position - units.sells) * ceiling
-    if plan.lending is not None:
+        return inf
+    return (plan.room_to_buy if buy else plan.room_to_sell) - account.spent_in_all
+
+
+def _reaches(plan: Plan, exposure: Exposure, buy: bool) -> tuple[Reach, ...]:
+    """How far the position may get on a side."""
+    limits = (exposure.account_max, exposure.strategy_max)
+    found = [(units, most) for units, most in zip(exposure.units, limits, strict=True) if most is not None]
+    if plan.dated is not None and plan.outside is not None and not buy:
+        found.append((exposure.units[0], _ZERO))  # only what is held may be sold without a question
+    return tuple(found)
+
+
+def _units_left(room: Room, plan: Plan, exposure: Exposure) -> float:
+    """Of these, and of what is lent: the units that orders of a room's side may add."""
+    side = Side.BUY if room.buy else Side.SELL
+    left = [most - units.reach(side, _ZERO) for units, most in room.reaches]
+    if plan.lending is not None and plan.outside is not None and not room.buy:
         # Short are open sales beyond what is held: as long as these, or all, stay below what is lent, so does that.
-        lent = plan.lending.most(plan.outside)
-        yield float(lent + max(units.position, _ZERO) - units.sells) * ceiling
+        units = exposure.units[0]
+        left.append(plan.lending.most(plan.outside) + max(units.position, _ZERO) - units.sells)
+    return float(min(left)) if left else inf
+
+
+def _reading(meter: Meter, left: float) -> float:
+    """What the meter reads once so much money is used up; below every reading where it is too little to be told."""
+    left *= SURELY
+    return meter.money + left if left > meter.money * SMALL else -inf
 
 
 # --- what a single order may be --------------------------------------------------------------------------------------

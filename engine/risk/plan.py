@@ -31,7 +31,7 @@ from engine.risk.outside import Outside, Summary
 from engine.risk.recent import Recent
 from engine.risk.register import Register
 from engine.risk.resting import Resting
-from engine.risk.rooms import Room
+from engine.risk.rooms import ROW, Room
 from engine.risk.venueside import MARGIN_PART
 from engine.settings import Limits
 
@@ -81,7 +81,9 @@ class Plan:
     buys: Room | None = None  # of each side; None where sums are not counted
     sells: Room | None = None
     due: bool = False  # to be measured: an order was taken that no room held
-    taken: int = 0  # orders that rooms have held since they were measured
+    taken: int = 0  # orders that rooms have held since they were measured, far from every limit
+    near: int = 0  # and near one; at most so many before they are measured again
+    row: int = ROW
     idle: int = 0  # so many orders are taken without them before they are measured again, and how that grows
     patience: int = 0
     from_ns: int = 0  # within these two no blackout holds, and the register is in order

@@ -1,15 +1,22 @@
-"""The shortest look at a plain order: whether it stays in a room that was measured to be far from every limit.
+"""The shortest look at a plain order: whether it stays in a room that was measured between all limits.
 
 A room is measured (`measuring`) for each side of one strategy in one instrument, right after an order has passed the
 longer look (`clear`, `screens`). It holds for a time, within a span of prices, and until the account's meter or the
 venue tell otherwise. Like those it says yes or "can't say", never no: that whatever stays in a room is refused by no
 check is a law under test.
+
+A reading of the meter that is above what one limit had left tells only that this limit may be near. Where it is on a
+position or on the money at stake, that one is asked as the longer look asks it, of the sums as they are now; all else
+that look asks is held by the room, whose reading says of every other limit that it is far. So an order near one limit
+is looked at there alone. Readings never fall, though, and sums do: after a row of such orders one takes the longer
+look, and the room is measured anew. Where that was of no use, the next row is twice as long.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from math import inf, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import define
 
@@ -17,11 +24,12 @@ from engine.domain.moments import NS_PER_MINUTE
 from engine.domain.ticket import OrderTicket, OrderType, Tif
 from engine.domain.view import MarketView
 from engine.risk.meter import LONG, SMALL, SURELY, Meter
+from engine.risk.numbers import number
 from engine.risk.stakes import reserve
 
 if TYPE_CHECKING:
     from engine.risk.account import Account
-    from engine.risk.exposure import Exposure
+    from engine.risk.exposure import Exposure, Units
     from engine.risk.lending import Lending
     from engine.risk.outside import Borrow, Outside, Summary
     from engine.risk.plan import Plan
@@ -30,14 +38,19 @@ if TYPE_CHECKING:
 
 
 Guard = tuple[int, float, float]  # an instrument, and the prices that its money at stake was worked out for
+Reach = tuple["Units", Decimal]  # whose position, and how far it may get on a room's side
+ROW: Final = 31  # orders near a limit before a room is measured anew, the first time
+_ZERO: Final = Decimal(0)
 
 
 @define(eq=False)
 class Room:
     """What an order of one side may be to be surely allowed.
 
-    `messages` and `money` are readings of the meter that are not reached; `ceiling` is the money that a unit counts
-    with. `rank` is a price whose sign makes a worse one the larger: of a sale it is below zero.
+    `messages` is a reading of the meter that is not reached. Readings of its money that are not passed are `reached`
+    for the limits on positions, `staked` for those on money at stake, `spent` for all others, and `money` for all;
+    where nothing is left of the first or the second, that is below every reading. `ceiling` is the money that a unit
+    counts with. `rank` is a price whose sign makes a worse one the larger: of a sale it is below zero.
     """
 
     buy: bool
@@ -54,6 +67,10 @@ class Room:
     tifs: frozenset[Tif] = frozenset()
     messages: int = 0
     money: float = 0.0
+    reached: float = 0.0
+    staked: float = 0.0
+    spent: float = 0.0
+    reaches: tuple[Reach, ...] = ()
     ceiling: float = 0.0
     low: float = 0.0  # the market's price is between these
     high: float = 0.0
@@ -83,14 +100,14 @@ class Room:
 
     def fits(
         self, ticket: OrderTicket, view: MarketView, price: float, since_ns: int, level: float | None, now_ns: int,
-        *, new: bool = True,
+        more: Decimal | None = None,
     ) -> float:  # fmt: skip
         """Say whether every check surely allows an order, in a market that is not halted.
 
         Args:
             price: The market's price in force, said at `since_ns`.
             level: Its limit price, out of `Exposure.levels`; None of a market order.
-            new: Whether it is none that a modification makes of one that is open.
+            more: Units that a modification adds to what its order counts with; None of a new order.
 
         Returns: The dearest of the market's price and the order's; 0.0 where it can't say.
         """
@@ -110,7 +127,7 @@ class Room:
         reading = self.reading = meter.money + units * self.ceiling
         if (
             not self.least <= units <= self.most
-            or not reading <= self.money
+            or not reading <= self.spent
             or ticket.order_type not in self.types
             or ticket.tif not in self.tifs
             or ticket.parent is not None
@@ -162,14 +179,41 @@ class Room:
             return 0.0
         if self.equity_least is not None and not (self.account.equity or 0.0) >= self.equity_least:
             return 0.0
+        if reading > self.money and not self._leaves(ticket, view, price, worst, more):
+            return 0.0
         twins = exposure.twins
-        if new and (twins.lately or exposure.open):
+        if more is None and (twins.lately or exposure.open):
             counts = twins.counts
             if counts is not None:
                 twins.last, twins.last_key = ticket, (self.buy, ticket.limit_price, quantity, ticket.tag)
             if (counts is None or twins.last_key in counts) and not twins.alone(ticket, now_ns, exposure.window_ns):
                 return 0.0
         return worst
+
+    def _leaves(self, ticket: OrderTicket, view: MarketView, price: float, worst: float, more: Decimal | None) -> bool:
+        """Whether those limits that the reading says nothing of are surely kept: the rest of `fits`.
+
+        A modification's order counts at its own price still, which is reserved: no more need be said of that.
+        """
+        plan, buy, exposure = self.plan, self.buy, self.exposure
+        if plan.near >= plan.row:
+            return False
+        if self.reading > self.reached:
+            adds = ticket.quantity if more is None else more
+            for units, most in self.reaches:
+                if (units.position + units.buys if buy else units.sells - units.position) + adds > most:
+                    return False
+            if self.lending is not None and self.outside is not None:
+                units = exposure.units[0]
+                if not self.lending.allows(units.sells + adds - max(units.position, _ZERO), self.outside):
+                    return False
+        if self.reading > self.staked:
+            self.account.settle()
+            adding = self.units if more is None else number(more)
+            for lines in plan.stakes:
+                if not lines.leaves(view, ticket.conid, price, worst, adding, buy):
+                    return False
+        return True
 
     def messages_left(self, now_ns: int) -> int:
         """How many orders are within each limit on a number, and not too many for one reading."""
@@ -200,7 +244,8 @@ class Room:
                 plan.look_at(summary)
             self.until_ns = min(self.until_ns, plan.summary_until_ns + 1)
             left = (plan.room_to_buy if self.buy else plan.room_to_sell) - self.account.spent_since(summary.ts_ns)
-        self.money = min(self.money, self.meter.money + left * SURELY)
+        self.spent = min(self.spent, self.meter.money + left * SURELY)
+        self.money = min(self.money, self.spent)
         if not left > self.meter.money * SMALL:
             self.epoch = -1
 
@@ -211,7 +256,10 @@ class Room:
             if rank > self.last:
                 self.walked += rank - self.last
             self.last = rank
-        self.plan.taken += 1
+        if self.reading <= self.money:
+            self.plan.taken += 1
+        else:
+            self.plan.near += 1
 
     def take(self, worst: float, level: float | None, now_ns: int) -> None:
         """Count the order that was asked about last, and is not open yet. `worst`: as `fits` told it."""
@@ -222,4 +270,8 @@ class Room:
         own = exposure.units[1]
         if worst > own.top or not (own.buys or own.sells):  # else no more than the account has reserved
             reserve(exposure, worst)
-        self.account.fresh.append((self.register, now_ns, self.buy, level, units, units * worst * exposure.unit_value))
+        money = units * worst * exposure.unit_value
+        if self.reading > self.staked:  # then nothing was fresh, and it is looked for next time
+            self.register.note(self.buy, level, units, money, now_ns)
+        else:
+            self.account.fresh.append((self.register, now_ns, self.buy, level, units, money))

@@ -78,6 +78,7 @@ QUIET: dict[str, Any] = {
     "self_trade": True, "two_sided": False, "live_data": False, "short_availability": False, "buying_power": False,
     "in_doubt_max": 10**6, "margin_cushion_pct": D(0), "summary_age_max_s": D(10**6), "gross_max": D(10**9),
 }  # fmt: skip
+READ = [0, 0, 2000, 10_000]
 STAKES = ["gross_max", "net_max", "sector_max", "currency_max", "leverage_max"]
 LENT = ["short_availability", "borrow_fee_max_pct"]
 PAID = ["notional_per_day_max", "settled_cash", "buying_power", "margin_cushion_pct", "position_max"]
@@ -151,7 +152,7 @@ class Rooms(RuleBasedStateMachine):
         ]  # fmt: skip
         self.now_ns = T0
         self.market = Market(prices=dict(PRICES))
-        self.number = self.fitted = self.approved = 0
+        self.number = self.fitted = self.near = self.approved = 0
         self.terms: tuple[str, int, Side, int, int | None] = "a", STOCK, Side.BUY, 1, None
         self.open: list[Live] = []
         self.held: dict[tuple[str, int], Decimal] = {}
@@ -182,21 +183,28 @@ class Rooms(RuleBasedStateMachine):
         quantity=st.integers(1, 5),
         ticks=st.none() | st.integers(-3, 3) | st.integers(-300, 300),
         several=st.integers(2, 8),
+        over=st.sampled_from(READ),
     )
-    def orders(self, strategy: str, conid: int, side: Side, quantity: int, ticks: int | None, several: int) -> None:
+    def orders(
+        self, strategy: str, conid: int, side: Side, quantity: int, ticks: int | None, several: int, over: int
+    ) -> None:
         self.terms = strategy, conid, side, quantity, ticks
-        self.again(several, same=True)
+        self.again(several, same=True, over=over)
 
-    @rule(several=st.integers(1, 8), same=st.booleans())
-    def again(self, several: int, same: bool) -> None:
-        """More of the same; or by another strategy, or of the other side."""
+    @rule(several=st.integers(1, 8), same=st.booleans(), over=st.sampled_from(READ))
+    def again(self, several: int, same: bool, over: int = 0) -> None:
+        """More of the same; or by another strategy, or of the other side.
+
+        Money of orders that are `over` is read before each but the first: rooms are near the limits that they count.
+        """
         strategy, conid, side, quantity, ticks = self.terms
         if not same and several % 2:
             strategy = "b" if strategy == "a" else "a"
         elif not same:
             side = side.opposite
-        for _ in range(several):
+        for at in range(several):
             self.number += 1
+            self.gates[0].account.meter.money += over if at else 0
             price = None if ticks is None else D(str(PRICES[conid])) + D("0.01") * ticks
             coid = f"{strategy}-{self.number:06d}"
             ticket = OrderTicket(
@@ -204,11 +212,18 @@ class Rooms(RuleBasedStateMachine):
                 order_type=OrderType.MARKET if price is None else OrderType.LIMIT, limit_price=price, tif=Tif.DAY,
                 tag=coid if self.number % 101 else "",
             )  # fmt: skip
-            before = len(self.gates[0].account.fresh)
+            taken, near = self.held_by_rooms(strategy, conid)
             if self.judge(Place((ticket,))):
                 self.open.append(Live(ticket))
                 self.approved += 1
-                self.fitted += len(self.gates[0].account.fresh) > before
+                now = self.held_by_rooms(strategy, conid)
+                self.fitted += now[0] > taken or now[1] > near
+                self.near += now[1] > near
+
+    def held_by_rooms(self, strategy: str, conid: int) -> tuple[int, int]:
+        """How many orders rooms have held lately, far from every limit and near one."""
+        plan = self.gates[0].exposure(strategy, conid).plan
+        return (0, 0) if plan is None else (plan.taken, plan.near)
 
     @rule(several=st.integers(1, 8), cheaper=st.integers(0, 30))
     def a_little_more(self, several: int, cheaper: int) -> None:
@@ -377,8 +392,10 @@ class Rooms(RuleBasedStateMachine):
 
     @invariant()
     def both_have_counted_the_same(self) -> None:
-        if not hasattr(self, "gates") or self.number % 8:
-            return
+        if hasattr(self, "gates") and not self.number % 8:
+            self.compare()
+
+    def compare(self) -> None:
         short, slow = (one.account for one in self.gates)
         for owner in slow.purses:
             mine, other = (account.purse(owner, self.now_ns) for account in (short, slow))
@@ -399,6 +416,7 @@ class Rooms(RuleBasedStateMachine):
     def teardown(self) -> None:
         if getattr(self, "approved", 0) >= 10:
             event(f"in rooms: {10 * self.fitted // self.approved * 10} %")
+            event(f"near a limit: {10 * self.near // self.approved * 10} %")
 
 
 TestRooms = Rooms.TestCase

@@ -88,7 +88,7 @@ def test_a_modification_is_no_twin_of_what_is_open() -> None:
     assert room.fits(ticket, market, 100.0, T0, 99.0, T0) == 100.0
     assert sent(gate, market, limit_price=D(99), tag=ticket.tag) == "ok"
     assert room.fits(ticket, market, 100.0, T0, 99.0, T0) == 0.0
-    assert room.fits(ticket, market, 100.0, T0, 99.0, T0, new=False) == 100.0
+    assert room.fits(ticket, market, 100.0, T0, 99.0, T0, D(0)) == 100.0
 
 
 @pytest.mark.parametrize("now", [None, Borrow(D(0)), Borrow(D(10**6))])
