@@ -279,8 +279,14 @@ class GateLife(RuleBasedStateMachine):
 
     # --- we want -----------------------------------------------------------------------------------------------------
 
-    @rule(strategy=strategies, side=sides, quantity=quantities, price=prices, conid=conids)
-    def one_order(self, strategy: str, side: Side, quantity: Decimal, price: Decimal, conid: int) -> None:
+    @rule(
+        strategy=strategies, side=sides, quantity=quantities, price=prices, conid=conids,
+        over=st.sampled_from([0, 0, 2000, 5000]),
+    )  # fmt: skip
+    def one_order(self, strategy: str, side: Side, quantity: Decimal, price: Decimal, conid: int, over: int) -> None:
+        self.gate.account.meter.money += (
+            over  # as if orders that are over had read so much: rooms are near their limits
+        )
         self.place(self.ticket(strategy, side, quantity, price, conid=conid))
 
     @rule(strategy=strategies, side=sides, quantity=quantities, exits=st.lists(quantities, min_size=1, max_size=2))
