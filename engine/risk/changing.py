@@ -57,26 +57,41 @@ def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -
         more = _ZERO
     room = None if plan is None else plan.buys if buy else plan.sells
     worst = 0.0 if room is None else room.fits(ticket, view, price, since_ns, level, now_ns, more)
-    if worst:
-        assert room is not None
-        room.change(level)
-    else:
+    if not worst:
+        room = None
         worst = clear(ticket, exposure, buy, level, price, since_ns, now_ns, more)
         if not worst:
             return False
-        if plan is not None:
-            if not _passes(ticket, before, exposure, plan, view, price, worst, level, more, now_ns):
-                return False
+    if plan is not None:
+        # What it is worth more than before, and the dearest price that counts from now on: of the two.
+        size, earlier, value, units = (
+            abs(price),
+            before.limit_price,
+            exposure.unit_value,
+            exposure.sizes[ticket.quantity],
+        )
+        old = size if earlier is None else max(size, abs(number(earlier)))
+        money = max(units * worst * value - number(before.quantity) * old * value, 0.0)
+        dearest = max(worst, old)
+        if room is not None:
+            room.change(level)
+        elif _passes(ticket, exposure, plan, view, price, dearest, level, units, money, more, now_ns):
             plan.due = True
-    _count(ticket, reserved, exposure, abs(price), worst, level, more, now_ns)
+        else:
+            return False
+        if exposure.register is not None:
+            exposure.register.change(ticket.side, units, level, money, now_ns)
+            reserve(exposure, dearest)
+            exposure.register.account.meter.charge(ticket.conid, dearest, number(more), value, money)
+    _count(ticket, reserved, exposure, level, more, now_ns)
     if plan is not None and plan.due:
         measure(plan, exposure, view, price, now_ns)
     return True
 
 
 def _passes(
-    ticket: OrderTicket, before: OrderTicket, exposure: Exposure, plan: Plan, view: MarketView, price: float,
-    worst: float, level: float | None, more: Decimal, now_ns: int,
+    ticket: OrderTicket, exposure: Exposure, plan: Plan, view: MarketView, price: float, dearest: float,
+    level: float | None, units: float, money: float, more: Decimal, now_ns: int,
 ) -> bool:  # fmt: skip
     """Whether it surely passes what limits have switched on."""
     account = exposure.account
@@ -86,32 +101,15 @@ def _passes(
         return False
     if not plan.asks:
         return True
-    buy, units = ticket.side is _BUY, exposure.sizes[ticket.quantity]
-    old = _worst_of(before, abs(price))
-    money = max(units * worst * exposure.unit_value - number(before.quantity) * old * exposure.unit_value, 0.0)
-    return passes(ticket, exposure, plan, view, price, max(worst, old), buy, level, units, money, now_ns, number(more))
-
-
-def _worst_of(ticket: OrderTicket, size: float) -> float:
-    """The dearest of an order's price and the market's."""
-    limit = ticket.limit_price
-    return size if limit is None else max(size, abs(number(limit)))
+    buy = ticket.side is _BUY
+    return passes(ticket, exposure, plan, view, price, dearest, buy, level, units, money, now_ns, number(more))
 
 
 def _count(
-    ticket: OrderTicket, reserved: Reserved, exposure: Exposure, size: float, worst: float, level: float | None,
-    more: Decimal, now_ns: int,
-) -> None:  # fmt: skip
-    """From now on the worse of the two counts."""
-    register, buy = exposure.register, ticket.side is _BUY
-    if register is not None:
-        before, value = reserved.ticket, exposure.unit_value
-        old, units = _worst_of(before, size), exposure.sizes[ticket.quantity]
-        dearest = max(worst, old)
-        money = max(units * worst * value - number(before.quantity) * old * value, 0.0)
-        register.change(ticket.side, units, level, money, now_ns)
-        reserve(exposure, dearest)
-        register.account.meter.charge(ticket.conid, dearest, number(more), value, money)
+    ticket: OrderTicket, reserved: Reserved, exposure: Exposure, level: float | None, more: Decimal, now_ns: int
+) -> None:
+    """Its units, its price and what it looks like are reserved from now on, beside those of the order as it is."""
+    buy = ticket.side is _BUY
     reserved.wanted = ticket
     if more:
         reserved.counted += more
