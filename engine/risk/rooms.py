@@ -249,29 +249,29 @@ class Room:
         if not left > self.meter.money * SMALL:
             self.epoch = -1
 
-    def change(self, level: float | None) -> None:
-        """What a modification makes of an order was asked about last, and is to count."""
+    def change(self, level: float | None) -> bool:
+        """What a modification makes of an order was asked about last, and is to count; whether it is near a limit."""
         if level is not None and self.walk_max is not None:
             rank = level if self.buy else -level
             if rank > self.last:
                 self.walked += rank - self.last
             self.last = rank
-        if self.reading <= self.money:
-            self.plan.taken += 1
-        else:
+        if self.reading > self.money:
             self.plan.near += 1
+            return True
+        self.plan.taken += 1
+        return False
 
     def take(self, worst: float, level: float | None, now_ns: int) -> None:
         """Count the order that was asked about last, and is not open yet. `worst`: as `fits` told it."""
         meter, exposure, units = self.meter, self.exposure, self.units
         meter.messages += 1
         meter.money = self.reading
-        self.change(level)
+        near = self.change(level)
         own = exposure.units[1]
         if worst > own.top or not (own.buys or own.sells):  # else no more than the account has reserved
             reserve(exposure, worst)
-        money = units * worst * exposure.unit_value
-        if self.reading > self.staked:  # then nothing was fresh, and it is looked for next time
-            self.register.note(self.buy, level, units, money, now_ns)
-        else:
-            self.account.fresh.append((self.register, now_ns, self.buy, level, units, money))
+        if near and self.reading > self.staked:  # nothing is fresh: the sums were read, and the next one reads them too
+            self.register.note(self.buy, level, units, units * worst * exposure.unit_value, now_ns)
+            return
+        self.account.fresh.append((self.register, now_ns, self.buy, level, units, units * worst * exposure.unit_value))
