@@ -107,13 +107,17 @@ class VenueFacts:
                 figures = await self._portfolio.summary(self._account)
                 ledger = await self._portfolio.ledger(self._account)
             except VenueError as error:
-                log.warning("account_not_read", problem=str(error))
+                self._not_read("account_not_read", error)
                 await self._clock.sleep(AGAIN_S)
                 continue
             told = summary_of(figures, ledger, base=self._base, cash_account=self._cash_account, asked_ns=asked_ns)
             self._tell(VenueSays(summary=told))
             self._known.set()
             await self._clock.sleep(EVERY_S)
+
+    def _not_read(self, what: str, error: VenueError) -> None:
+        if not self._link.scheduler.over:  # when we stop, the session ends first
+            log.warning(what, problem=str(error))
 
     async def _read_contracts(self) -> None:
         """What options and futures are; it does not change, so one reading does."""
@@ -123,7 +127,7 @@ class VenueFacts:
             try:
                 rows = await Contracts(self._link.scheduler).definitions(conids)
             except VenueError as error:
-                log.warning("contracts_not_read", problem=str(error))
+                self._not_read("contracts_not_read", error)
                 await self._clock.sleep(AGAIN_S)
                 continue
             self._contracts = {row.conid: contract_of(row) for row in rows}

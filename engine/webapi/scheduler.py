@@ -103,6 +103,11 @@ class Scheduler:
         self._long = LongWaits()
         self.on_outcome: Callable[[Call, Outcome], None] | None = None  # the supervisor hears of 401s here
 
+    @property
+    def over(self) -> bool:
+        """Whether the session has ended, and nothing leaves any more."""
+        return self._closed
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let requests go until cancelled; then whoever waits is told."""
         try:

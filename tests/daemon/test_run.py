@@ -116,4 +116,5 @@ def test_a_newcomers_first_run_and_the_next_start(folder: Path) -> None:
     done = engine("stop", "--state-dir", str(folder))
     assert done.returncode == 0, done.stderr
     again.process.wait(LIMIT_S)
+    assert "not_read" not in again.log.read_text()  # who still asks for something then has nothing to complain of
     assert engine("status", "--state-dir", str(folder)).returncode == 3

@@ -166,6 +166,8 @@ async def test_at_the_end_everybody_is_told_what_may_be_done_next(autojump_clock
             scheduler.hold_writes(True)
             outside.start_soon(ask, "modify")
             await trio.sleep(1)
+            before = scheduler.over
+        assert (before, scheduler.over) == (False, True)
         await trio.sleep(1)
         with pytest.raises(VenueUnreachable, match="has ended"):
             await scheduler.call(CALLS["place"])
