@@ -11,11 +11,13 @@ from engine.domain.facts import Cancelled, CancelRefused, Refused
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import CLOSED, State
 from engine.orders.actions import ReadOrder, ReadOrders, SendCancel, SendCancelAll
+from engine.orders.dialogue import Dialogue
 from engine.orders.doubt import Doubts
 from engine.orders.following import Follower, alive
 from engine.orders.identity import Identity
+from engine.orders.link import Link
 from engine.orders.slate import Slate
-from engine.orders.writer import Writer
+from engine.orders.underway import UnderWay
 
 
 @frozen(kw_only=True)
@@ -44,13 +46,22 @@ class Canceller:
     """All cancellations that are wanted, oldest first."""
 
     def __init__(
-        self, slate: Slate, identity: Identity, doubts: Doubts, follower: Follower, settings: CancelSettings
+        self,
+        slate: Slate,
+        identity: Identity,
+        doubts: Doubts,
+        follower: Follower,
+        link: Link,
+        under_way: UnderWay,
+        settings: CancelSettings,
     ) -> None:
         self.wanted: dict[str, Wanted] = {}
         self._slate = slate
         self._identity = identity
         self._doubts = doubts
         self._follower = follower
+        self._link = link
+        self._under_way = under_way
         self._settings = settings
         self._waits_ns = round(settings.waits_s * NS_PER_S)
 
@@ -80,7 +91,7 @@ class Canceller:
         wanted = self.wanted.setdefault(coid, Wanted(now_ns, urgent))
         wanted.urgent = wanted.urgent or urgent
 
-    def send(self, writer: Writer, now_ns: int) -> None:
+    def send(self, dialogue: Dialogue, now_ns: int) -> None:
         """Send what is due."""
         for coid, wanted in list(self.wanted.items()):
             if self._dead(coid):
@@ -89,18 +100,20 @@ class Canceller:
                 continue
             if now_ns < wanted.again_ns:
                 continue
-            current = None if writer.round is None or writer.round.unsent else writer.round
+            current = self._under_way.round
+            if current is not None and current.unsent:
+                current = None
             order_id = self._identity.id_of.get(coid)
-            if not wanted.urgent and writer.decline("a cancellation waits", now_ns):
+            if not wanted.urgent and dialogue.decline("a cancellation waits", now_ns):
                 continue
-            if order_id is None or not writer.answers:
+            if order_id is None or not self._link.answers:
                 if current is not None and coid in current.open and wanted.urgent:
-                    writer.break_off(now_ns)
+                    dialogue.break_off(now_ns)
                 continue
             if current is not None:
                 if not wanted.urgent and now_ns < wanted.asked_ns + self._waits_ns:
                     continue
-                writer.break_off(now_ns)
+                dialogue.break_off(now_ns)
             wanted.tries += 1
             wanted.again_ns = now_ns + round(self._settings.again_s * NS_PER_S)
             if wanted.tries == self._settings.tries:
@@ -108,10 +121,10 @@ class Canceller:
             self._slate.note(now_ns, "cancel_sent", coid, {"order_id": order_id, "try": wanted.tries})
             self._slate.actions.append(SendCancel(coid, order_id, wanted.urgent))
 
-    def send_all(self, writer: Writer, now_ns: int) -> None:
+    def send_all(self, dialogue: Dialogue, now_ns: int) -> None:
         """Ask for all that is due by one request, where policy allows it and they are many."""
         most = self._settings.all_above
-        if most is None or not writer.answers:
+        if most is None or not self._link.answers:
             return
         due = {
             coid: wanted
@@ -120,8 +133,7 @@ class Canceller:
         }
         if len(due) <= most:
             return
-        if writer.round is not None and not writer.round.unsent:
-            writer.break_off(now_ns)
+        dialogue.break_off(now_ns)
         for wanted in due.values():  # whichever lives on after this is asked by itself
             wanted.tries += 1
             wanted.again_ns = now_ns + round(self._settings.again_s * NS_PER_S)

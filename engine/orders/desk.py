@@ -1,8 +1,9 @@
 """The order desk: it takes approved requests to a venue that asks questions, one order write at a time.
 
 A core. What happens comes in by its methods, in the order in which it became known; what is to be done is in `take`.
-The caller stores `book.facts` before it acts on anything. Its parts: `writer` (rounds and replies), `canceller`,
-`follower` (the venue's word), `doubts`, `census` (brackets) and `identity` (which order is which).
+The caller stores `book.facts` before it acts on anything. Its parts: `under_way` holds the round, `writer` begins it,
+`outcomes` reads its answers, `dialogue` its questions; `canceller`, `follower` (the venue's word), `doubts`, `census`
+(brackets) and `identity` (which order is which) go on beside it.
 """
 
 from __future__ import annotations
@@ -32,16 +33,19 @@ from engine.orders.actions import Action, JudgeAgain, ReadExecutions, ReadOrders
 from engine.orders.canceller import Canceller, CancelSettings
 from engine.orders.census import Census, CensusPolicy
 from engine.orders.combos import Combos
+from engine.orders.dialogue import Dialogue
 from engine.orders.doubt import Doubts, DoubtSettings
 from engine.orders.following import Follower, FollowSettings
 from engine.orders.holding import Holding, HoldSettings
 from engine.orders.identity import Identity
+from engine.orders.link import Link
 from engine.orders.live import LiveOrders
+from engine.orders.outcomes import Outcomes, Unsent
 from engine.orders.replies import ReplyPolicy
 from engine.orders.slate import Slate
-from engine.orders.writer import PreviewSettings, Unsent, Writer
+from engine.orders.underway import UnderWay
+from engine.orders.writer import PreviewSettings, Writer
 
-_WITHOUT_STREAM: Final = frozenset({"stream", "data"})  # layers; those below answer
 SHUT: Final = frozenset({"halted", "stopping"})
 _NO_STREAM: Final = "no stream tells of orders"
 _TOLD_DAYS: Final = 7  # as far back as the venue tells of executions, and of their fees
@@ -88,17 +92,20 @@ class Desk:
         self._slate.follow_up = self._after
         self._holding = Holding(self._slate, settings.holding)
         self._census = Census(settings.census)
-        self._canceller = Canceller(self._slate, self.identity, self.doubts, self.follower, settings.cancel)
-        self._writer = Writer(
+        self._link = Link()
+        common = (self._slate, self.identity, self.doubts, self.follower, self._link)
+        self._under_way = UnderWay(*common, name_s=settings.follow.echo_s)
+        self._canceller = Canceller(*common, self._under_way, settings.cancel)
+        self._dialogue = Dialogue(
             self._slate,
-            self.identity,
-            self.doubts,
             self.follower,
-            self._census,
+            self._under_way,
             policy,
-            name_s=settings.follow.echo_s,
-            previews=settings.previews,
             cancels_wait=lambda: bool(self._canceller.wanted),
+        )
+        self._outcomes = Outcomes(self._slate, self.identity, self.follower, self._under_way, self._dialogue)
+        self._writer = Writer(
+            self._slate, self.identity, self.doubts, self._census, self._link, self._under_way, settings.previews
         )
 
     def take(self) -> tuple[list[Action], list[Update]]:
@@ -112,12 +119,12 @@ class Desk:
     @property
     def busy(self) -> bool:
         """Whether a round is under way of which something has left."""
-        current = self._writer.round
+        current = self._under_way.round
         return current is not None and not current.unsent
 
     def next_ns(self) -> int:
         """When `tick` is wanted next; the end of time if nothing waits."""
-        parts = (self._writer, self._canceller, self._holding)
+        parts = (self._under_way, self._canceller, self._holding)
         times = [self.doubts.next_ns(), self.follower.next_ns(), *(time for part in parts for time in part.times())]
         if self._unseen_ns is not None:
             times.append(self._unseen_ns)
@@ -175,7 +182,7 @@ class Desk:
             elif isinstance(request, ResendRequest) and (
                 not request.approved or request.ticket.coid in self._canceller.wanted
             ):
-                self._writer.give_up(request.ticket.coid, now_ns)
+                self._under_way.give_up(request.ticket.coid, now_ns)
             elif self._shut and isinstance(request, PlaceRequest) and not request.closing:
                 for ticket in request.tickets:
                     self._canceller.want(ticket.coid, now_ns, urgent=True)
@@ -197,7 +204,7 @@ class Desk:
         for coid in coids:
             self._kill(coid, now_ns)
         if everything:
-            self._canceller.send_all(self._writer, now_ns)
+            self._canceller.send_all(self._dialogue, now_ns)
         self._go_on(now_ns)
 
     def cancel_all_answered(self, answer: CancelAnswer, now_ns: int) -> None:
@@ -212,24 +219,24 @@ class Desk:
             layer: The lowest layer that is down. Where that is the stream, cancels and what closes positions go all
                 the same, and what becomes of orders is read.
         """
-        self._writer.up = up
-        self._writer.answers = up or layer in _WITHOUT_STREAM
-        self._writer.stream_since_ns = now_ns if up else None
-        self._unseen_ns = now_ns if self._writer.answers and not up else None
+        self._link.session(up, layer, now_ns)
+        self._unseen_ns = now_ns if self._link.answers and not up else None
         if up and self.doubts.cases:
             self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
         self._go_on(now_ns)
 
     def judged(self, number: int, holds: Mapping[str, bool], now_ns: int) -> None:
         """The risk checker says which conditions hold for the tickets of a round; what it does not say does not."""
-        self._writer.judged(number, {**holds, BARRED: True} if self._shut else holds, now_ns)
+        holds = {**holds, BARRED: True} if self._shut else holds
+        if not self._writer.judged(number, holds, now_ns):
+            self._dialogue.judged(number, holds, now_ns)
         self._go_on(now_ns)
 
     def answer_question(self, number: int, yes: bool, now_ns: int) -> bool:
         """An operator has answered; False if the question is no longer open."""
         if self._holding.answer(number, yes, now_ns):
             return True
-        taken = self._writer.answer_question(number, yes, now_ns)
+        taken = self._dialogue.answer_question(number, yes, now_ns)
         self._go_on(now_ns)
         return taken
 
@@ -237,7 +244,7 @@ class Desk:
 
     def answered(self, number: int, answer: WriteAnswer | Unsent, now_ns: int) -> None:
         """The round's write or reply has come to this; `Unclear` stands for silence too."""
-        self._writer.answered(number, answer, now_ns)
+        self._outcomes.answered(number, answer, now_ns)
         self._end_adopted(now_ns)  # what we declined and the venue took: no row may come to remind us
         self._go_on(now_ns)
 
@@ -280,8 +287,10 @@ class Desk:
     def tick(self, now_ns: int) -> None:
         """Time has passed."""
         self._holding.tick(now_ns)
+        self._dialogue.tick(now_ns)
         self._writer.tick(now_ns)
-        if self.doubts.due(now_ns) and self._writer.up:
+        self._under_way.tick(now_ns)
+        if self.doubts.due(now_ns) and self._link.up:
             self._slate.actions += [ReadOrders("orders in doubt"), ReadExecutions("orders in doubt")]
         if self._unseen_ns is not None and now_ns >= self._unseen_ns:
             self._unseen_ns = now_ns + self._every_ns
@@ -312,7 +321,7 @@ class Desk:
 
     def _go_on(self, now_ns: int) -> None:
         """Send what may be sent: cancels first, then the next order write."""
-        self._canceller.send(self._writer, now_ns)
+        self._canceller.send(self._dialogue, now_ns)
         self._writer.go_on(now_ns)
 
     def _kill(self, coid: str, now_ns: int) -> None:
@@ -337,7 +346,7 @@ class Desk:
                 self._slate.note(now_ns, "absent", coid, "proved absent: asked to be sent once more")
                 self._slate.actions.append(JudgeAgain(Resend(self.book.book[coid].ticket)))
             else:
-                self._writer.give_up(coid, now_ns)
+                self._under_way.give_up(coid, now_ns)
         self._end_adopted(now_ns)
         self._canceller.haunt(sorted(self.follower.zombies), now_ns)
         self._go_on(now_ns)
@@ -348,7 +357,7 @@ class Desk:
         ticket = order.ticket
         return (
             self._resends
-            and self._writer.up
+            and self._link.up
             and coid not in self.resent
             and coid not in self._canceller.wanted
             and order.state is State.IN_DOUBT

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from attrs import define, field
 
 from engine.domain.brokerage import LegRefused, LegTaken, Question
+from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderTicket
 
 
@@ -19,6 +21,10 @@ class Stage(Enum):
     RISK = "our own checks, before a question is ruled on"
     PERSON = "an operator's yes or no"
     REPLY = "the answer to a reply"
+
+
+OPEN_QUESTION: Final = frozenset({Stage.PERSON, Stage.RISK})
+RISK_LIMIT_NS: Final = NS_PER_S  # our own answer takes microseconds; what takes a second does not come
 
 
 @define(eq=False)

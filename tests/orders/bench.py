@@ -20,8 +20,8 @@ from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.orders.actions import Action, Alert, ReadExecutions, ReadOrder, ReadOrders, SendPlace
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
+from engine.orders.outcomes import Unsent
 from engine.orders.replies import read_policy
-from engine.orders.writer import Unsent
 
 S: Final = 1_000_000_000
 COID: Final = "s-000001"

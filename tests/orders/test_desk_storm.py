@@ -39,9 +39,10 @@ from engine.orders.actions import (
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.doubt import DoubtSettings
 from engine.orders.live import LiveOrders
+from engine.orders.outcomes import UNSENT
 from engine.orders.questions import CONDITIONS
 from engine.orders.replies import read_policy
-from engine.orders.writer import UNSENT, PreviewSettings
+from engine.orders.writer import PreviewSettings
 from tests.orders.model_venue import ModelVenue
 
 S = 1_000_000_000

@@ -10,8 +10,8 @@ from engine.domain.facts import ESTIMATED, Filled
 from engine.domain.order import State
 from engine.orders.actions import Action, Alert, FeeKnown, SendCancel, SendModify, SendPlace
 from engine.orders.desk import Desk, DeskSettings
+from engine.orders.outcomes import UNSENT
 from engine.orders.replies import read_policy
-from engine.orders.writer import UNSENT
 from tests.orders.bench import COID, Bench, ticket
 
 D = Decimal

@@ -36,8 +36,8 @@ from engine.orders.canceller import CancelSettings
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.live import LiveOrders
 from engine.orders.manager import OrderManager
+from engine.orders.outcomes import Unsent
 from engine.orders.replies import read_policy
-from engine.orders.writer import Unsent
 from tests.orders.bench import COID, Bench, S, ticket
 
 A, B = ticket("s-000001"), ticket("s-000002")

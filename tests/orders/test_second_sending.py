@@ -12,9 +12,9 @@ from engine.orders.actions import JudgeAgain, SendCancel, SendPlace
 from engine.orders.desk import Desk, DeskSettings
 from engine.orders.doubt import DoubtSettings
 from engine.orders.live import LiveOrders
+from engine.orders.outcomes import UNSENT, Unsent
 from engine.orders.recovery import KINDS, recover
 from engine.orders.replies import read_policy
-from engine.orders.writer import UNSENT, Unsent
 from tests.orders.bench import COID, Bench, S, ticket
 
 TWICE = DeskSettings(doubt=DoubtSettings(resend=True))

@@ -22,7 +22,7 @@ from engine.orders.actions import (
     SendPlace,
     SendReply,
 )
-from engine.orders.writer import UNSENT
+from engine.orders.outcomes import UNSENT
 from tests.orders.bench import COID, Bench, S, ticket
 
 RULES: dict[str, object] = {"o900": "ask", "o901": "confirm", "o902": "decline", "ask_s": 7}

@@ -30,7 +30,7 @@ from engine.orders.actions import (
     SendReply,
 )
 from engine.orders.desk import Desk
-from engine.orders.writer import HELD_BACK, UNSENT
+from engine.orders.outcomes import HELD_BACK, UNSENT
 from engine.ports import Clock
 from engine.runtime.live.carrying import Carrier
 from engine.runtime.live.inputs import Did, did
