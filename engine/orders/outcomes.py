@@ -112,10 +112,9 @@ class Outcomes:
     def _no(self, current: Round, coid: str, reason: str, now_ns: int) -> Answer:
         code = "DECLINED" if current.declined else "VENUE"
         reason = current.declined or reason
-        if not current.modifies:
+        if current.order_id is None:
             return Refused(coid=coid, ts_ns=now_ns, code=code, reason=reason)
-        if current.order_id is not None:
-            self._slate.actions.append(ReadOrder(current.order_id, "a modification was refused"))
+        self._slate.actions.append(ReadOrder(current.order_id, "a modification was refused"))
         return ModifyRefused(coid=coid, ts_ns=now_ns, code=code, reason=reason)
 
     def _all_refused(self, current: Round, reason: str, now_ns: int) -> None:
