@@ -79,11 +79,11 @@ class Writer:
     def tick(self, now_ns: int) -> None:
         """Our own word on a round's size, or its preview, has not come in time."""
         current = self._under_way.round
-        if current is None or not current.unsent or now_ns < current.deadline_ns:
+        if current is None or now_ns < current.deadline_ns:
             return
         if current.stage is Stage.SIZE:
             self._preview(current, now_ns)
-        else:
+        elif current.stage is Stage.PREVIEW:
             self.previewed(current.number, None, now_ns)
 
     def copy_read(self, order_id: str, copy: VenueOrder | None, now_ns: int) -> None:
