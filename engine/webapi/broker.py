@@ -7,14 +7,13 @@ primes everything anew.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
-from attrs import frozen
 
 from engine.domain import brokerage as b
 from engine.domain.instrument import Instrument
@@ -23,75 +22,24 @@ from engine.errors import AnswerLost, VenueRefused, VenueUnreachable
 from engine.ports import Clock, Permit
 from engine.webapi import venue
 from engine.webapi.budgets import SECOND
-from engine.webapi.calls import Call, Caller, Reply, Urgency
+from engine.webapi.calls import Caller, Urgency
 from engine.webapi.conidex import NoCombo
-from engine.webapi.endpoints.orders import ALL_ORDERS, RECENT_DAYS, TRADE_DAYS, Orders, placing, written
+from engine.webapi.endpoints.orders import ALL_ORDERS, RECENT_DAYS, TRADE_DAYS, Orders, placing
 from engine.webapi.endpoints.portfolio import Portfolio
-from engine.webapi.facts.orders import OrderRow, PlacementRow
+from engine.webapi.facts.orders import PlacementRow
+from engine.webapi.inround import InRound, ReadyPlacement
 from engine.webapi.news import News
+from engine.webapi.orderstream import OrderStream
 from engine.webapi.orderview import NotYetKnown, OrderView
-from engine.webapi.scheduler import Scheduler, Turn
+from engine.webapi.scheduler import Scheduler
 from engine.webapi.sessionfacts import GoDown, Heard, LayerHealth
-from engine.webapi.stream import frames
 from engine.webapi.tickets import says_who, to_wire
 
-FOREIGN_MAX: Final = 10_000  # order ids of other accounts
 _PLACE: Final = "POST /iserver/account/{accountId}/orders"
 _BASE: Final = "BASE"  # the ledger's total row, no currency
 _VENUE_DAY: Final = ZoneInfo("America/New_York")
 
 log = structlog.get_logger()
-
-
-class _InRound:
-    """A caller that goes through the round under way, if there is one."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self.turn: Turn | None = None
-
-    @contextmanager
-    def under_way(self, turn: Turn) -> Iterator[None]:
-        """Calls go through this round meanwhile."""
-        self.turn = turn
-        try:
-            yield
-        finally:
-            self.turn = None
-
-    async def call(self, call: Call, *, deadline_ns: int | None = None) -> Reply:
-        """See `calls.Caller`."""
-        if self.turn is not None:
-            return await self.turn.call(call, deadline_ns=deadline_ns)
-        return await self._scheduler.call(call, deadline_ns=deadline_ns)
-
-
-@frozen
-class ReadyPlacement:
-    """A placement that waits for its permit, in a round of its own. Fulfils `ports.ReadyPlacement`."""
-
-    _broker: WebBroker
-    _turn: Turn
-    _call: Call
-    _reply: Callable[[], Awaitable[Reply]]
-    _tickets: int
-
-    @contextmanager
-    def round(self) -> Iterator[None]:
-        """The round, to its end."""
-        try:
-            with self._broker._in_round.under_way(self._turn):
-                yield
-        finally:
-            self._turn.end()
-
-    async def answer(self) -> b.WriteAnswer:
-        """What `place` returns. Raises: as `place`."""
-        try:
-            rows = written(self._call, await self._reply())
-        except VenueRefused as refused:
-            return b.AllRefused(reason=refused.problem)
-        return self._broker._placed(rows, self._tickets)
 
 
 class WebBroker:
@@ -123,16 +71,15 @@ class WebBroker:
         self._instruments = instruments
         self._children_named = children_named
         self._operator = operator
-        self._in_round = _InRound(scheduler)
+        self._in_round = InRound(scheduler)
         self._writes = Orders(self._in_round)
         self._reads = Orders(scheduler)
         self._portfolio = Portfolio(scheduler)
         self._news = News(tell)
-        self._foreign: dict[int, None] = {}
+        self.stream = OrderStream(view, self._news)
         self._day: date | None = None
         self._whole_ns: int | None = None  # as of when all executions were known last, in whatever session
         self._stream_since_ns: int | None = None
-        self._doubtful = False  # the stream told something that can't be read
 
     @property
     def caller(self) -> Caller:
@@ -165,7 +112,7 @@ class WebBroker:
         urgency = Urgency.HALT if urgent else Urgency.PLACE
         begun = self._scheduler.round_now(urgency, call)
         if begun is not None:
-            return ReadyPlacement(self, begun[0], call, begun[1], len(wires))
+            return ReadyPlacement(self._in_round, begun[0], call, begun[1], len(wires), self._placed)
         turn = self._scheduler.order_round_now(urgency)
         if turn is None:
             return None
@@ -174,7 +121,7 @@ class WebBroker:
         except VenueUnreachable:
             turn.end()
             return None
-        return ReadyPlacement(self, turn, call, reply, len(wires))
+        return ReadyPlacement(self._in_round, turn, call, reply, len(wires), self._placed)
 
     async def preview(self, tickets: Sequence[OrderTicket]) -> b.Preview:
         """Ask what one order or a bracket (entry first) would do; nothing is sent to the market."""
@@ -374,9 +321,9 @@ class WebBroker:
         A stream that a filtered read has silenced speaks again after a forced read.
         """
         silent = self.view.sor_silent(self._clock.now_ns())
-        if not silent and not self._doubtful:
+        if not silent and not self.stream.doubtful:
             return False
-        self._doubtful = False
+        self.stream.doubtful = False
         log.warning("order_stream_doubted", silent=silent)
         if silent:
             page = await self._reads.live(force=True)
@@ -416,41 +363,6 @@ class WebBroker:
         """While it is not up, another layer is the lowest one that is down."""
         now_ns, name = self._clock.now_ns(), lowest.layer.name.lower()
         self._news.push(b.SessionNow(ts_ns=now_ns, up=False, layer=name, reason=lowest.reason))
-
-    def on_frame(self, frame: frames.Said, at_ns: int) -> None:
-        """Take what concerns orders, executions and people."""
-        match frame:
-            case frames.Orders(rows=rows, unreadable=lost):
-                self._doubtful = self._doubtful or lost > 0
-                for row in rows:
-                    self._order(row, at_ns)
-            case frames.Trades(rows=executions, unreadable=lost):
-                self._doubtful = self._doubtful or lost > 0
-                for execution in self.view.heard_executions(executions):
-                    self._news.push(venue.execution(execution, heard_ns=at_ns))
-            case frames.Notification():
-                offer = None if frame.prompt is None else venue.prompt(frame.prompt)
-                self._notice("notification", frame.notice_id, frame.title, frame.text, at_ns, offer)
-            case frames.Bulletin():
-                self._notice("bulletin", frame.bulletin_id, "", frame.text, at_ns, None)
-            case frames.Trouble():
-                log.warning("stream_trouble", text=frame.text, topic=frame.topic, code=frame.code)
-            case _:
-                pass
-
-    def _order(self, row: OrderRow, at_ns: int) -> None:
-        """One row of the stream. A later delta of another account's order does not say whose it is."""
-        if row.account not in (None, "", self.account):
-            self._foreign[row.order_id] = None
-            if len(self._foreign) > FOREIGN_MAX:
-                del self._foreign[next(iter(self._foreign))]
-        elif row.account or row.order_id not in self._foreign:
-            self.view.heard_stream((row,), heard_ns=at_ns)
-            whole = self.view.order(row.order_id)
-            self._news.push(venue.order(row, seen_ns=at_ns, from_stream=True, whole=whole))
-
-    def _notice(self, kind: str, notice_id: str, title: str, text: str, at_ns: int, offer: b.Prompted | None) -> None:
-        self._news.notice(b.Notice(ts_ns=at_ns, kind=kind, title=title, text=text, notice_id=notice_id, prompt=offer))
 
 
 def _day_of(at_ns: int) -> date:

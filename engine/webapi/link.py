@@ -163,7 +163,7 @@ async def open_link(
                 supervisor.tell(heard)  # type: ignore[arg-type]  # only what the session can hear comes here
 
         def frame(said: frames.Said, at_ns: int) -> None:
-            broker.on_frame(said, at_ns)
+            broker.stream.on_frame(said, at_ns)
             answer = data.on_frame(said, at_ns)
             if answer is not None:
                 nursery.start_soon(_say, socket, answer)
