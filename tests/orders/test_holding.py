@@ -107,6 +107,16 @@ def test_a_strategy_takes_it_back_and_with_one_ticket_the_group() -> None:
     assert not [one for one in bench.take() if isinstance(one, SendPlace)]
 
 
+def test_one_that_was_held_earlier_keeps_no_later_group_from_being_taken_back() -> None:
+    bench = Bench()
+    held(bench)
+    bench.submit(OnHold(Place((ticket("s-000003"), ticket("s-000004", parent="s-000003"))), TWICE))
+    bench.cancel("s-000004")
+    states = {coid: order.state for coid, order in bench.book.book.items()}
+    assert states == {COID: State.CREATED, "s-000003": State.CANCELLED, "s-000004": State.CANCELLED}
+    assert [waiting.coids for waiting in bench.book.held.values()] == [(COID,)]
+
+
 def test_what_ends_while_the_gate_looks_never_leaves_and_risk_hears_that_it_is_dead() -> None:
     bench = Bench()
     bench.desk.answer_question(held(bench), True, bench.now)

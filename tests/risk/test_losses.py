@@ -595,6 +595,13 @@ def test_what_is_new_of_one_is_told_though_nothing_is_of_another() -> None:
     assert [owner for owner, _ in house.watch.news(NOON)] == ["", "b"]
 
 
+def test_what_is_new_of_one_is_told_though_another_has_no_worth_yet() -> None:
+    house = House(FAR, a=FAR, b=FAR)
+    house.watch.take_up({"a": standing()}, {})
+    house.watch.charge("a", 1.0)
+    assert [owner for owner, _ in house.watch.news(NOON)] == ["a"]
+
+
 def test_positions_in_several_instruments_are_one_worth_in_columns_too() -> None:
     house = House(Limits(daily_loss_max=D(50)))
     house.hold(10, 1_000)
