@@ -64,12 +64,8 @@ def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -
             return False
     if plan is not None:
         # What it is worth more than before, and the dearest price that counts from now on: of the two.
-        size, earlier, value, units = (
-            abs(price),
-            before.limit_price,
-            exposure.unit_value,
-            exposure.sizes[ticket.quantity],
-        )
+        size, earlier = abs(price), before.limit_price
+        value, units = exposure.unit_value, exposure.sizes[ticket.quantity]
         old = size if earlier is None else max(size, abs(number(earlier)))
         money = max(units * worst * value - number(before.quantity) * old * value, 0.0)
         dearest = max(worst, old)

@@ -96,10 +96,7 @@ def passes(
         return False
     if adds is None:
         adds = units
-    for lines in plan.stakes:  # noqa: SIM110  (a generator is dearer)
-        if not lines.leaves(view, ticket.conid, size, worst, adds, buy):
-            return False
-    return True
+    return all(lines.leaves(view, ticket.conid, size, worst, adds, buy) for lines in plan.stakes)
 
 
 def _usual(recent: Recent, factor: float, units: float, level: float | None) -> bool:
