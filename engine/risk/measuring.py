@@ -147,14 +147,14 @@ def _reaches(plan: Plan, exposure: Exposure, buy: bool) -> tuple[Reach, ...]:
 
 
 def _units_left(room: Room, plan: Plan, exposure: Exposure) -> float:
-    """Of these, and of what is lent: the units that orders of a room's side may add."""
+    """Of these, and of what is lent: the units that orders of a room's side may add. An account always has a limit."""
     side = Side.BUY if room.buy else Side.SELL
     left = [most - units.reach(side, _ZERO) for units, most in room.reaches]
     if plan.lending is not None and plan.outside is not None and not room.buy:
         # Short are open sales beyond what is held: as long as these, or all, stay below what is lent, so does that.
         units = exposure.units[0]
         left.append(plan.lending.most(plan.outside) + max(units.position, _ZERO) - units.sells)
-    return float(min(left)) if left else inf
+    return float(min(left))
 
 
 def _reading(meter: Meter, left: float) -> float:

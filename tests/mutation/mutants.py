@@ -116,7 +116,8 @@ def _mutate(path: Path, text: str) -> Mutated:
 
 def _another_spelling(fault: Mutation) -> bool:
     """A text in capitals or in small letters: the mutant with other letters around it says the same."""
-    return isinstance(fault.original_node, cst.SimpleString) and "XX" not in fault.mutated_node.value
+    was, now = fault.original_node, fault.mutated_node
+    return isinstance(was, cst.SimpleString) and isinstance(now, cst.SimpleString) and "XX" not in now.value
 
 
 def mistyped(modules: Sequence[Mutated], folder: Path) -> set[str]:

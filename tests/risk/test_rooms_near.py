@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 import pytest
@@ -108,6 +109,47 @@ def test_where_both_are_near_both_are_asked() -> None:
 def test_any_other_limit_leaves_it_to_the_longer_look() -> None:
     made = begun({"position_max": D(10**6), "notional_per_day_max": D(10_000)}, session=False)
     assert [ask(made, quantity) for quantity in (1, 90, 9, 1)] == [YES, YES, YES, NO]
+
+
+def test_the_days_money_is_not_passed_at_the_dearest_price_of_a_span() -> None:
+    """A hundred at 106.25 are 10,625: five more than are left, which is a part in two thousand."""
+    for left, said in ((10_620, NO), (10_625, YES), (10_640, YES)):
+        made = begun({"notional_per_day_max": D(100 + left), "price_collar_pct": D(50)}, session=False)
+        assert ask(made, 1) == YES
+        assert ask(made, 100, ticks=625) == said
+
+
+def test_what_the_account_holds_of_an_option_may_be_sold_not_what_one_strategy_holds() -> None:
+    """One strategy holds 100, another is 40 short."""
+    for quantity, said in ((60, NEAR), (61, NO)):
+        made = used_up({"naked_short": False, "expiry_days_min": 1}, CALL, SELL)
+        made.a_position_is_another(strategy="b", conid=CALL, quantity=-40)
+        for before in (1, 50):
+            assert ask(made, before, CALL, SELL)[0]
+            over(made)
+        assert ask(made, quantity, CALL, SELL) == said
+
+
+def test_an_order_near_a_limit_on_units_alone_is_known_to_the_sums_of_money() -> None:
+    """With 5 open and the sums read, 90 more are 9,000: of 30,000 are 20,500 left, for 205 of the other instrument."""
+    for quantity, said in ((204, True), (206, False)):
+        made = used_up({"position_max": D(300), "gross_max": D(30_000)}, STOCK, BUY)
+        assert ask(made, 5)[0]
+        account, plan = made.gates[0].account, made.gates[0].exposure("a", STOCK).plan
+        lines = account.lines[None]
+        assert lines.leaves(made.market, EURO, 80.0, 80.0, 1.0, True)
+        assert lines.hot == EURO
+        assert plan is not None
+        room = plan.buys
+        assert room is not None
+        room.reached = room.money = -inf  # as if that one were near
+        room.staked = account.meter.money + 90 * room.ceiling  # and the other just not
+        made.terms = "a", STOCK, BUY, 90, 0
+        nearly = made.near
+        made.again(1, same=True)
+        assert made.near == nearly + 1
+        account.settle()
+        assert lines.leaves(made.market, EURO, 80.0, 80.0, float(quantity), True) is said
 
 
 def test_what_is_bought_of_others_counts_near_a_limit() -> None:
