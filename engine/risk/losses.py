@@ -5,13 +5,12 @@ Each has two steps, reduce-only and halted, with a limit of its own.
 The worth of the account and of each strategy is followed row by row: deposit + realised - fees + dividends + what
 positions are worth above their cost, at the price that orders are judged by. A replay asks `cut` where in a window the
 first latch would fall, so that a window ends there; `took` then follows the rows that were consumed. Live, `mark` does
-both for one moment. Losses exactly at their limit are within it.
+both for one moment. What is due, and when, is said by `lossrules`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -20,21 +19,16 @@ from engine.domain.columns import Chunk, Floats
 from engine.domain.facts import Filled
 from engine.domain.messages import PositionNow, Update
 from engine.domain.moments import NS_PER_S
-from engine.risk.account import ACCOUNT, Account, Held, Level
+from engine.risk import lossrules
+from engine.risk.account import ACCOUNT, Account
 from engine.risk.gate import Gate
 from engine.risk.limits import JUMP_PAUSE_S
 from engine.risk.pricelines import price_line
 from engine.risk.standing import Owner, Standing
-from engine.settings import Limits, RiskSettings
+from engine.settings import RiskSettings
 
 _GRAIN: Final = 0.0005  # of the highest worth: a rise by less may be lost in a crash
 _EVERY_NS: Final = 60 * NS_PER_S
-_LOSSES: Final = (
-    "daily_loss_reduce", "daily_loss_max", "daily_realised_loss_reduce", "daily_realised_loss_max",
-    "drawdown_reduce_pct", "drawdown_halt_pct", "loss_streak_max", "loss_streak_halt",
-)  # fmt: skip
-_loss_limits: Final = attrgetter(*_LOSSES)
-_OF_A_DAY: Final = frozenset({"LOSS_REDUCED", "LOSS"})  # what has fired, as a standing names it
 
 
 class LossWatch:
@@ -70,7 +64,7 @@ class LossWatch:
         self._owners = [
             Owner(name, limits, deposit, deposit, deposit, day=self._account.day_of(now_ns), day_worth=deposit)
             for name, limits in tables
-            if _limits_losses(limits) or name == ACCOUNT
+            if lossrules.limits_losses(limits) or name == ACCOUNT
         ]
         self._limited = self._with_limits()
         self._account.equity = deposit
@@ -79,7 +73,7 @@ class LossWatch:
     def wanted(settings: RiskSettings) -> bool:
         """Whether any limit asks for it."""
         levels = (settings.account, *settings.strategy.values())
-        names = (*_LOSSES, "leverage_max")
+        names = (*lossrules.LIMITS, "leverage_max")
         return any(getattr(level, name) is not None for level in levels for name in names)
 
     def reload(self, settings: RiskSettings) -> None:
@@ -90,7 +84,7 @@ class LossWatch:
             owner = known.get(name)
             if owner is not None:
                 owner.limits = limits
-            elif _limits_losses(limits):
+            elif lossrules.limits_losses(limits):
                 worth = self._deposit
                 self._owners.append(Owner(name, limits, worth, worth, worth, day_worth=worth, unmarked=True))
         self._limited = self._with_limits()
@@ -232,7 +226,8 @@ class LossWatch:
             ):
                 continue  # its worth can't change
             line = self._line(owner, chunk, start, stop)
-            event = self._first(owner, line, times[start:stop])
+            new_day = self._account.day_of(first_ns) != owner.day
+            event = lossrules.first(owner, line, times[start:stop], new_day=new_day, forgets=self._until_day)
             if event is not None:
                 stop = start + event + 1
         return stop
@@ -255,10 +250,14 @@ class LossWatch:
     # --- one owner ----------------------------------------------------------------------------------------------
 
     def _with_limits(self) -> list[Owner]:
-        return [owner for owner in self._owners if _limits_losses(owner.limits)]
+        return [owner for owner in self._owners if lossrules.limits_losses(owner.limits)]
 
     def _day_ends_ns(self, now_ns: int) -> int:
         return self._account.days.span_ns(now_ns)[1]
+
+    def _latched_until_ns(self, now_ns: int) -> int | None:
+        """Until when a loss of this day forbids; None: until a person resumes."""
+        return self._day_ends_ns(now_ns) if self._until_day else None
 
     def _turn(self, owner: Owner, now_ns: int) -> None:
         """A day begins: losses count from what the last one ended with."""
@@ -266,7 +265,7 @@ class LossWatch:
         if day != owner.day:
             owner.day, owner.day_worth, owner.day_realised = day, owner.worth, owner.realised - owner.fees
             if self._until_day:
-                owner.fired -= _OF_A_DAY
+                owner.fired -= lossrules.OF_A_DAY
 
     def _weigh(self) -> None:
         """Work out what the owners hold, in an order that nothing but the positions decides."""
@@ -297,43 +296,17 @@ class LossWatch:
             found = self._lines[conid] = price_line(chunk, conid)
         return found
 
-    def _first(self, owner: Owner, line: Floats, times: np.ndarray) -> int | None:
-        """Index of the first row that sets a latch or jumps."""
-        limits = owner.limits
-        new_day = self._account.day_of(int(times[0])) != owner.day
-        day_worth = owner.worth if new_day else owner.day_worth
-        awake = times >= owner.pause_ns
-        hit = np.zeros(len(line), bool)
-        if limits.pnl_jump_pct is not None:
-            hit |= _jumps(owner, line, float(limits.pnl_jump_pct))
-        fired = owner.fired if not (new_day and self._until_day) else owner.fired - _OF_A_DAY
-        for _, name, in_all, _ in _DAILY:
-            most = getattr(limits, in_all)
-            if most is not None and name not in fired:
-                hit |= (day_worth - line > float(most)) & awake
-        peaks = np.fmax.accumulate(np.concatenate(([owner.peak], line)))[1:]
-        for name, percent in _DRAWDOWNS:
-            most = getattr(limits, percent)
-            if most is not None and name not in owner.fired:
-                hit |= ((peaks - line) * 100.0 > float(most) * np.abs(peaks)) & awake
-        if (not new_day and _realised_too_far(owner)) or _streak_too_long(owner) or _losses_too_many(owner):
-            hit |= awake & ~np.isnan(line)  # it has waited for a jump to pass
-        found = np.flatnonzero(hit)
-        return int(found[0]) if len(found) else None
-
     def _follow(self, owner: Owner, line: Floats, times: np.ndarray) -> None:
         """Take rows over; of latches only the last row's count, those before were looked at."""
         limits = owner.limits
         now_ns = int(times[-1])
         if limits.pnl_jump_pct is not None and owner.held:
-            jumps = np.flatnonzero(_jumps(owner, line, float(limits.pnl_jump_pct)))
+            jumps = np.flatnonzero(lossrules.jumps(owner, line, float(limits.pnl_jump_pct)))
             if len(jumps):
                 pause_s = JUMP_PAUSE_S if limits.pnl_jump_pause_s is None else limits.pnl_jump_pause_s
                 owner.pause_ns = int(times[jumps[-1]]) + int(pause_s * NS_PER_S)
-                who = "the account" if owner.name == ACCOUNT else owner.name
-                self.jumped.append(
-                    f"the worth of {who} has jumped by more than {limits.pnl_jump_pct} % without a trade"
-                )
+                who, most = lossrules.named(owner), limits.pnl_jump_pct
+                self.jumped.append(f"the worth of {who} has jumped by more than {most} % without a trade")
         known = line[~np.isnan(line)]
         if not len(known):
             return
@@ -341,7 +314,6 @@ class LossWatch:
 
     def _reached(self, owner: Owner, peak: float, worth: float, now_ns: int, *, whole: bool) -> None:
         """What an owner is worth now, and was at most on the way; `whole`: every price of the last moment is known."""
-        limits = owner.limits
         owner.peak = max(owner.peak, peak)
         owner.worth = worth
         if owner.unmarked:
@@ -351,37 +323,8 @@ class LossWatch:
         owner.waits = now_ns < owner.pause_ns or not whole
         if owner.waits:
             return
-        who = "the account" if owner.name == ACCOUNT else owner.name
-        self._losses(owner, who, worth, now_ns)
-        for level, percent in ((Level.REDUCING, limits.drawdown_reduce_pct), (Level.HALTED, limits.drawdown_halt_pct)):
-            down = (owner.peak - worth) * 100.0
-            if percent is not None and level.name not in owner.fired and down > float(percent) * abs(owner.peak):
-                owner.fired.add(level.name)
-                sentence = f"{who} has fallen {down / abs(owner.peak):.2f} % from its highest worth, above {percent} %"
-                self._gate.latch(owner.name, Held(level, "DRAWDOWN", sentence, now_ns))
-        if _streak_too_long(owner):
-            sentence = f"{who} has closed {owner.streak} trades at a loss in a row, above {limits.loss_streak_max}"
-            owner.streak = 0
-            pause = limits.loss_streak_pause_s
-            until_ns = None if pause is None else now_ns + int(pause * NS_PER_S)
-            self._gate.latch(owner.name, Held(Level.REDUCING, "STREAK", sentence, now_ns, until_ns))
-        if _losses_too_many(owner):
-            sentence = f"{who} has closed {owner.losses} trades at a loss in a row, above {limits.loss_streak_halt}"
-            owner.streak = owner.losses = 0
-            self._gate.latch(owner.name, Held(Level.HALTED, "STREAK", sentence, now_ns))
-
-    def _losses(self, owner: Owner, who: str, worth: float, now_ns: int) -> None:
-        limits = owner.limits
-        lost, realised = owner.day_worth - worth, owner.day_realised - (owner.realised - owner.fees)
-        for level, name, in_all, taken in _DAILY:
-            for what, loss, limit in (("lost", lost, in_all), ("realised a loss of", realised, taken)):
-                most = getattr(limits, limit)
-                if most is None or name in owner.fired or not loss > float(most):
-                    continue
-                owner.fired.add(name)
-                until_ns = self._day_ends_ns(now_ns) if self._until_day else None
-                sentence = f"{who} has {what} {loss:.2f} today, above {most}"
-                self._gate.latch(owner.name, Held(level, "LOSS", sentence, now_ns, until_ns))
+        for held in lossrules.due(owner, now_ns, self._latched_until_ns):
+            self._gate.latch(owner.name, held)
 
 
 def _as_told(owner: Owner, told: Standing, deposit: float) -> bool:
@@ -397,37 +340,3 @@ def _as_told(owner: Owner, told: Standing, deposit: float) -> bool:
         and owner.fired == set(told.fired)
         and owner.peak - deposit >= told.peak
     )
-
-
-def _limits_losses(limits: Limits) -> bool:
-    return _loss_limits(limits).count(None) < len(_LOSSES)
-
-
-def _streak_too_long(owner: Owner) -> bool:
-    most = owner.limits.loss_streak_max
-    return most is not None and owner.streak > most
-
-
-def _losses_too_many(owner: Owner) -> bool:
-    most = owner.limits.loss_streak_halt
-    return most is not None and owner.losses > most
-
-
-def _realised_too_far(owner: Owner) -> bool:
-    """Whether a step of the day's realised loss is due that has not been taken."""
-    lost = owner.day_realised - (owner.realised - owner.fees)
-    steps = ((name, getattr(owner.limits, taken)) for _, name, _, taken in _DAILY)
-    return any(most is not None and name not in owner.fired and lost > float(most) for name, most in steps)
-
-
-_DAILY: Final = (  # level, its name among what has fired, limits on all that is lost and on what is realised
-    (Level.REDUCING, "LOSS_REDUCED", "daily_loss_reduce", "daily_realised_loss_reduce"),
-    (Level.HALTED, "LOSS", "daily_loss_max", "daily_realised_loss_max"),
-)
-_DRAWDOWNS: Final = ((Level.REDUCING.name, "drawdown_reduce_pct"), (Level.HALTED.name, "drawdown_halt_pct"))
-
-
-def _jumps(owner: Owner, line: Floats, percent: float) -> np.ndarray:
-    before = np.concatenate(([owner.worth], line[:-1]))
-    found: np.ndarray = np.abs(line - before) * 100.0 > percent * np.abs(before)
-    return found
