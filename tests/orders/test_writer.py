@@ -138,6 +138,23 @@ def test_an_order_that_was_inactive_for_its_question_is_not_refused_when_the_rou
     assert bench.order().state is State.REFUSED
 
 
+def test_the_end_of_a_question_is_nothing_to_other_orders_nor_to_its_own_if_it_was_never_inactive() -> None:
+    bench, other = Bench(rules=RULES), ticket("s-000002")
+    bench.live(other, first_id=102)
+    bench.place(ticket())
+    number = bench.only(SendPlace).number
+    bench.answer(number, Answered(questions=(question("o900"),)))
+    bench.desk.judged(number, {}, bench.now)
+    bench.row(other, order_id="102", status="Inactive")
+    assert bench.desk.answer_question(number, True, bench.now)
+    bench.wait(4)
+    bench.answer(number, TAKEN)
+    bench.wait(4)
+    assert [bench.order(one).state for one in (COID, "s-000002")] == [State.WORKING, State.REFUSED]
+    bench.wait(3_600)
+    assert bench.order().state is State.WORKING
+
+
 def test_an_order_that_dies_while_our_yes_is_on_its_way_is_dead() -> None:
     bench, number = put_to_a_person()
     assert bench.desk.answer_question(number, True, bench.now)
