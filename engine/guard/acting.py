@@ -78,7 +78,7 @@ class Acting:
             self._halted_s = trio.current_time()
             self.read_s = self._halted_s - self._silence_s
             known = await self._known()
-            self._closing.holders = known.holders
+            self._closing.known, self._closing.dead_s = known, self._halted_s
             if known.problem:
                 self._say(known.problem)
             with self.watching:
@@ -147,6 +147,7 @@ class Acting:
             return False
         self.first_pass.set()
         if living:
+            self._closing.dead_s = trio.current_time()
             return False
         closed = True
         if self.flattens and self.fenced:

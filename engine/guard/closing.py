@@ -7,7 +7,7 @@ value, a missing quote. Anything else is declined: a position that stays open is
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -17,6 +17,7 @@ from attrs import define
 from engine.domain.brokerage import AllRefused, Answered, Asked, OrdersKnown, Question, VenueOrder, WriteAnswer
 from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.errors import VenueError
+from engine.guard.known import NOTHING
 from engine.guard.mandate import ANSWER, ORDER, TROUBLE, Mandate, Notes, Venue
 from engine.orders.following import alive
 from engine.orders.questions import KNOWN
@@ -40,12 +41,14 @@ class _Try:
 class Closing:
     """The positions and the orders that close them.
 
-    `left` is what the last reading showed, `holders` the strategy in whose name an instrument's position is closed.
+    `left` is what the last reading showed, `known` says what our orders have come to and whose a position is, and
+    `dead_s` since when none of ours has lived, in trio's time.
     """
 
     def __init__(self, mandate: Mandate, notes: Notes) -> None:
         self.left: dict[int, Decimal] = {}
-        self.holders: Mapping[int, str] = {}
+        self.known = NOTHING
+        self.dead_s = 0.0
         self._mandate = mandate
         self._notes = notes
         self._tries: dict[int, list[_Try]] = {}
@@ -68,12 +71,20 @@ class Closing:
         waits = False
         for conid, units in sorted(self.left.items()):
             tries = self._tries.setdefault(conid, [])
-            if tries and not self._over(tries[-1], units, rows):
+            if not (self._over(tries[-1], units, rows) if tries else self._believed(conid, units, view.orders)):
                 waits = True
             elif len(tries) < ROUNDS:
                 tries.append(await self._send(venue, conid, units))
                 waits = True
         return not waits
+
+    def _believed(self, conid: int, units: Decimal, rows: Sequence[VenueOrder]) -> bool:
+        """Whether a position is what our orders have come to, or so old that no fill of theirs is missing in it."""
+        if not any(row.filled and row.conid in (conid, None) for row in rows) and not self.known.traded(conid):
+            return True  # nothing has filled that it could be older than
+        if units == self.known.held(conid, rows):
+            return True
+        return trio.current_time() - self.dead_s >= self._mandate.settle_s
 
     def _over(self, last: _Try, units: Decimal, rows: Mapping[str, VenueOrder]) -> bool:
         """Whether an order is dead, or never arrived: only then is another one sent.
@@ -93,7 +104,7 @@ class Closing:
     async def _send(self, venue: Venue, conid: int, units: Decimal) -> _Try:
         ticket = OrderTicket(
             coid=f"guard-{time.time_ns():x}-{conid}",
-            strategy=self.holders.get(conid, NOBODY),
+            strategy=self.known.holders.get(conid, NOBODY),
             account=self._mandate.account,
             conid=conid,
             side=Side.SELL if units > _ZERO else Side.BUY,

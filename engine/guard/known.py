@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from attrs import field, frozen
 
@@ -22,13 +23,15 @@ class Known:
     """Our orders. `open_ids`: venue order id -> coid of those that may live; `names`: every coid we ever sent;
     `living`: how many may live, those without a venue's id among them.
 
-    `holders` names, by conid, the one strategy that holds an instrument; where several do, or none, nobody.
+    `orders` are those of the daemon's journal, by coid; `holders` names, by conid, the one strategy that holds an
+    instrument; where several do, or none, nobody.
     """
 
     open_ids: Mapping[str, str]
     ids: Mapping[str, str]
     names: frozenset[str]
     living: int = 0
+    orders: Mapping[str, Order] = field(factory=dict)
     holders: Mapping[int, str] = field(factory=dict)
     problem: str = ""
 
@@ -38,9 +41,31 @@ class Known:
             (row.coid is not None and row.coid in self.names) or row.order_id in self.ids or row.parent_id in self.ids
         )
 
+    def held(self, conid: int, rows: Sequence[VenueOrder]) -> Decimal | None:
+        """Units that our orders have come to, by the journal and the venue's list; None where others traded too.
+
+        What was held before the journal began is not in it.
+        """
+        filled = {coid: order.filled for coid, order in self.orders.items() if order.ticket.conid == conid}
+        for row in rows:
+            if row.conid not in (conid, None) or not row.filled:
+                continue
+            coid = row.coid or self.coid_of(row.order_id)
+            if coid not in filled:
+                return None
+            filled[coid] = max(filled[coid], row.filled)
+        return sum((units * self.orders[coid].ticket.side.sign for coid, units in filled.items()), Decimal(0))
+
+    def traded(self, conid: int) -> bool:
+        """Whether an order of the journal has filled."""
+        return any(order.filled for order in self.orders.values() if order.ticket.conid == conid)
+
     def coid_of(self, order_id: str) -> str:
         """Our name for an order, if we know it by the venue's id."""
         return self.ids.get(order_id, "")
+
+
+NOTHING: Final = Known(open_ids={}, ids={}, names=frozenset())
 
 
 def known_orders(folder: StateFolder) -> Known:
@@ -48,6 +73,7 @@ def known_orders(folder: StateFolder) -> Known:
     ids: dict[str, str] = {}
     open_ids: dict[str, str] = {}
     names: set[str] = set()
+    orders: dict[str, Order] = {}
     holders: dict[int, str] = {}
     problems, living = [], 0
     if folder.journal.exists():
@@ -62,8 +88,9 @@ def known_orders(folder: StateFolder) -> Known:
         except InputError as error:
             problems.append(str(error))
         else:
-            holders = _holders(found.orders.values())
-            for coid, order in found.orders.items():
+            orders = dict(found.orders)
+            holders = _holders(orders.values())
+            for coid, order in orders.items():
                 lives = order.is_open and order.state not in _NEVER_LEFT
                 living += lives
                 if order.venue_id:
@@ -79,8 +106,15 @@ def known_orders(folder: StateFolder) -> Known:
                 reader.close()
         except InputError as error:
             problems.append(str(error))
-    said = "; ".join(problems)
-    return Known(open_ids=open_ids, ids=ids, names=frozenset(names), living=living, holders=holders, problem=said)
+    return Known(
+        open_ids=open_ids,
+        ids=ids,
+        names=frozenset(names),
+        living=living,
+        orders=orders,
+        holders=holders,
+        problem="; ".join(problems),
+    )
 
 
 def _holders(orders: Iterable[Order]) -> dict[int, str]:

@@ -14,6 +14,8 @@ import trio
 import trio.testing
 
 from engine.domain.brokerage import Question
+from engine.domain.order import Order, State
+from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.guard.acting import Acting
 from engine.guard.closing import may_confirm
 from engine.guard.known import Known
@@ -199,6 +201,70 @@ async def test_a_reading_that_is_older_than_the_fill_sells_nothing_twice(
     venue.stale_positions = 5
     await act(venue, known(), flatten=True)
     assert len(venue.placed) == 1
+
+
+def traded(*sold: int, listed: bool = True) -> tuple[FakeVenue, What]:
+    """A hundred were bought by one order, and so many of them sold since by others; positions lag behind the last."""
+    venue, orders = FakeVenue(held={CONID: Decimal(100)}), {}
+    for number, units in enumerate((100, *sold)):
+        coid = f"s-{number:06d}"
+        side = Side.SELL if number else Side.BUY
+        ticket = OrderTicket(
+            coid=coid, strategy="s", account="DU1", conid=CONID, side=side, order_type=OrderType.MARKET,
+            quantity=Decimal(units),
+        )  # fmt: skip
+        known_of = Decimal(0 if number else units)  # the daemon has heard of the first alone
+        orders[coid] = Order(ticket=ticket, state=State.FILLED, filled=known_of, venue_id=str(number))
+        if listed:
+            venue.add(str(number), coid, "Filled", filled=Decimal(units), total=Decimal(units), conid=CONID)
+
+    async def read() -> Known:
+        return Known(open_ids={}, ids={}, names=frozenset(orders), orders=orders)
+
+    return venue, read
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+async def test_a_fill_that_positions_do_not_show_yet_is_not_sold_again(
+    foreign: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    """By an order of ours that the daemon had not heard of, or by a person elsewhere."""
+    venue, read = traded() if foreign else traded(60)
+    if foreign:
+        venue.add("77", None, "Filled", filled=Decimal(60), total=Decimal(60), conid=CONID)
+    await venue.positions()
+    venue.held[CONID] = Decimal(40)
+    venue.stale_positions = 5
+    _, noted = await act(venue, read, flatten=True)
+    assert [one.quantity for one in venue.placed] == [40]
+    assert venue.held[CONID] == 0
+    assert noted.rows[-1][2].endswith("positions are flat")
+
+
+async def test_a_position_that_is_what_our_orders_came_to_is_closed_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    venue, read = traded(60)
+    venue.held[CONID] = Decimal(40)
+    with trio.move_on_after(20):
+        await act(venue, read, flatten=True)
+    assert [one.quantity for one in venue.placed] == [40]
+
+
+async def test_a_position_that_differs_for_good_is_closed_after_the_settle_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """30 more were there before the journal began; the list has the fills of today, or no longer."""
+    for listed in (True, False):
+        venue, read = traded(listed=listed)
+        venue.held[CONID] = Decimal(130)
+        begun = trio.current_time()
+        with trio.move_on_after(44):
+            await act(venue, read, flatten=True)
+        assert venue.placed == []
+        await act(venue, read, flatten=True)
+        assert [one.quantity for one in venue.placed] == [130]
+        assert trio.current_time() - begun >= 88
 
 
 async def test_what_the_venue_refuses_is_reported_and_not_forced(autojump_clock: trio.testing.MockClock) -> None:
