@@ -203,8 +203,13 @@ class Account:
             found.turn(self.days, now_ns)
         return found
 
-    def sent(self, strategy: str, notional: float, now_ns: int, *, new: bool) -> None:
-        """An order or a modification leaves; both count as a message. `notional`: of a modification what it adds."""
+    def sent(self, strategy: str, notional: float, now_ns: int, *, new: bool, spends: float = 0.0) -> None:
+        """An order or a modification leaves; both count as a message.
+
+        Args:
+            notional: Of a modification what it adds.
+            spends: What the venue takes it to spend until its next account summary, where that is more.
+        """
         for owner in (ACCOUNT, strategy):
             purse = self.purse(owner, now_ns)
             purse.notional += notional
@@ -214,8 +219,8 @@ class Account:
             else:
                 purse.change(now_ns)
         if (new or notional) and self.outside is not None:
-            self.spent.append((now_ns, notional))
-            self.spent_in_all += notional
+            self.spent.append((now_ns, max(notional, spends)))
+            self.spent_in_all += max(notional, spends)
 
     def spent_since(self, ts_ns: int) -> float:
         """Money of new orders sent after a time, as far back as an account summary ever lies."""

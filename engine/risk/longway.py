@@ -12,6 +12,7 @@ from typing import Final
 from engine.domain.messages import Modify, Refusal, Resend
 from engine.domain.ticket import BadTicket, OrderTicket, amend
 from engine.domain.view import MarketView
+from engine.risk import venueside
 from engine.risk.account import Held
 from engine.risk.account import Level as Latching
 from engine.risk.checks import MODIFICATION, NEW_ORDER, Check
@@ -155,7 +156,8 @@ class LongWay:
         if account.counting and market.price is not None:
             worst = worst_price(ticket, market)
             money = number(ticket.quantity) * worst * exposure.unit_value
-            account.sent(ticket.strategy, money, market.now_ns, new=True)
+            spends = venueside.previewed_money(ticket, exposure)
+            account.sent(ticket.strategy, money, market.now_ns, new=True, spends=spends)
             account.note(ticket, market.now_ns)
             if exposure.counts(ticket):  # a child's price is reserved once its entry has filled
                 reserve(exposure, worst)

@@ -190,7 +190,8 @@ def margin(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
         sentence = "the account's excess liquidity is not known"
         return Refusal("MARGIN", f"{own.margin_cushion_pct} %", why or "unknown", sentence)
     money = added_money(ticket, exposure, market)
-    if ticket.coid not in outside.what_if and own.what_if_above is not None and not money <= float(own.what_if_above):
+    told = _preview(ticket, exposure, outside)
+    if told is None and own.what_if_above is not None and not money <= float(own.what_if_above):
         sentence = f"above {own.what_if_above} the venue's preview of the margin is wanted first"
         return Refusal("WHAT_IF", str(own.what_if_above), f"{money:.2f}", sentence)
     found = margin_left(ticket, exposure, market, bounds, outside)
@@ -210,10 +211,23 @@ def margin_left(
     if summary is None or summary.excess_liquidity is None or summary.net_liquidation is None or percent is None:
         return None
     assert exposure.account is not None
-    told = outside.what_if.get(ticket.coid)
-    if told is None:
-        money = added_money(ticket, exposure, market) + exposure.account.spent_since(summary.ts_ns)
-        need = money * MARGIN_PART.get(exposure.instrument.sec_type, 1.0)
-    else:
-        need = float(told)
+    told, part = _preview(ticket, exposure, outside), _margin_part(exposure)
+    own = added_money(ticket, exposure, market) * part if told is None else float(told)
+    need = own + exposure.account.spent_since(summary.ts_ns) * part
     return float(summary.net_liquidation) * float(percent) / 100.0, float(summary.excess_liquidity) - need
+
+
+def previewed_money(ticket: OrderTicket, exposure: Exposure) -> float:
+    """Money of a new order whose estimated margin is what the venue's preview has told; 0 without a preview."""
+    outside = _outside(exposure)
+    told = None if outside is None else _preview(ticket, exposure, outside)
+    return 0.0 if told is None else float(told) / _margin_part(exposure)
+
+
+def _margin_part(exposure: Exposure) -> float:
+    return MARGIN_PART.get(exposure.instrument.sec_type, 1.0)
+
+
+def _preview(ticket: OrderTicket, exposure: Exposure, outside: Outside) -> Decimal | None:
+    """The margin that a preview has told of a new order; of one that is open it speaks no more."""
+    return None if ticket.coid in exposure.open else outside.what_if.get(ticket.coid)

@@ -558,6 +558,40 @@ def test_above_a_size_the_venues_preview_is_wanted() -> None:
     assert ask(gate, third) == "MARGIN"
 
 
+def previewed(excess: int) -> tuple[Gate, Outside]:
+    summary = Summary(ts_ns=0, net_liquidation=D(100_000), excess_liquidity=D(excess))
+    facts = venue(summary=summary)
+    return make(facts, **{**QUIET, "margin_cushion_pct": D(5), "what_if_above": D(1000)}), facts
+
+
+def test_what_was_sent_since_the_summary_counts_beside_a_preview() -> None:
+    """The cushion is 5,000, and three orders bind 550 each."""
+    gate, facts = previewed(6_650)
+    for code in ("ok", "ok", "ok", "MARGIN"):
+        facts.what_if[(one := new(11)).coid] = D(550)
+        assert ask(gate, one) == code
+    assert ask(gate, new(1)) == "MARGIN"
+
+
+def test_a_preview_of_more_than_the_estimate_counts_in_full_until_the_next_summary() -> None:
+    """1,100 bind 1,100, as of a stock that is not lent on: beside these 500 are left for 10 at half of 100 each."""
+    gate, facts = previewed(6_600)
+    facts.what_if[(one := new(11)).coid] = D(1_100)
+    assert [ask(gate, one), ask(gate, new(10)), ask(gate, new(1))] == ["ok", "ok", "MARGIN"]
+
+
+def test_a_preview_speaks_of_the_order_as_it_was_not_of_what_a_modification_makes_of_it() -> None:
+    gate, facts = previewed(6_000)
+    facts.what_if[(one := new(11, limit_price=D(100))).coid] = D(550)
+    assert ask(gate, one) == "ok"
+
+    def modified(quantity: int) -> str:
+        return code_of(gate.judge(Modify(one.coid, one.strategy, {"quantity": D(quantity)}), Market, T0))
+
+    assert [modified(quantity) for quantity in (5_000, 21, 20)] == ["WHAT_IF", "MARGIN", "ok"]
+    assert modified(10) == "ok"
+
+
 @pytest.mark.parametrize(("said", "code"), [("RpB", "ok"), ("DPB", "NOT_LIVE"), ("Z", "NOT_LIVE"), (None, "NOT_LIVE")])
 def test_delayed_and_frozen_data_drive_no_order(said: str | None, code: str) -> None:
     gate = make(venue(availability={} if said is None else {1: said}), **{**QUIET, "live_data": True})

@@ -273,7 +273,7 @@ def test_money_since_the_account_summary_counts() -> None:
     assert shown(gate, venueside.day_trades) == ("more than 1", "3")
     assert shown(gate, venueside.margin, conid=14) == ("2000.00", "3000.00")  # of a future all of it
     facts.what_if["a-new"] = D(700)
-    assert shown(gate, venueside.margin, coid="a-new") == ("2000.00", "5300.00")
+    assert shown(gate, venueside.margin, coid="a-new") == ("2000.00", "4300.00")  # with half of 2,000 sent
 
 
 def staked(**limits: Any) -> Gate:
