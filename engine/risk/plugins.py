@@ -1,18 +1,25 @@
 """Checks of a user's own: rows that installed packages offer under the entry point group `engine.risk_checks`.
 
 An entry point names a `Row`, or a check function of the one shape; of a function the entry point's name is the code and
-the first line of its docstring the sentence. It is asked of every order, after the engine's own.
+the first line of its docstring the sentence. It is asked of every order, after the engine's own. One that raises has
+not said yes: the order is refused, and the session goes on.
 """
 
 from __future__ import annotations
 
+from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 from attrs import evolve
 
+from engine.domain.messages import Refusal
+from engine.domain.ticket import OrderTicket
 from engine.errors import ConfigError
 from engine.risk.catalogue import TABLE, Kind, Row
+from engine.risk.checks import Check
+from engine.risk.exposure import Exposure, MarketNow
+from engine.risk.limits import Bounds
 
 GROUP: Final = "engine.risk_checks"
 
@@ -38,8 +45,22 @@ def as_row(name: str, found: Any, *, source: str) -> Row:
     if any(row.code == name or (isinstance(found, Row) and row.code == found.code) for row in TABLE):
         raise ConfigError(f"{name} is a code of the engine's own table", place=source)
     if isinstance(found, Row):
-        return evolve(found, source=source)
+        return evolve(found, source=source, checks=tuple(_guarded(found.code, check) for check in found.checks))
     if not callable(found):
         raise ConfigError("must be a check or a row of checks", place=source)
     sentence = (found.__doc__ or name).strip().splitlines()[0].rstrip(".")
-    return Row(code=name, kind=Kind.GATE, name=name, sentence=sentence, checks=(found,), source=source)
+    return Row(code=name, kind=Kind.GATE, name=name, sentence=sentence, checks=(_guarded(name, found),), source=source)
+
+
+def _guarded(code: str, check: Check) -> Check:
+    """A check that refuses where it raises."""
+
+    @wraps(check)
+    def ask(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
+        try:
+            return check(ticket, exposure, market, bounds)
+        except Exception as exc:  # noqa: BLE001 - whatever a user's code comes to
+            sentence = f"the check {code} could not say: {type(exc).__name__}: {exc}"
+            return Refusal("CHECK_FAILED", "an answer", "none", sentence)
+
+    return ask

@@ -55,7 +55,19 @@ def test_they_are_asked_in_the_order_of_their_names(monkeypatch: pytest.MonkeyPa
     ]
     assert rows[2].sentence == "Odd quantities are unlucky"
     assert rows[0].sentence == "alpha"  # it says nothing of itself
-    assert (rows[2].name, rows[2].kind, rows[2].checks) == ("zeta", Kind.GATE, (odd,))
+    assert (rows[2].name, rows[2].kind, [check.__name__ for check in rows[2].checks]) == ("zeta", Kind.GATE, ["odd"])
+
+
+def broken(ticket: Any, exposure: Any, market: Any, bounds: Any) -> Refusal | None:
+    raise ValueError("boo")
+
+
+@pytest.mark.parametrize("found", [broken, Row(code="mine", kind=Kind.GATE, name="x", sentence="x", checks=(broken,))])
+def test_one_that_raises_refuses_and_says_which_it_was(found: Any) -> None:
+    (check,) = as_row("mine", found, source="mine:x").checks
+    nothing: Any = None
+    sentence = "the check mine could not say: ValueError: boo"
+    assert check(new(), nothing, nothing, nothing) == Refusal("CHECK_FAILED", "an answer", "none", sentence)
 
 
 @pytest.mark.parametrize("error", [ImportError("no module named mine"), AttributeError("mine has no odd")])
@@ -89,7 +101,7 @@ def test_a_row_for_new_orders_does_not_judge_modifications() -> None:
 
 def test_a_check_is_found_behind_its_row() -> None:
     rows = (as_row("odd", odd, source="mine:odd"), as_row("large", large, source="mine:large"))
-    assert [row_of(check, rows).code for check in (odd, large)] == ["odd", "large"]
+    assert [row_of(check, rows).code for one in rows for check in one.checks] == ["odd", "large"]
     assert [row(code).name for code in ("R1", "R7", "R48")] == ["order quantity", "order rate", "self-assessment"]
 
 
