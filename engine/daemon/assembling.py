@@ -351,7 +351,8 @@ def cores_of(daemon: Daemon, wishes: Sequence[BarWish]) -> Cores:
 def _watch(daemon: Daemon) -> LossWatch:
     """Latches on losses; there even where no limit asks for it, because a reload may. They go on where they stood."""
     settings, books = daemon.settings.base, daemon.books.portfolio
-    deposit = sum((amount * books.rates[currency] for currency, amount in books.cash.items()), Decimal(0))
+    worth = (amount * books.rates.get(currency, Decimal(0)) for currency, amount in books.cash.items())
+    deposit = sum(worth, Decimal(0))  # of a currency without a rate it is not known
     fees = sum(books.fees.values(), Decimal(0))
     realised: dict[str, Decimal] = {ACCOUNT: Decimal(0)}
     for (strategy, conid), held in books.holdings.items():

@@ -188,6 +188,16 @@ class LossWatch:
                 owner.dividends += money
         self._weigh()
 
+    def deposited(self, money: float) -> None:
+        """Money in base currency that came into the account or left it by no trade: nobody's profit or loss."""
+        self._deposit += money
+        self._account.equity = (self._account.equity or 0.0) + money
+        for owner in self._owners:
+            owner.fixed += money
+            owner.worth += money
+            owner.day_worth += money
+            owner.peak += money
+
     def rate_now(self, currency: str, rate: float) -> None:
         """A currency is worth something else from now on; what that makes of money held is told by `paid`."""
         self._rates[currency] = rate

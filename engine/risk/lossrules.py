@@ -53,8 +53,10 @@ def due(owner: Owner, now_ns: int, until_ns: Callable[[int], int | None]) -> Ite
         down = (owner.peak - owner.worth) * 100.0
         if percent is not None and level.name not in owner.fired and down > float(percent) * abs(owner.peak):
             owner.fired.add(level.name)
-            fell = down / abs(owner.peak)
-            sentence = f"{named(owner)} has fallen {fell:.2f} % from its highest worth, above {percent} %"
+            sentence = f"{named(owner)} is worth {owner.worth:.2f}, and was worth nothing at its best"
+            if owner.peak:
+                fell = down / abs(owner.peak)
+                sentence = f"{named(owner)} has fallen {fell:.2f} % from its highest worth, above {percent} %"
             yield Held(level, "DRAWDOWN", sentence, now_ns)
     if _streak_too_long(owner):
         sentence = f"{named(owner)} has closed {owner.streak} trades at a loss in a row, above {limits.loss_streak_max}"

@@ -14,6 +14,7 @@ from tests.daemon.alongside import AAPL, IBM, alongside, market, place, told, un
 from tests.served import Served, served
 
 SHORT = "[risk.instrument.IBM]\nquote_age_max_s = 30\n"
+OF_WORTH = "[risk.strategy.quiet]\nleverage_max = 0.5\ndrawdown_reduce_pct = 1\npnl_jump_pct = 1\n"
 TWICE = "[orders]\nhold_s = 3_000\n[risk.instrument.AAPL]\nduplicate_window_s = 10_000\n"
 
 
@@ -70,6 +71,25 @@ async def test_bad_market_data_refuse_orders_by_default(tmp_path: Path, monkeypa
             assert used["R26"]["refused"] == 1
             assert all(row["used"] is not None for row in used.values())
             assert {f"R{number}" for number in range(1, 49)} <= used.keys()
+
+
+async def test_from_the_first_reading_of_cash_on_the_account_is_worth_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new folder, and limits that a worth of nothing would break at once: no latch, no jump, nothing refused."""
+    with served(tmp_path / "gateway", "--synthetic", "AAPL,IBM", "--speed", "20") as gateway:
+        worth = []
+        for coid in ("quiet-000001", "quiet-000002"):
+            async with alongside(monkeypatch, tmp_path / "run", gateway, OF_WORTH) as daemon:
+                account = daemon.gate.account
+                assert account.equity == pytest.approx(1_000_000, rel=0.001)
+                place(daemon, market(coid))
+                await until_stored(daemon, coid, "Filled")
+                await until(lambda: bool(daemon.gate.exposure("quiet", AAPL).units[0].position))
+                worth.append(account.equity)
+                assert (account.held, daemon.gate.latched) == ({}, [])
+                assert "JUMP" not in "".join(told(daemon, "alert"))
+        assert worth == pytest.approx([1_000_000] * 2, rel=0.001)
 
 
 async def test_a_held_order_is_asked_about_and_ends_with_a_halt(

@@ -97,6 +97,35 @@ def chunk(prices: Sequence[float], from_ns: int = NOON, every_ns: int = NS_PER_S
 # --- worth -----------------------------------------------------------------------------------------------------------
 
 
+def test_what_is_deposited_is_nobodys_profit_and_what_is_withdrawn_nobodys_loss() -> None:
+    limits = Limits(daily_loss_max=D(100), drawdown_reduce_pct=D(5), pnl_jump_pct=D(5))
+    house = House(limits, a=FAR)
+    house.hold(2, 200)
+    for money in (1_000.0, -1_500.0):
+        worth = house.gate.account.equity
+        assert worth is not None
+        house.watch.deposited(money)
+        assert house.gate.account.equity == worth + money
+        house.mark(101.0)
+        assert house.gate.account.equity == house.watch._deposit + 2.0
+    assert (house.latched(), house.watch.jumped) == ([], [])
+    assert [house.stands(owner).pnl for owner in ("", "a")] == [2.0, 2.0]
+    assert house.stands().peak == 2.0
+    house.mark(75.0)  # 52 of 502: of 1,002 that was not much more than 5 %
+    assert [code for _, code, _ in house.latched()] == []  # a jump
+    house.mark(75.0, after_s=61)
+    assert [code for _, code, _ in house.latched()] == ["DRAWDOWN"]
+
+
+def test_an_account_that_was_never_worth_anything_falls_without_a_figure_in_percent() -> None:
+    house = House(Limits(drawdown_reduce_pct=D(50)))
+    house.watch.deposited(-DEPOSIT)
+    house.hold(1, 100)
+    house.mark(99.0)
+    ((_, held),) = house.gate.latched
+    assert held.sentence == "the account is worth -1.00, and was worth nothing at its best"
+
+
 def test_worth_is_deposit_realised_fees_dividends_and_what_is_held() -> None:
     house = House(a=FAR, b=FAR)
     assert house.gate.account.equity == 1000.0

@@ -30,6 +30,7 @@ from engine.runtime.live.letters import (
     Booked,
     CancelNow,
     Charged,
+    Deposited,
     FeedLetter,
     Fresh,
     NotSent,
@@ -197,7 +198,7 @@ class Again:
             booked = self._booking.decide(letter)
             if booked is not None:
                 self._waiting["risk"]["portfolio"].append(booked)
-                if not isinstance(booked, Paid):  # a fee is for risk alone
+                if not isinstance(booked, Paid | Deposited):  # these are for risk alone
                     self._waiting["strategies"]["portfolio"].append(booked)
 
     def _fed(self, letter: FeedLetter, at_ns: int) -> None:

@@ -17,6 +17,7 @@ from engine.runtime.live.letters import (
     Booked,
     CashTold,
     Charged,
+    Deposited,
     Forget,
     Paid,
     PortfolioLetter,
@@ -51,7 +52,7 @@ class Booking:
         async for letter in inbox:
             self._note("portfolio", self._clock.now_ns(), letter)
             booked = self.decide(letter)
-            if isinstance(booked, Paid):
+            if isinstance(booked, Paid | Deposited):
                 self._to_risk.send_nowait(booked)
             elif booked is not None:
                 # Risk first: no strategy acts on a position that risk does not know of. Through their channels, because
@@ -59,7 +60,7 @@ class Booking:
                 self._to_risk.send_nowait(booked)
                 self._to_strategies.send_nowait(booked)
 
-    def decide(self, letter: PortfolioLetter) -> Booked | Paid | None:
+    def decide(self, letter: PortfolioLetter) -> Booked | Paid | Deposited | None:
         """Book one letter; what risk and strategies hear of it."""
         books = self.portfolio
         match letter:
@@ -76,10 +77,19 @@ class Booking:
                 # What it costs beyond the estimate that came with the execution.
                 return Paid(fee.strategy, sum(books.fees.values(), _ZERO) - before)
             case CashTold(currency=currency, amount=amount, why=why):
+                before, rate = _deposits(books), books.rates.get(currency, _ZERO)
                 money.explained(books, currency, amount, why)
-                return None
+                came = _deposits(books) - before
+                return Deposited(came, amount * rate - came)
             case Forget():
                 commissions.forget(books)
                 return None
             case TakenOver(owner=owner, conid=conid, quantity=quantity, cost=cost):
-                return Booked((), (books.take_over(owner, conid, quantity, cost),))
+                before = _deposits(books)
+                position = books.take_over(owner, conid, quantity, cost)
+                return Booked((), (position,), _deposits(books) - before)
+
+
+def _deposits(books: Portfolio) -> Decimal:
+    """What came into the account in all, in base currency, where the worth of that is known."""
+    return sum((amount * books.rates.get(currency, _ZERO) for currency, amount in books.deposits.items()), _ZERO)

@@ -27,7 +27,7 @@ from engine.domain.messages import (
 from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
 from engine.domain.view import MarketView
 from engine.ports import Clock
-from engine.risk.account import Held, Level
+from engine.risk.account import ACCOUNT, Held, Level
 from engine.risk.catalogue import HELD_FOR_A_PERSON, WHAT_IF
 from engine.risk.closing import judge_closing
 from engine.risk.gate import Gate
@@ -41,6 +41,7 @@ from engine.runtime.live.letters import (
     Booked,
     Closing,
     ClosingJudged,
+    Deposited,
     Explained,
     Forget,
     HealthNow,
@@ -185,14 +186,21 @@ class Judging:
                 if self.watch is not None:
                     self.watch.mark(self.view.price, now_ns)
                     self.monitors.jumped(self.watch.jumped, now_ns)
-            case Booked(updates=updates, positions=positions):
+            case Booked(updates=updates, positions=positions, deposited=deposited):
                 self.gate.hear(updates, positions)
                 self.monitors.heard(updates, now_ns)
                 if self.watch is not None:
+                    if deposited:
+                        self.watch.deposited(float(deposited))
                     self.watch.hear(updates, positions, self.view.price, now_ns)
             case Paid(strategy=strategy, fee=fee):
                 if self.watch is not None:
                     self.watch.charge(strategy, float(fee))
+                    self.watch.mark(self.view.price, now_ns)
+            case Deposited(money=money, earned=earned):
+                if self.watch is not None:
+                    self.watch.deposited(float(money))
+                    self.watch.paid(ACCOUNT, float(earned))
                     self.watch.mark(self.view.price, now_ns)
             case Asked(number=number, tickets=tickets):
                 self.monitors.asked += 1

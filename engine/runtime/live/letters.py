@@ -183,6 +183,16 @@ class Paid(Letter, frozen=True, tag=True):
     fee: Decimal
 
 
+class Deposited(Letter, frozen=True, tag=True):
+    """Portfolio to risk: cash that came into the account by no trade, or left it (below zero), in base currency.
+
+    `money` is a deposit, which is nobody's profit; `earned` are interest, dividends and fees.
+    """
+
+    money: Decimal
+    earned: Decimal
+
+
 class CancelAllAnswered(Letter, frozen=True, tag=True):
     """Carrier to orders: what the request to cancel everything came to."""
 
@@ -264,11 +274,15 @@ class Begin(Letter, frozen=True, tag=True):
     """To strategies, once and before all else: the books are read, and what they wanted as they started is due."""
 
 
-class Booked(Letter, frozen=True, tag=True):
-    """Portfolio to strategies and risk: the updates, and the positions they led to."""
+class Booked(Letter, frozen=True, tag=True, omit_defaults=True):
+    """Portfolio to strategies and risk: the updates, and the positions they led to.
+
+    `deposited` is what units that came in by no order of ours have cost, in base currency: a deposit in kind.
+    """
 
     updates: tuple[Update, ...]
     positions: tuple[PositionNow, ...]
+    deposited: Decimal = Decimal(0)
 
 
 class Wanted(Letter, frozen=True, tag=True):
@@ -361,4 +375,4 @@ PortfolioLetter = Became | Charged | TakenOver | CashTold | Forget
 FeedLetter = Fresh | Ready | Tick
 StrategiesLetter = Arrived | Booked | Tick
 ToldToRisk = TradingNow | InstrumentNow | LimitsNow | VenueSays | HealthNow | Closing | Wanted | Forget
-RiskLetter = Arrived | Booked | Paid | Asked | Tick | ToldToRisk | Wake
+RiskLetter = Arrived | Booked | Paid | Deposited | Asked | Tick | ToldToRisk | Wake
