@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.domain.moments import iso
+from engine.operator.latches import sentence
 
 WIDE: Final = 120
 _COLOURS: Final = {
@@ -50,8 +51,10 @@ def show_status(data: Mapping[str, Any], console: Console) -> None:
         if data.get(key):
             first.append(f"  {key} {data[key]}")
     console.print(first)
-    for reason in data.get("reasons", ()):
-        console.print(f"  {reason}", highlight=False)
+    latches = data.get("latches", ())
+    told = {latch["reason"] for latch in latches}
+    for reason in (*map(sentence, latches), *(one for one in data.get("reasons", ()) if one not in told)):
+        console.print(Text(f"  {reason}"))
     daemon = data.get("daemon") or {}
     if daemon:
         said = ", ".join(f"{key} {value}" for key, value in daemon.items() if value is not None)

@@ -20,6 +20,7 @@ from engine.guard.notes import guard_acted
 from engine.guard.talk import HALTING
 from engine.operator.desk import carry_out
 from engine.operator.folder import StateFolder
+from engine.operator.latches import state_of
 from engine.operator.layers import SESSION
 from engine.operator.live import LiveDesk
 from engine.operator.processes import this_process
@@ -86,7 +87,7 @@ def _monitors(daemon: Daemon) -> dict[str, tuple[str, str | None]]:
     alerts = sum(daemon.people.counts.values())
     return {
         **daemon.nursery.judging.monitors.used(),
-        "R18": (str(daemon.trading.state), None),
+        "R18": (str(state_of(daemon.trading, daemon.gate.account.held, daemon.clock.now_ns())), None),
         "R40": (f"{daemon.reconciler.drift:f}", None),
         "R46": (f"{sum(daemon.people.counts[code] for code in row('R46').codes)} found", None),
         "R42": (f"{daemon.people.counts['JUMP']} jumps", None),
@@ -172,6 +173,7 @@ class Guarded:
             layers=daemon.layers.rows,
             about=lambda: {"name": self._settings.base.name, "mode": str(self._settings.mode)},
             stopping=daemon.stopping,
+            held=lambda: daemon.gate.account.held,
         )
         return await desk.answer(request)
 

@@ -40,6 +40,7 @@ from engine.errors import JournalFull
 from engine.operator import systemd
 from engine.operator.ending import hear_signals, wind_down
 from engine.operator.folder import StateFolder
+from engine.operator.latches import begun
 from engine.orders.actions import Alert
 from engine.orders.replies import uncovered
 from engine.runtime.live import cutting
@@ -384,8 +385,7 @@ async def _trade(daemon: Daemon, say: Callable[[str], None]) -> None:
                 daemon.nursery.begin()
                 if daemon.trading.flattens:  # it was wanted before a restart
                     daemon.operator.begin_flattening()
-                why = daemon.trading.reason
-                say(f"trading is {daemon.trading.state}" + (f": {why}; `engine resume` lifts it" if why else ""))
+                say(begun(daemon.trading, daemon.gate.account.held, daemon.clock.now_ns()))
                 systemd.notify("READY=1")
             await _sleep_or_up(daemon, every_s)
         else:

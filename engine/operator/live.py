@@ -19,6 +19,7 @@ from engine.domain.moments import NS_PER_S, iso
 from engine.domain.order import State
 from engine.domain.view import MarketView
 from engine.errors import JournalFull, VenueError
+from engine.operator import latches
 from engine.operator.drilling import SOURCE as DRILL
 from engine.operator.flattening import Flattening
 from engine.operator.protocol import refused
@@ -134,27 +135,14 @@ class LiveDesk:
     # --- looking ------------------------------------------------------------------------------------------------
 
     async def status(self) -> Mapping[str, Any]:
-        """The trading state, why, and each layer of health."""
+        """What the account may trade, why, all latches, and each layer of health."""
         now_ns = self.clock.now_ns()
         orders = self.book.book.values()
-        trading = self.trading
+        trading, held = self.trading, self.gate.account.held
         return {
-            "trading": str(trading.state),
-            "reasons": [latch.reason for latch in trading.latches] or ([trading.reason] if trading.reason else []),
-            "latches": [
-                {"level": str(one.level), "source": one.source, "reason": one.reason, "since": iso(one.ts_ns)}
-                for one in trading.latches
-            ]
-            + [
-                {
-                    "level": held.level.name.lower(),
-                    "source": f"risk {owner}".strip(),
-                    "reason": held.sentence,
-                    "since": iso(held.ts_ns),
-                }
-                for owner, held in self.gate.account.held.items()
-                if held.until_ns is None or now_ns < held.until_ns
-            ],
+            "trading": str(latches.state_of(trading, held, now_ns)),
+            "reasons": latches.reasons_of(trading, held, now_ns),
+            "latches": latches.rows_of(trading, held, now_ns),
             "unwell": self.unwell(),
             "penalty": self.penalty(),
             **self.about(),
@@ -225,8 +213,10 @@ class LiveDesk:
         if mode == "live" or (mode != "sim" and not (paper and mode == "paper")):
             more = "; --paper drills there all the same" if mode == "paper" else ""
             raise refused(f"a drill closes every position, and the mode is {mode}{more}")
-        if self.trading.state is not TradingState.ON:
-            raise refused(f"trading is {self.trading.state} already: {self.trading.reason}")
+        now_ns, held = self.clock.now_ns(), self.gate.account.held
+        state = latches.state_of(self.trading, held, now_ns)
+        if state is not TradingState.ON:
+            raise refused(f"trading is {state} already: {'; '.join(latches.reasons_of(self.trading, held, now_ns))}")
         await self._note("drill", {"paper": paper}, must=True)
         return await self.kill(DRILL, "a drill", flatten=True)
 

@@ -9,8 +9,10 @@ import trio
 from attrs import define
 
 from engine.errors import JournalFull
+from engine.operator import latches
 from engine.operator.protocol import NotDone, Request, refused
 from engine.operator.trading import Row, TradingDesk, TradingState
+from engine.risk.account import Held
 
 
 @define(kw_only=True, eq=False)
@@ -21,6 +23,7 @@ class StartingDesk:
         now_ns: The clock that rows of the journal are stamped with.
         store: Returns when rows are in the journal. Raises: JournalFull.
         layers, about: As for the `LiveDesk`.
+        held: What risk has latched in an earlier life, by owner.
     """
 
     trading: TradingDesk
@@ -29,6 +32,7 @@ class StartingDesk:
     layers: Callable[[], Sequence[Mapping[str, Any]]]
     about: Callable[[], Mapping[str, Any]]
     stopping: trio.Event
+    held: Callable[[], Mapping[str, Held]] = dict
 
     async def answer(self, request: Request) -> Mapping[str, Any]:
         """Answer an operator. Raises: NotDone for what needs the venue's books."""
@@ -43,10 +47,12 @@ class StartingDesk:
                 await self._keep(request, rows)
                 return {"done": True, "trading": str(self.trading.state), "cancelling": 0}
             case "resume":
+                if not self.trading.latches and latches.in_force(self.held(), self.now_ns()):
+                    raise self._not_yet(request)  # what risk has latched is lifted by risk, which does not run yet
                 await self._keep(request, [])  # what can't be written down is not lifted
                 lifted = self.trading.resume(self.now_ns())
                 await self.store(lifted)
-                return {"done": True, "trading": str(self.trading.state), "lifted": bool(lifted)}
+                return {"done": True, "trading": self._state(), "lifted": bool(lifted)}
             case "stop":
                 await self._keep(request, [])
                 self.stopping.set()
@@ -54,9 +60,17 @@ class StartingDesk:
         raise self._not_yet(request)
 
     def _status(self) -> Mapping[str, Any]:
-        trading = self.trading
-        reasons = [latch.reason for latch in trading.latches] or [trading.reason]
-        return {"trading": str(trading.state), "reasons": reasons, **self.about(), "layers": list(self.layers())}
+        trading, held, now_ns = self.trading, self.held(), self.now_ns()
+        return {
+            "trading": self._state(),
+            "reasons": latches.reasons_of(trading, held, now_ns),
+            "latches": latches.rows_of(trading, held, now_ns),
+            **self.about(),
+            "layers": list(self.layers()),
+        }
+
+    def _state(self) -> str:
+        return str(latches.state_of(self.trading, self.held(), self.now_ns()))
 
     def _not_yet(self, request: Request) -> NotDone:
         return refused(f"the daemon starts: {request.verb} is for when the venue's books have been read")
