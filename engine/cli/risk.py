@@ -33,13 +33,14 @@ def risk() -> None:
 @state_option
 @json_option
 def show(config: Path, overrides: tuple[str, ...], state_dir: Path | None, as_json: bool) -> None:
-    """Print R1 to R48 and the plugins of CONFIG; with a daemon on the state folder, what is used and left of each."""
+    """Print R1 to R48 and the plugins of CONFIG; with a daemon on the state folder, the limits in force there, what is
+    used and left of each, and where CONFIG says something else."""
     from engine.risk.plugins import installed
-    from engine.risk.showing import table, with_usage
+    from engine.risk.showing import table, with_daemon
 
     settings, live, wall = _settings(config, overrides)
     rows = table(settings, live=live, wall=wall, plugins=installed())
-    rows = with_usage(rows, _used(state_dir))
+    rows = with_daemon(rows, _told(state_dir))
     if as_json:
         print_json(rows)
         return
@@ -50,6 +51,9 @@ def show(config: Path, overrides: tuple[str, ...], state_dir: Path | None, as_js
     used = _USED if any(row["used"] is not None for row in rows) else ()
     kept = (*_LIMITS, *used, ("source", "w" if used else ""))
     print_table(kept, ([row[name] for name, _ in kept] for row in rows), Console())
+    for row in rows:
+        if row["note"] is not None:
+            click.echo(f"{row['code']}: {row['note']}")
 
 
 _LIMITS = (("code", ""), ("name", ""), ("limit", ""))
@@ -75,7 +79,7 @@ def _settings(config: Path, overrides: tuple[str, ...]) -> tuple[RiskSettings, b
     return run.base.risk, True, run.mode is not Mode.SIM
 
 
-def _used(state_dir: Path | None) -> dict[str, tuple[str, str | None]]:
+def _told(state_dir: Path | None) -> dict[str, dict[str, Any]]:
     """What a daemon says, if one runs on the folder."""
     from engine.cli.speaking import ask_daemon
     from engine.operator.protocol import Code, NotDone
@@ -83,12 +87,12 @@ def _used(state_dir: Path | None) -> dict[str, tuple[str, str | None]]:
     if state_dir is None:
         return {}
     try:
-        told = ask_daemon(state_dir, "risk")
+        told: dict[str, dict[str, Any]] = ask_daemon(state_dir, "risk")
     except NotDone as problem:
         if problem.code is Code.NO_DAEMON:
             return {}
         raise
-    return {code: (one["used"], one["left"]) for code, one in told.items()}
+    return told
 
 
 @click.command()

@@ -30,6 +30,7 @@ from engine.operator.suppressing import Suppression
 from engine.operator.trading import TradingState
 from engine.orders.actions import Alert
 from engine.risk.catalogue import row
+from engine.risk.showing import in_force, losses
 
 SILENT_S: Final = 60.0  # of the venue's clock, without data while the market is open
 
@@ -75,6 +76,7 @@ def operator_desk(daemon: Daemon, venue: Venue) -> LiveDesk:
         flatten_after_s=settings.kill.flatten_after_s,
         monitors=partial(_monitors, daemon),
         refused=lambda: daemon.nursery.judging.monitors.refused,
+        limits=partial(_limits, daemon),
         unwell=lambda: daemon.nursery.judging.monitors.unwell,
         penalty=daemon.link.scheduler.penalty,
     )
@@ -85,8 +87,10 @@ def _monitors(daemon: Daemon) -> dict[str, tuple[str, str | None]]:
     daemon.nursery.judging.explaining.finish()  # to be read, sums are brought up to date
     latency = daemon.people.latency
     alerts = sum(daemon.people.counts.values())
+    watch = daemon.nursery.judging.watch
     return {
         **daemon.nursery.judging.monitors.used(),
+        **({} if watch is None else losses(watch)),
         "R18": (str(state_of(daemon.trading, daemon.gate.account.held, daemon.clock.now_ns())), None),
         "R40": (f"{daemon.reconciler.drift:f}", None),
         "R46": (f"{sum(daemon.people.counts[code] for code in row('R46').codes)} found", None),
@@ -94,6 +98,12 @@ def _monitors(daemon: Daemon) -> dict[str, tuple[str, str | None]]:
         "R47": (f"{latency.worst_s:.2f} s, {alerts} alerts", None),
         "R48": (f"{sum(daemon.nursery.judging.monitors.refused.values())} refused", None),
     }
+
+
+def _limits(daemon: Daemon) -> dict[str, dict[str, Any]]:
+    """The limits in force, and those that wait for a person."""
+    gate = daemon.gate
+    return in_force(gate.settings, daemon.reloading.wanted, wall=daemon.settings.by_wall, plugins=gate.plugins)
 
 
 def _layers(daemon: Daemon) -> list[dict[str, Any]]:

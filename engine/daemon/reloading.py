@@ -53,7 +53,7 @@ class Reloading:
         self._alert = alert
         self.elsewhere: tuple[str, ...] = ()  # tables beside the limits that the file has otherwise by now
         self._now: RiskSettings = settings.base.risk
-        self._wanted: RiskSettings | None = None  # what the file says, where some of it waits
+        self.wanted: RiskSettings | None = None  # what the file says, where some of it waits
         self.waiting: tuple[str, ...] = ()  # in sentences
 
     def read_again(self) -> None:
@@ -68,7 +68,7 @@ class Reloading:
         found = reload(self._now, wanted)
         self._now = found.now
         self.waiting = tuple(f"{key} from {_said(was)} to {_said(to)}" for key, was, to in found.waiting)
-        self._wanted = wanted if self.waiting else None
+        self.wanted = wanted if self.waiting else None
         self._tell_risk(LimitsNow(found.now))
         before, after = tables(self._settings), tables(read)
         self.elsewhere = tuple(key for key in after if before[key] != after[key])
@@ -85,11 +85,11 @@ class Reloading:
 
     async def confirm(self) -> tuple[str, ...]:
         """A person says a second time that limits may be looser; returns which. Raises: NotDone if none waits."""
-        wanted, loosened = self._wanted, self.waiting
+        wanted, loosened = self.wanted, self.waiting
         if wanted is None:
             raise refused("no looser limit waits: edit the file, and send SIGHUP to the daemon first")
         await self._store([(self._clock.now_ns(), KIND, "operator", {"loosened": loosened})])
-        self._now, self._wanted, self.waiting = wanted, None, ()
+        self._now, self.wanted, self.waiting = wanted, None, ()
         self._tell_risk(LimitsNow(wanted))
         return loosened
 

@@ -6,6 +6,7 @@ journal before they are acted on; a journal that takes no more holds up neither 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Protocol
@@ -85,6 +86,7 @@ class LiveDesk:
         may_resume: What stands against resuming, in a sentence; empty if nothing does.
         monitors: What the rows have used that are not the gate's own to tell, by code.
         refused: How often each code has refused since the start.
+        limits: The limits in force by code, as `showing.in_force` tells them.
         unwell: Why only what makes positions smaller is sent, though trading is on; empty if nothing is wrong.
         penalty: What the venue's penalty box holds back and until when; empty if it is not open.
         settle_s: Seconds of the venue's clock after which a write that has not shown up never arrived.
@@ -116,6 +118,7 @@ class LiveDesk:
     stopping: trio.Event
     monitors: Callable[[], Mapping[str, tuple[str, str | None]]] = dict
     refused: Callable[[], Mapping[str, int]] = dict
+    limits: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
     unwell: Callable[[], str] = str
     penalty: Callable[[], str] = str
     settle_s: float = 45.0
@@ -181,15 +184,24 @@ class LiveDesk:
     async def risk(self) -> Mapping[str, Any]:
         """How much of each limit of the account is used, and what is left of it, by the catalogue's code.
 
-        A row that counts nothing says how often it has refused.
+        A row that counts nothing says how often it has refused. Beside it are the limits in force.
         """
         others = self.monitors()
         used = {**usage(self.gate, self.view(), self.clock.now_ns()), **others}
-        refused, told = self.refused(), {}
+        account, limits = self.gate.account, self.limits()
+        holding = len(self.trading.latches) + len(latches.in_force(account.held, self.clock.now_ns()))
+        used["R19"] = (str(holding), None)
+        refused, told = Counter(self.refused()), {}
+        for (_, code), times in account.plugins_refused.items():
+            refused[code] -= times  # a plugin may give any code
+        own = {row.code for row in self.gate.plugins}
         for row in (*TABLE, *self.gate.plugins):
-            times = sum(refused.get(code, 0) for code in row.codes)
+            if row.code in own:
+                times = sum(times for (of, _), times in account.plugins_refused.items() if of == row.code)
+            else:
+                times = sum(refused[code] for code in row.codes)
             one, left = used.get(row.code, (f"{times} refused", None))
-            told[row.code] = {"used": one, "left": left, "refused": times}
+            told[row.code] = {"used": one, "left": left, "refused": times, **limits.get(row.code, {})}
         return told
 
     # --- commanding ---------------------------------------------------------------------------------------------

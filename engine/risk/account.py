@@ -5,7 +5,7 @@ Sums of the day and of the hour are kept only where a limit counts them; they ar
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import IntEnum
@@ -151,6 +151,7 @@ class Account:
     spent: deque[tuple[int, float]] = field(factory=deque, init=False)  # since the last account summary
     spent_in_all: float = field(default=0.0, init=False)
     meter: Meter = field(factory=Meter, init=False)
+    plugins_refused: Counter[tuple[str, str]] = field(factory=Counter, init=False)  # by a plugin's row, and its code
     fresh: list[Fresh] = field(factory=list, init=False)  # orders that no sum counts yet: `settle`
     _recent: dict[tuple[str, int], Recent] = field(factory=dict, init=False)
 

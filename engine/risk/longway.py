@@ -40,6 +40,7 @@ class LongWay:
     def __init__(self, exposures: Exposures, ledger: Ledger, latch: Callable[[str, Held], None]) -> None:
         self.references: dict[str, float] = {}  # the market's price when an order was approved, by coid
         self.refused: set[str] = set()  # ids of orders that were
+        self._by: tuple[Check, Refusal] | None = None  # the check that refused last, and what it said
         self._exposures = exposures
         self._ledger = ledger
         self._latch = latch
@@ -71,6 +72,7 @@ class LongWay:
                 less = smaller(ticket, exposure, market, refusal) if len(tickets) == 1 else None
                 if less is not None:
                     return refusal, less
+                self._note(refusal)
                 self._latch_on(refusal, ticket, exposure, now_ns)
                 return self._take_back(passed, tickets, refusal, now_ns), None
             self.count_sent(ticket, exposure, market)
@@ -103,6 +105,7 @@ class LongWay:
             self._account.groups[group] = None
         self._ledger.reserve(ticket, exposure, group)
         if refusal is not None:
+            self._note(refusal)
             return refusal
         for tally, _, _ in exposure.rate_levels:
             tally.sent_ns.append(now_ns)
@@ -122,7 +125,9 @@ class LongWay:
         refusal = latched(ticket, exposure, market, exposure.bounds) if account.held else None
         refusal = refusal or _too_small(ticket, exposure) or first(MODIFICATION, ticket, exposure, market)
         if refusal is None and exposure.armed_changes:
-            refusal = first(exposure.armed_changes, ticket, exposure, market)
+            refusal = self._first(exposure.armed_changes, ticket, exposure, market, _NONE)
+            if refusal is not None:
+                self._note(refusal)
         if refusal is not None:
             return refusal
         if account.counting:
@@ -171,12 +176,33 @@ class LongWay:
             refusal = latched(ticket, exposure, market, bounds)
             if refusal is not None:
                 return refusal
-        for checks in (NEW_ORDER, exposure.armed):
-            for check in checks:
-                refusal = check(ticket, exposure, market, bounds)
-                if refusal is not None and refusal.code not in waived:
-                    return refusal
+        refusal = self._first(NEW_ORDER, ticket, exposure, market, waived)
+        return refusal or self._first(exposure.armed, ticket, exposure, market, waived)
+
+    def _first(
+        self,
+        checks: Sequence[Check],
+        ticket: OrderTicket,
+        exposure: Exposure,
+        market: MarketNow,
+        waived: frozenset[str],
+    ) -> Refusal | None:
+        """What the first check that refuses says, and which it was; None if all allow."""
+        for check in checks:
+            refusal = check(ticket, exposure, market, exposure.bounds)
+            if refusal is not None and refusal.code not in waived:
+                self._by = check, refusal
+                return refusal
         return None
+
+    def _note(self, refusal: Refusal) -> None:
+        """Count a refusal that a plugin's check has made: its code need not say whose it is."""
+        if not self._exposures.plugins or self._by is None or self._by[1] is not refusal:
+            return
+        for row in self._exposures.plugins:
+            if self._by[0] in row.checks:
+                self._account.plugins_refused[row.code, refusal.code] += 1
+                return
 
     def _latch_on(self, refusal: Refusal, ticket: OrderTicket, exposure: Exposure, now_ns: int) -> None:
         """A strategy that has fired too often may only reduce; one that fires on is halted; a person resumes both."""

@@ -17,6 +17,7 @@ from engine.operator.protocol import NotDone, request
 from engine.operator.starting import StartingDesk
 from engine.operator.trading import Row, TradingDesk, TradingState
 from engine.risk.account import ACCOUNT, Held, Level
+from engine.risk.plugins import as_row
 from tests.operator.house import house
 
 T0 = 1_772_550_407 * NS_PER_S  # 2026-03-03T15:06:47Z
@@ -126,3 +127,24 @@ async def test_a_start_tells_it_and_does_not_say_that_it_has_lifted_it() -> None
         await starting.answer(request("resume", {}))
     await starting.answer(request("halt", {}))
     assert (await starting.answer(request("resume", {}))) == {"done": True, "trading": "halted", "lifted": True}
+
+
+async def test_the_table_counts_an_operator_s_latch_and_a_plugin_s_refusals(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    def mine(*_: object) -> None:
+        """Allows all."""
+
+    async with house(tmp_path) as here:
+        desk = here.desk
+        desk.gate._exposures.plugins = (as_row("mine", mine, source="mine:mine"),)
+        desk.gate.account.plugins_refused["mine", "QUANTITY"] += 2  # by a code of the engine's own
+        desk.refused = lambda: {"QUANTITY": 3}
+        desk.limits = lambda: {"R1": {"limit": "order_quantity_max = 5", "source": "risk.account", "waits": None}}
+        assert (await desk.risk())["R19"]["used"] == "0"
+        await desk.halt("enough")
+        desk.gate.account.latch(ACCOUNT, LOSS)
+        told = await desk.risk()
+        assert told["R19"]["used"] == "2"
+        assert told["mine"] == {"used": "2 refused", "left": None, "refused": 2}
+        assert (told["R1"]["refused"], told["R1"]["limit"]) == (1, "order_quantity_max = 5")

@@ -114,3 +114,13 @@ def test_an_empty_list_of_what_is_allowed_allows_nothing(name: str, code: str) -
     assert ask(make(**nothing), new()) == code
     assert is_set(name, ())
     assert not is_set("restricted", ())
+
+
+def test_refusals_of_a_plugin_are_counted_by_its_row_whatever_their_code() -> None:
+    gate = make(plugins=(as_row("odd", odd, source="mine:odd"), as_row("large", large, source="mine:large")))
+    first = new(8)
+    assert [ask(gate, new(7)), ask(gate, new(10)), ask(gate, new(9)), ask(gate, first)] == ["ODD", "LARGE", "ODD", "ok"]
+    assert gate.account.plugins_refused == {("odd", "ODD"): 2, ("large", "LARGE"): 1}
+    assert change(gate, first.coid, quantity=D(7)) == "ODD"
+    assert ask(gate, new(8, coid=first.coid)) == "ID"  # not a plugin's
+    assert gate.account.plugins_refused == {("odd", "ODD"): 3, ("large", "LARGE"): 1}

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.domain.messages import PositionNow
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import Side
 from engine.risk.account import ACCOUNT, Held, Level
 from engine.risk.catalogue import TABLE
 from engine.risk.gate import Gate
+from engine.risk.losses import LossWatch
 from engine.risk.margin import margin_row
 from engine.risk.outside import Borrow, Outside
-from engine.risk.showing import table, usage, with_usage
+from engine.risk.showing import in_force, losses, table, usage, with_daemon
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import T0, D, new
 from tests.risk.test_catalogue import KNOWN, Market, ask, hold, make, venue
@@ -201,7 +203,12 @@ def test_what_the_session_says_is_shown(facts: dict[str, Any], told: dict[str, t
 
 
 def test_a_daemon_s_figures_are_put_beside_the_limits() -> None:
-    shown = with_usage(table(RiskSettings(), live=False), {"R7": ("3", "117"), "R12": ("1", None), "R99": ("9", "9")})
+    said: dict[str, dict[str, Any]] = {
+        "R7": {"used": "3", "left": "117"},
+        "R12": {"used": "1", "left": None},
+        "R99": {"used": "9", "left": "9"},
+    }
+    shown = with_daemon(table(RiskSettings(), live=False), said)
     told = {row["code"]: (row["used"], row["left"]) for row in shown if row["used"] is not None}
     assert told == {"R7": ("3", "117"), "R12": ("1", None)}
     assert len(shown) == len(TABLE)
@@ -213,3 +220,118 @@ def test_a_venue_s_limits_count_where_there_is_one() -> None:
     assert used(gate)["R39"] == ("0", "5")
     assert used(make(in_doubt_max=None))["R39"] == ("0", None)
     assert gate.account.purse(ACCOUNT, T0).orders == 0
+
+
+def shown(file: RiskSettings, now: RiskSettings, wanted: RiskSettings | None = None) -> dict[str, Any]:
+    """The row of R10, of a file and of a daemon with other limits."""
+    force = in_force(now, wanted, wall=True, plugins=())
+    told = {code: {**one, "used": "3", "left": "4"} for code, one in force.items()}
+    return with_daemon(table(file, live=True), told)[9]
+
+
+def test_the_limits_in_force_are_shown_and_what_the_file_has_otherwise_is_noted() -> None:
+    now, file = (RiskSettings(account=Limits(position_max=D(most))) for most in (500, 60))
+    assert shown(now, now)["note"] is None
+    row = shown(file, now)
+    assert (row["limit"], row["used"], row["left"], row["source"]) == ("position_max = 500", "3", "4", "risk.account")
+    assert row["note"] == "the file says position_max = 60: not read yet"
+    assert shown(now, file, now)["limit"] == "position_max = 60"
+    assert shown(now, file, now)["note"] == "the file says position_max = 500: waits for `engine confirm`"
+    assert shown(file, file, now)["note"] is None  # the file has been put back since
+    assert shown(RiskSettings(account=Limits(position_max=D(7))), file, now)["note"].endswith("not read yet")
+    assert with_daemon(table(now, live=True), {})[9]["note"] is None
+
+
+def test_a_limit_that_the_file_has_no_more_is_noted_too() -> None:
+    now, file = RiskSettings(account=Limits(gross_max=D(5))), RiskSettings()
+    assert with_daemon(table(file, live=True), in_force(now, None, wall=True, plugins=()))[10]["note"] == (
+        "the file says no limit: not read yet"
+    )
+    assert with_daemon(table(file, live=True), in_force(now, file, wall=True, plugins=()))[10]["note"] == (
+        "the file says no limit: waits for `engine confirm`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"orders_per_day_max": 60, "messages_per_day_max": 5}, ("3 (messages_per_day_max)", "2")),
+        ({"orders_per_day_max": 3, "messages_per_day_max": 50}, ("2 (orders_per_day_max)", "1")),
+        ({"messages_per_day_max": 50}, ("3", "47")),
+        ({"notional_per_day_max": D(5000)}, ("2500.5", "2499.5")),
+        ({"gross_max": D(9)}, ("2", None)),
+    ],
+)
+def test_of_a_day_s_sums_the_one_nearest_its_limit_is_told(
+    limits: dict[str, Any], told: tuple[str, str | None]
+) -> None:
+    gate = make(**limits)
+    gate.account.sent("a", 1000, T0, new=True)
+    gate.account.sent("a", 1500.5, T0, new=True)
+    gate.account.cancelled("a", T0)
+    assert used(gate)["R45"] == told
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"leverage_max": D(2)}, ("0.75", "1.25")),
+        ({"gross_max": D(60_000)}, ("37500", "22500")),
+        ({"gross_max": D(40_000), "leverage_max": D(2)}, ("37500 (gross_max)", "2500")),
+        ({"gross_max": D(400_000), "leverage_max": D(1)}, ("0.75 (leverage_max)", "0.25")),
+        ({"net_max": D(30_000)}, ("12500", "17500")),
+        ({"currency_max": D(40_000)}, ("25000", "15000")),
+        ({}, ("37500", None)),
+    ],
+)
+def test_of_the_sums_of_money_at_stake_the_one_nearest_its_limit_is_told(
+    limits: dict[str, Any], told: tuple[str, str | None]
+) -> None:
+    """125 at 100 long in dollars, 200 at 125 short in euros, 50,000 in the account."""
+    gate = make(**limits)
+    hold(gate, 125)
+    hold(gate, -200, conid=2)
+    gate.account.equity = 50_000.0
+    assert used(gate)["R11"] == told
+
+
+def test_a_latch_that_has_ended_by_time_is_not_counted() -> None:
+    gate = make()
+    gate.latch("b", Held(Level.REDUCING, "LOSS", "too much", T0, T0 + 5))
+    assert (used(gate, T0 + 4)["R19"], used(gate, T0 + 5)["R19"]) == (("1", None), ("0", None))
+
+
+def watching(**limits: Any) -> LossWatch:
+    """An account of 100,000 that is worth 99,000, of which 1,000 was lost by trades."""
+    settings = RiskSettings(account=Limits(**limits))
+    watch = LossWatch(settings, make(), values={1: 1.0}, rates={"USD": 1.0}, deposit=100_000.0, now_ns=T0)
+    none = PositionNow("a", 1, D(0), D(0), D(0), D(0), D(0), "USD")
+    for realised in (0, -400, -1000):
+        watch.hear((), (replace(none, realised=D(realised)),), lambda conid: (100.0, T0), T0)
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({}, {}),
+        ({"daily_loss_max": D(1500)}, {"R15": ("1000", "500")}),
+        ({"daily_loss_reduce": D(1500), "daily_loss_max": D(5000)}, {"R15": ("1000 (daily_loss_reduce)", "500")}),
+        # The first step has latched: what is left is that to the second.
+        ({"daily_loss_reduce": D(900), "daily_loss_max": D(5000)}, {"R15": ("1000", "4000")}),
+        ({"daily_loss_max": D(900)}, {"R15": ("1000", "0")}),
+        ({"daily_realised_loss_max": D(1250)}, {"R15": ("1000", "250")}),
+        ({"drawdown_halt_pct": D(4)}, {"R16": ("1", "3")}),
+        ({"drawdown_reduce_pct": D("0.5"), "drawdown_halt_pct": D(4)}, {"R16": ("1", "3")}),
+        ({"loss_streak_max": 5}, {"R17": ("2", "3")}),
+        ({"loss_streak_max": 5, "loss_streak_halt": 3}, {"R17": ("2 (loss_streak_halt)", "1")}),
+    ],
+)
+def test_what_is_lost_is_told_against_the_limit_that_is_nearest(limits: dict[str, Any], told: dict[str, Any]) -> None:
+    assert losses(watching(**limits)) == told
+
+
+def test_after_a_restart_no_loss_is_told_before_a_price_is_known() -> None:
+    watch = watching(daily_loss_max=D(900), loss_streak_max=9)
+    watch.take_up({}, {})
+    assert losses(watch) == {"R15": ("unknown", None)}
