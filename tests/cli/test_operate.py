@@ -324,3 +324,27 @@ def test_no_journal_no_such_order_and_a_damaged_page_are_one_sentence_each(
     ]
     assert len(said) == 5
     assert all("the journal is damaged (file is not a database)" in line for line in said[2:])
+
+
+def test_the_risk_table_says_where_the_file_differs_from_what_is_in_force(
+    folder: StateFolder, ask: Callable[..., tuple[int, str, str]]
+) -> None:
+    config = folder.path / "run.toml"
+    config.write_text(
+        'name = "x"\n[account]\nid = "DU1"\n[gateway]\nurl = "https://localhost:5000/v1/api"\n'
+        '[[instrument]]\nconid = 1\nsymbol = "ACME"\n[risk.account]\nposition_max = 60\n'
+        '[[strategy]]\nuse = "strategies.pulse:Pulse"\nname = "a"\ninstruments = ["ACME"]\n'
+    )
+    force = {"limit": "position_max = 500", "source": "risk.account", "waits": None}
+    with daemon(folder, lambda request: {"R10": {"used": "3", "left": "497", "refused": 0, **force}}):
+        code, out, _ = ask("risk", "show", str(config))
+        _, told, _ = ask("risk", "show", str(config), "--json")
+    assert code == 0
+    assert "position_max = 500" in out
+    assert out.splitlines()[-1] == "R10: the file says position_max = 60: not read yet"
+    row = json.loads(told)[9]
+    assert (row["limit"], row["used"], row["left"], row["note"]) == (
+        "position_max = 500", "3", "497", "the file says position_max = 60: not read yet",
+    )  # fmt: skip
+    code, out, _ = ask("risk", "show", str(config))
+    assert "position_max = 60" in out  # no daemon: the file's
