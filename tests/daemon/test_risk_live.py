@@ -70,6 +70,7 @@ async def test_bad_market_data_refuse_orders_by_default(tmp_path: Path, monkeypa
             assert used["R25"]["refused"] == 3
             assert used["R26"]["refused"] == 1
             assert all(row["used"] is not None for row in used.values())
+            assert "quote_age_max_s = 30 (risk.instrument.IBM)" in used["R25"]["limit"]
             assert {f"R{number}" for number in range(1, 49)} <= used.keys()
 
 
