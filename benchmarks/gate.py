@@ -17,10 +17,13 @@ beforehand. The other ways are allowed too; each call is timed by itself, less w
 - `gross`: likewise the account's gross: within 5 units of its limit, were all prices two ticks higher;
 - `modify`: each is a modification of a resting order to another price and quantity, which the venue agrees to, untimed;
 - `bracket`: each is an entry with a profit taker and a stop, judged together, cancelled untimed; `us` is for one of
-  the three.
+  the three;
+- `stop`: each is a stop alone, half a percent above the market; before it, untimed, a limit order is judged;
+- `trail`: each is a modification of a resting stop's price, likewise, which the venue agrees to, untimed.
 
 It is asserted that no room takes an order of `leap`, and that rooms take nine of ten orders of `limit` and of `gross`,
-each of them as one that is near a limit; the others are those that have rooms measured anew.
+each of them as one that is near a limit; the others are those that have rooms measured anew. Of the limit orders of
+`stop` and `trail` rooms take nine of ten: they stand.
 
 A round judges 50 orders; between rounds they are cancelled and seen dead, untimed. Rounds of all tables take turns with
 one another and with the floor, an empty function of one argument, so that what else the machine does meets all alike.
@@ -66,8 +69,8 @@ LARGE = ORDERS + 15  # up to 5 units more than an order that goes near a limit
 TICK = 0.01
 STEP_NS = NS_PER_MS
 FAR_NS = 10_000 * NS_PER_DAY
-ROOM, MODIFIED, LEAP, LIMIT, GROSS, MODIFY, BRACKET = WAYS = (
-    "room", "modified", "leap", "limit", "gross", "modify", "bracket",
+ROOM, MODIFIED, LEAP, LIMIT, GROSS, MODIFY, BRACKET, STOP, TRAIL = WAYS = (
+    "room", "modified", "leap", "limit", "gross", "modify", "bracket", "stop", "trail",
 )  # fmt: skip
 NEAR = LIMIT, GROSS
 OF_ALL_LIMITS = "session", "option"  # the tables for which the other ways are measured
@@ -223,19 +226,28 @@ class Case:
         news = Accepted(coid=ticket.coid, ts_ns=self.now_ns)
         self.gate.hear([Update(Order(ticket=ticket, state=State.WORKING), news)], [])
 
-    def modified(self, at: int) -> float:
-        """Modify an order that rests, and have the venue agree; the seconds that the gate took."""
-        coid, reserved = next(iter(self.gate.exposure("a", self.conid).open.items()))
-        ticket = reserved.ticket
-        changes = {"limit_price": Decimal("99.90") - Decimal("0.01") * (at % 7), "quantity": Decimal(10 + at % 5)}
-        intent, market = Modify(coid, "a", changes), Market(at % 5 - 2)
+    def timed(self, intent: Intent, market: Market) -> float:
+        """Ask for something, which has to be approved; the seconds that the gate took."""
+        view = iter([market] * 4).__next__
+        judge: Callable[..., Any] = self.gate.judge
         self.now_ns += STEP_NS
         began = thread_time()
-        verdict = self.gate.judge(intent, lambda: market, self.now_ns)
+        verdict = judge(intent, view, self.now_ns)
         took = thread_time() - began - self.clock_s
-        assert isinstance(verdict, Approved), verdict
+        assert isinstance(verdict, Approved), (self.table, self.way, verdict)
+        return took
+
+    def modified(self, at: int) -> float:
+        """Modify an order that rests, and have the venue agree; the seconds that the gate took."""
+        ticket = next(iter(self.gate.exposure("a", self.conid).open.values())).ticket
+        changes = {"limit_price": Decimal("99.90") - Decimal("0.01") * (at % 7), "quantity": Decimal(10 + at % 5)}
+        return self.changed(ticket, changes, Market(at % 5 - 2))
+
+    def changed(self, ticket: OrderTicket, changes: dict[str, Decimal], market: Market) -> float:
+        """Modify an order in this way, and have the venue agree."""
+        took = self.timed(Modify(ticket.coid, "a", changes), market)
         order = Order(ticket=amend(ticket, changes), state=State.WORKING)
-        self.gate.hear([Update(order, Modified(coid=coid, ts_ns=self.now_ns))], [])
+        self.gate.hear([Update(order, Modified(coid=ticket.coid, ts_ns=self.now_ns))], [])
         return took
 
     def gone(self, tickets: Iterable[OrderTicket]) -> None:
@@ -254,6 +266,8 @@ class Case:
             self.took_us.append(sum(self.modified(at) for at in range(ORDERS)) / ORDERS * 1e6)
         elif self.way == BRACKET:
             self.took_us.append(self._brackets())
+        elif self.way in (STOP, TRAIL):
+            self.took_us.append(self._stops())
         else:
             self.took_us.append(self._one_by_one())
         self.now_ns += AFTER_NS
@@ -309,7 +323,6 @@ class Case:
     def _brackets(self) -> float:
         """Entries with a profit taker and a stop, each judged as a whole."""
         took, limit = 0.0, Decimal("99.96")
-        judge: Callable[..., Any] = self.gate.judge
         for at in range(ORDERS // 3):
             entry = self.ticket(limit, quantity=10 + at)
             self.number += 2
@@ -319,14 +332,37 @@ class Case:
                 entry, **out, coid=f"a-{self.number:06d}", order_type=OrderType.STOP, limit_price=None,
                 stop_price=Decimal(95),
             )  # fmt: skip
-            intent, market = Place((entry, profit, stop)), Market(at % 5 - 2)
-            view = iter([market] * 4).__next__
-            self.now_ns += STEP_NS
-            began = thread_time()
-            judge(intent, view, self.now_ns)
-            took += thread_time() - began - self.clock_s
+            intent = Place((entry, profit, stop))
+            took += self.timed(intent, Market(at % 5 - 2))
             self.gone(intent.tickets)
         return took / (ORDERS // 3 * 3) * 1e6
+
+    def _stops(self) -> float:
+        """Stops alone, or changes of one stop's price; each after a limit order, which a room should hold."""
+        took, held, stops, limits = 0.0, 0, list[OrderTicket](), self.intents(lambda at: 10 + at)
+        plan = self.gate.exposure("a", self.conid).plan
+        assert plan is not None
+        if self.way == TRAIL:
+            stops.append(self.stop(Decimal(101), 10))
+            self.place(Place((stops[0],)))
+        for at, intent in enumerate(limits):
+            taken = plan.taken
+            self.judge(intent)
+            held += plan.taken > taken
+            market, price = Market(at % 5 - 2), Decimal("100.50") + Decimal("0.01") * (at % 7)
+            if self.way == TRAIL:
+                took += self.changed(stops[0], {"stop_price": price}, market)
+            else:
+                stops.append(self.stop(price, 10 + at))
+                took += self.timed(Place((stops[-1],)), market)
+        assert held >= 0.9 * ORDERS, (self.table, self.way, held)
+        self.gone([*stops, *(intent.tickets[0] for intent in limits)])
+        return took / ORDERS * 1e6
+
+    def stop(self, price: Decimal, quantity: int) -> OrderTicket:
+        """A stop to buy, alone."""
+        plain = self.ticket(price, quantity=quantity)
+        return replace(plain, order_type=OrderType.STOP, limit_price=None, stop_price=price)
 
 
 def clock_s(times: int = 2_001) -> float:

@@ -64,21 +64,21 @@ def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -
             return False
     if plan is not None:
         # What it is worth more than before, and the dearest price that counts from now on: of the two.
-        size, earlier = abs(price), before.limit_price
+        size, earlier = abs(price), before.stop_price if limit is None else before.limit_price
         value, units = exposure.unit_value, exposure.sizes[ticket.quantity]
         old = size if earlier is None else max(size, abs(number(earlier)))
         money = max(units * worst * value - number(before.quantity) * old * value, 0.0)
         dearest = max(worst, old)
         if room is not None:
             room.change(level)
-        elif _passes(ticket, exposure, plan, view, price, dearest, level, units, money, more, now_ns):
-            plan.due = True
-        else:
+        elif not _passes(ticket, exposure, plan, view, price, dearest, level, units, money, more, now_ns):
             return False
         if exposure.register is not None:
             exposure.register.change(ticket.side, units, level, money, now_ns)
             reserve(exposure, dearest)
             exposure.register.account.meter.charge(ticket.conid, dearest, number(more), value, money)
+        if room is None:
+            plan.due = ticket.stop_price is None or not plan.stands(units)
     _count(ticket, reserved, exposure, level, more, now_ns)
     if plan is not None and plan.due:
         measure(plan, exposure, view, price, now_ns)
@@ -117,6 +117,6 @@ def _count(
         for lines in exposure.lines:
             lines.touch(ticket.conid)
     exposure.twins.rewritten(reserved, ticket, now_ns, exposure.window_ns)
-    if exposure.resting is not None:
+    if exposure.resting is not None and (level is not None or ticket.stop_price is None):
         queue, at = (exposure.resting.buys, -1.0) if buy else (exposure.resting.sells, 1.0)
         queue.put(-inf if level is None else at * level, reserved, ticket)

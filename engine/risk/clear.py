@@ -14,7 +14,7 @@ from engine.domain.ticket import OrderTicket, OrderType, Tif
 from engine.risk.exposure import Exposure
 
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
-PLAIN_TYPES: Final = frozenset({OrderType.LIMIT, OrderType.MARKET})
+PLAIN_TYPES: Final = frozenset({OrderType.LIMIT, OrderType.MARKET, OrderType.STOP})
 PLAIN_TIFS: Final = frozenset({Tif.DAY, Tif.GTC})
 
 
@@ -26,7 +26,7 @@ def clear(
 
     Args:
         buy: Its side.
-        level: Its limit price as a float, out of `Exposure.levels`; None of a market order.
+        level: Its limit price as a float, out of `Exposure.levels`; None of a market order and of a stop.
         price: The market's price in force; anything but a finite number clears nothing.
         since_ns: When it was said.
         more: Units that a modification adds; None of a new order.
@@ -50,6 +50,15 @@ def clear(
             return 0.0
         if level > worst:
             worst = level
+        named = ticket.limit_price
+    else:
+        named = ticket.stop_price
+        if named is not None:
+            stop = exposure.levels[named]
+            if not stop <= worst:
+                if not stop > worst:
+                    return 0.0
+                worst = stop
     quantity = ticket.quantity
     if not worst < exposure.dearest[quantity]:
         return 0.0
@@ -77,7 +86,7 @@ def clear(
     if twins.lately or len(exposure.open) > 2:
         counts = twins.counts
         if counts is not None:
-            twins.last, twins.last_key = ticket, (buy, ticket.limit_price, quantity, ticket.tag)
+            twins.last, twins.last_key = ticket, (buy, named, quantity, ticket.tag)
             if twins.last_key not in counts:
                 return worst
         return worst if twins.alone(ticket, now_ns, exposure.window_ns) else 0.0

@@ -48,6 +48,7 @@ def exits_of(
         or known is None
         or not known[0] > 0.0
         or len(tickets) > _MOST
+        or entry.stop_price is not None
         or entry.coid in exposure.brackets
     ):
         return None
@@ -147,11 +148,12 @@ def _price_of(
         price: The market's, above zero.
         entry: The entry's limit price.
     """
-    limit, stop = ticket.limit_price, ticket.stop_price
-    if ticket.order_type is _STOP and stop is not None:
-        kinds = exposure.bounds.tightest.order_types
-        return exposure.levels[stop] if kinds is None or _STOP in kinds else 0.0
-    if ticket.order_type is not _LIMIT or limit is None or (plan.types is not None and _LIMIT not in plan.types):
+    kind, limit, stop = ticket.order_type, ticket.limit_price, ticket.stop_price
+    if plan.types is not None and kind not in plan.types:
+        return 0.0
+    if kind is _STOP and stop is not None:
+        return exposure.levels[stop]
+    if kind is not _LIMIT or limit is None:
         return 0.0
     buy, level = ticket.side is _BUY, exposure.levels[limit]
     if not (level - price if buy else price - level) <= price * exposure.collar_clear:

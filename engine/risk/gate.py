@@ -200,7 +200,7 @@ class Gate:
         else:
             of_account.sells += quantity
             of_strategy.sells += quantity
-        if exposure.resting is not None:
+        if exposure.resting is not None and (level is not None or ticket.stop_price is None):
             rank = -inf if level is None else -level if buy else level
             (exposure.resting.buys if buy else exposure.resting.sells).put(rank, entry, ticket)
         if exposure.window_ns or exposure.twins.counts is not None:
@@ -234,7 +234,7 @@ class Gate:
 
         Args:
             price: The market's price in force, said at `since_ns`.
-            level: Its limit price; None of a market order.
+            level: Its limit price; None of a market order and of a stop.
         """
         buy = ticket.side is _BUY
         room = plan.buys if buy else plan.sells
@@ -261,7 +261,7 @@ class Gate:
             room.take(worst, level, now_ns)
         elif plan.register is not None:
             plan.register.add(worst, buy, level, units, money, now_ns)
-            plan.due = True
+            plan.due = ticket.stop_price is None or not plan.stands(units)
         return True
 
     def _judge_place(

@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from engine.domain.ticket import Side
+from engine.domain.ticket import OrderType, Side
 from engine.domain.view import MarketView
 from engine.risk.account import Account
 from engine.risk.clear import PLAIN_TIFS, PLAIN_TYPES
@@ -27,6 +27,7 @@ _PATIENCE: Final = 127
 _ROW_MAX: Final = 255
 _ENOUGH: Final = 8  # near a limit, or half as many far from all: orders that are worth a room's measurement
 _ZERO: Final = Decimal(0)
+_AT_ONCE: Final = PLAIN_TYPES - {OrderType.STOP}  # what waits for a trigger has no room
 
 
 @frozen
@@ -170,7 +171,7 @@ def _bound(room: Room, plan: Plan, exposure: Exposure, account: Account, now_ns:
     room.from_ns = max(plan.from_ns, exposure.opens_ns)
     room.until_ns = min(plan.until_ns, exposure.closes_ns)
     room.age_max_ns, room.collar = exposure.age_max_ns, exposure.collar_clear
-    room.types = PLAIN_TYPES if plan.types is None else PLAIN_TYPES & plan.types
+    room.types = _AT_ONCE if plan.types is None else _AT_ONCE & plan.types
     room.tifs = PLAIN_TIFS if plan.tifs is None else PLAIN_TIFS & plan.tifs
     room.least, room.most = 0.0, exposure.bounds.notional_clear / room.ceiling
     room.lowest, room.highest = 0.0, room.high

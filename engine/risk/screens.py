@@ -38,7 +38,7 @@ def passes(
         price: The market's price in force, a finite number.
         worst: The dearest of the market's price and the order's.
         buy: Its side.
-        level: Its limit price; None of a market order.
+        level: Its limit price; None of a market order and of a stop.
         units: Its quantity.
         money: Of all units at the dearest price, in base currency; what a modification adds to that.
         adds: Units that a modification adds; None of a new order: all.
@@ -53,7 +53,8 @@ def passes(
     ):
         return False
     resting = plan.resting
-    if resting is not None and resting.meets(_SELL if buy else _BUY, level):
+    # What waits for a trigger meets another book than today's.
+    if resting is not None and ticket.stop_price is None and resting.meets(_SELL if buy else _BUY, level):
         return False
     if plan.asks_quote:
         quote = view.quote(ticket.conid)

@@ -157,8 +157,9 @@ class Twins:
 
 
 def key_of(ticket: OrderTicket) -> Key:
-    """What differs between most orders: identical ones have the same."""
-    return ticket.side is _BUY, ticket.limit_price, ticket.quantity, ticket.tag
+    """What differs between most orders, of a price the limit or else the stop: identical ones have the same."""
+    limit = ticket.limit_price
+    return ticket.side is _BUY, ticket.stop_price if limit is None else limit, ticket.quantity, ticket.tag
 
 
 def same_order(one: OrderTicket, other: OrderTicket) -> bool:

@@ -350,8 +350,8 @@ def test_orders_in_a_room_and_brackets_reach_a_limit_together(limits: dict[str, 
     assert False in asked
 
 
-STEPS = ("place", "place", "sell", "modify", "modify", "modify", "wait", "refused", "fill", "cancel", "end", "hold",
-         "bracket", "time", "price", "lend")  # fmt: skip
+STEPS = ("place", "place", "sell", "stop", "stop", "modify", "modify", "modify", "wait", "refused", "fill", "cancel",
+         "end", "hold", "bracket", "time", "price", "lend")  # fmt: skip
 
 
 @given(data=st.data(), levels=st.none() | tables(), session=st.booleans())
@@ -366,7 +366,15 @@ def test_whatever_is_modified_both_say_and_count_the_same(
     drawn = data.draw(
         st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 11), st.integers(0, 40)), min_size=8, max_size=40)
     )
-    approved = 0
+    approved = stops = trailed = 0
+    asked: list[str] = []
+    modify = desk.gates[0]._long_way.modify
+
+    def counted(*given: Any) -> Any:
+        asked.append("")
+        return modify(*given)
+
+    desk.gates[0]._long_way.modify = counted  # type: ignore[method-assign, assignment]
     for step, which, figure in drawn:
         conid = (STOCK, STOCK, CALL)[which % 3]
         coid = None if not desk.open else list(desk.open)[which % len(desk.open)]
@@ -374,6 +382,8 @@ def test_whatever_is_modified_both_say_and_count_the_same(
             case "place" | "sell":
                 side = BUY if step == "place" else SELL
                 desk.place(desk.ticket((figure - 45) * side.sign, 1 + which % 5, side, conid))
+            case "stop":
+                stops += desk.place(stop(desk, figure - 20, 1 + which % 5, (BUY, SELL)[which % 2], conid))
             case "bracket":
                 desk.place(*bracket(desk, -figure, 1 + which % 5, conid))
             case "hold":
@@ -398,9 +408,21 @@ def test_whatever_is_modified_both_say_and_count_the_same(
                     if price is not None and figure % 4:
                         changes[name] = price + D("0.01") * (figure - 20)
                 answered = {"modify": True, "refused": False}.get(step)
-                approved += desk.modify(coid, answered=answered, **changes)
+                waits = ticket.stop_price is not None and ticket.parent is None
+                before = len(asked)
+                taken = desk.modify(coid, answered=answered, **changes)
+                approved += taken
+                trailed += taken and waits and len(asked) == before
         desk.same()
     event(f"modifications: {min(approved, 5)}")
+    event(f"stops: {min(stops, 5)}")
+    event(f"stops modified without the table: {min(trailed, 5)}")
+
+
+def stop(desk: Pair, cents: int, quantity: int, side: Side, conid: int) -> OrderTicket:
+    """A stop alone, near the market."""
+    plain = desk.ticket(cents, quantity, side, conid)
+    return replace(plain, order_type=OrderType.STOP, limit_price=None, stop_price=plain.limit_price)
 
 
 def bracket(desk: Pair, cents: int, quantity: int, conid: int = STOCK) -> tuple[OrderTicket, ...]:

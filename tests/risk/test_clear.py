@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from engine.domain.messages import Cancel, Place
@@ -39,9 +39,10 @@ tickets = st.fixed_dictionaries(
         "conid": st.sampled_from([1, 2, 3, 9]),
         "side": st.sampled_from(list(Side)),
         "quantity": st.sampled_from([D("0.3"), D("9.5"), D(10), D("10.5"), D(200)]),
-        "tif": st.sampled_from(list(Tif)),
+        "tif": st.sampled_from([*Tif, Tif.DAY, Tif.DAY]),
         "limit_price": st.none() | st.sampled_from([D("-1"), D("99.00"), D("99.999"), D(100), D(101), D("101.01")]),
-        "outside_rth": st.booleans(),
+        "stop_price": st.none() | st.sampled_from([D("-1"), D(0), D("99.999"), D(99), D(101), D("101.01"), D(150)]),
+        "outside_rth": st.sampled_from([False, False, False, True]),
         "parent": st.sampled_from([None, None, "a-999999"]),
         "tag": st.just(""),
     }
@@ -55,7 +56,11 @@ moments = st.sampled_from([T0, T0 - 1, T0 - 200 * NS_PER_S, 9_000 * NS_PER_S])
 
 
 def made(terms: dict[str, Any]) -> OrderTicket:
-    return new(**{name: value for name, value in terms.items() if value is not None})
+    """A market order, a limit order or a stop; with both prices a stop limit."""
+    given_terms = {name: value for name, value in terms.items() if value is not None}
+    if "limit_price" not in given_terms and "stop_price" in given_terms:
+        given_terms["order_type"] = OrderType.STOP
+    return new(**given_terms)
 
 
 def cleared(ticket: OrderTicket, exposure: Exposure, price: float, since_ns: int, now_ns: int) -> float:
@@ -94,6 +99,7 @@ def test_what_is_cleared_passes_every_check(case: Case) -> None:
     exposure = here.exposure("a", ticket.conid)
     known = view.price(ticket.conid)
     if known is not None and cleared(ticket, exposure, known[0], known[1], now_ns):
+        event(f"cleared: {ticket.order_type}")
         market = market_now(exposure.instrument, view, now_ns)
         assert [check(ticket, exposure, market, exposure.bounds) for check in NEW_ORDER] == [None] * len(NEW_ORDER)
 
@@ -150,10 +156,45 @@ def test_another_rate_or_limit_is_no_longer_what_was_remembered() -> None:
     assert cleared(ticket, exposure, 49.0, T0, T0) == 49.0
 
 
-@pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.MARKET_ON_CLOSE])
-def test_only_market_and_limit_orders_are_plain(kind: OrderType) -> None:
-    here = make_gate({}, {}, {})
-    terms: dict[str, Any] = {"stop_price": Decimal(99)} if kind is OrderType.STOP else {}
-    ticket = new(10, order_type=kind, **terms)
-    assert not cleared(ticket, here.exposure("a", 1), 100.0, T0, T0)
-    assert cleared(new(), here.exposure("a", 1), 100.0, T0, T0)
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"order_type": OrderType.MARKET_ON_CLOSE},
+        {"limit_price": D(100), "order_type": OrderType.LIMIT_ON_CLOSE},
+        {"limit_price": D(100), "stop_price": D(99)},
+        {"order_type": OrderType.TRAIL, "trail": D(1)},
+        {"order_type": OrderType.TRAIL, "trail": D(1), "stop_price": D(99)},
+        {"order_type": OrderType.MIDPRICE},
+    ],
+)
+def test_only_market_and_limit_orders_and_stops_are_plain(terms: dict[str, Any]) -> None:
+    exposure = make_gate({}, {}, {}).exposure("a", 1)
+    assert not cleared(new(10, **terms), exposure, 100.0, T0, T0)
+    assert cleared(new(), exposure, 100.0, T0, T0)
+    assert cleared(new(10, order_type=OrderType.STOP, stop_price=D(99)), exposure, 100.0, T0, T0)
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("price", "stop", "worst"),
+    [
+        (100.0, "99", 100.0),
+        (100.0, "100", 100.0),
+        (100.0, "101.5", 101.5),  # the collar is a limit's
+        (100.0, "300", 300.0),
+        (-200.0, "150", 200.0),
+        (100.0, "395", 395.0),
+        (100.0, "400", 0.0),  # 4,000: at the limit, and for the exact check
+        (100.0, "99.999", 0.0),  # no price of the tick table
+        (100.0, "0", 0.0),
+        (100.0, "-1", 0.0),
+        (float("nan"), "99", 0.0),
+        (float("inf"), "99", 0.0),
+    ],
+)
+def test_a_stop_counts_at_the_dearer_of_its_price_and_the_market_s(
+    side: Side, price: float, stop: str, worst: float
+) -> None:
+    exposure = make_gate({"order_notional_max": D(4000), "price_collar_pct": D(1)}, {}, {}).exposure("a", 1)
+    ticket = new(10, order_type=OrderType.STOP, stop_price=D(stop), side=side)
+    assert cleared(ticket, exposure, price, T0, T0) == worst

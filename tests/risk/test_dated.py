@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -47,11 +47,12 @@ def held(one: Gate, conid: int, quantity: int) -> None:
     one.hear([], [PositionNow("a", conid, D(quantity), D(0), D(0), D(quantity), D(0), "USD")])
 
 
-def asked(conid: int, side: Side, quantity: int, number: int = 1) -> OrderTicket:
+def asked(conid: int, side: Side, quantity: int, number: int = 1, *, waits: bool = False) -> OrderTicket:
+    """A market order, or a stop at 101."""
     KNOWN[conid].units(D(quantity))  # as after an earlier order of these terms
     return OrderTicket(
         coid=f"a-{number:06d}", strategy="a", account="DU1", conid=conid, side=side, quantity=D(quantity),
-        order_type=OrderType.MARKET, tag=str(number),
+        order_type=OrderType.STOP if waits else OrderType.MARKET, stop_price=D(101) if waits else None, tag=str(number),
     )  # fmt: skip
 
 
@@ -74,7 +75,9 @@ limits = st.fixed_dictionaries(
         "naked_short": st.booleans(),
     },
 )
-orders = st.tuples(st.sampled_from([CALL, CALL, LATER, PUT, FUTURE]), st.sampled_from(list(Side)), st.integers(1, 6))
+orders = st.tuples(
+    st.sampled_from([CALL, CALL, LATER, PUT, FUTURE]), st.sampled_from(list(Side)), st.integers(1, 6), st.booleans()
+)
 
 
 @settings(max_examples=max(100, settings().max_examples))
@@ -89,7 +92,7 @@ def test_both_ways_say_the_same(
     facts: dict[int, Contract],
     given_limits: dict[str, Any],
     positions: dict[int, int],
-    wanted: list[tuple[int, Side, int]],
+    wanted: list[tuple[int, Side, int, bool]],
     later: dict[int, Contract],
 ) -> None:
     short, slow = pair = [gate(dict(facts), given_limits) for _ in range(2)]
@@ -99,16 +102,18 @@ def test_both_ways_say_the_same(
         for conid, quantity in positions.items():
             held(one, conid, quantity)
     market = Market()
-    for number, (conid, side, quantity) in enumerate(wanted):
+    for number, (conid, side, quantity, waits) in enumerate(wanted):
         if number == 2:  # the venue tells of contracts anew
             for one in pair:
                 assert one.account.outside is not None
                 one.account.outside.contracts = {**one.account.outside.contracts, **later}
-        ticket = asked(conid, side, quantity, number)
+        ticket = asked(conid, side, quantity, number, waits=waits)
         exposure = slow.exposure("a", conid)
         now = market_now(exposure.instrument, market, T0)
         checks = (*NEW_ORDER, *exposure.armed)
         refused = any(check(ticket, exposure, now, exposure.bounds) is not None for check in checks)
+        if waits:
+            event(f"a stop is taken without the table: {short.clears(ticket, market, T0)}")
         verdicts = [one.judge(Place((ticket,)), lambda: market, T0) for one in pair]
         assert verdicts[0] == verdicts[1]
         assert isinstance(verdicts[0], Denied if refused else Approved)

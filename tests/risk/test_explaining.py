@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -17,8 +17,10 @@ from engine.risk.catalogue import TABLE
 from engine.risk.checks import NEW_ORDER
 from engine.risk.explaining import Finding, barred, explain, take
 from engine.risk.figures import FIGURES
+from engine.risk.market import market_now
 from engine.risk.outside import Borrow, Contract, Outside
 from engine.risk.plugins import as_row
+from engine.risk.sums import worst_money
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import T0, WIDE, D, new
 from tests.risk.test_catalogue import LATE, QUIET, Market, ask, hold, make, venue
@@ -79,13 +81,14 @@ def test_each_check_that_allows_shows_what_it_compared() -> None:
 def test_an_order_that_all_allow_is_told_as_if_each_had_been_asked(
     monkeypatch: pytest.MonkeyPatch, outside: bool, side: Side
 ) -> None:
-    limits = EVERYTHING | {"no_short": ()}
+    limits = EVERYTHING | {"no_short": (), "order_types": ("LMT", "STP")}
     gate = make(session() if outside else None, equity=10_000.0, sectors={"AAA": "tech"}, **limits)
     hold(gate, 40)
     assert ask(gate, new(10, limit_price=D(100), side=side)) == "ok"
     cleared = []
-    for quantity, level in ((20, 100), (7, 101), (7, 99)):
-        ticket = new(quantity, limit_price=D(level), side=side)
+    for quantity, level, kind in ((20, 100, "limit"), (7, 101, "limit"), (7, 99, "limit"), (7, 101, "stop")):
+        terms: dict[str, Any] = {f"{kind}_price": D(level)} | ({"order_type": OrderType.STOP} if kind == "stop" else {})
+        ticket = new(quantity, side=side, **terms)
         short = gate.clears(ticket, Market(), T0)
         brief = explain(gate, ticket, Market(), T0)
         with monkeypatch.context() as asked:
@@ -93,6 +96,7 @@ def test_an_order_that_all_allow_is_told_as_if_each_had_been_asked(
             assert explain(gate, ticket, Market(), T0) == brief
         cleared.append(short)
     assert any(cleared)
+    assert cleared[-1]
 
 
 # Limits whose figures are sums that can't be told once the order counts.
@@ -102,10 +106,11 @@ EARLY = {
     "leverage_max",
 }  # fmt: skip
 LATE_LIMITS = {name: value for name, value in EVERYTHING.items() if name not in EARLY}
-LATE_LIMITS |= {"no_short": (), "order_types": ("LMT", "MKT")}
+LATE_LIMITS |= {"no_short": (), "order_types": ("LMT", "MKT", "STP")}
 ORDERS = st.tuples(
     st.sampled_from([D(1), D("7"), D("20"), D("150")]),
     st.sampled_from([None, D("99.5"), D("100"), D("100.4")]),
+    st.booleans(),  # the price is a stop's
     st.sampled_from([Side.BUY, SELL]),
     st.sampled_from(["a", "b"]),
 )
@@ -113,7 +118,7 @@ ORDERS = st.tuples(
 
 @given(st.lists(ORDERS, min_size=1, max_size=8), st.integers(-300, 300), st.sampled_from([True, False, None]))
 def test_what_is_taken_is_told_as_it_would_have_been_before_it_counted(
-    orders: list[tuple[Decimal, Decimal | None, Side, str]], held: int, outside: bool | None
+    orders: list[tuple[Decimal, Decimal | None, bool, Side, str]], held: int, outside: bool | None
 ) -> None:
     limits = QUIET | {"open_orders_max": 6} if outside is None else LATE_LIMITS  # None: no sum has a register
     one, other = (make(session() if outside else None, equity=10_000.0, **limits) for _ in range(2))
@@ -121,14 +126,19 @@ def test_what_is_taken_is_told_as_it_would_have_been_before_it_counted(
         for strategy in ("a", "b"):
             hold(gate, held, strategy=strategy)
             explain(gate, new(1, strategy=strategy), Market(), T0)  # an outline is there
-    for number, (quantity, limit, side, strategy) in enumerate(orders):
-        kind = OrderType.MARKET if limit is None else OrderType.LIMIT
-        ticket = new(quantity, order_type=kind, limit_price=limit, side=side, strategy=strategy)
+    for number, (quantity, price, waits, side, strategy) in enumerate(orders):
+        kind = OrderType.MARKET if price is None else OrderType.STOP if waits else OrderType.LIMIT
+        prices = {"stop_price" if waits else "limit_price": price}
+        ticket = new(quantity, order_type=kind, side=side, strategy=strategy, **prices)
         market, now_ns = Market(at_ns=T0 + number), T0 + number
         before = explain(one, ticket, market, now_ns)
         clears = one.clears(ticket, market, now_ns)
         taken = take(other, Place((ticket,)), market, now_ns)
         found = None if taken is None else taken[1].tell()
+        event(f"taken: {None if found is None else kind}")
+        exposure = one.exposure(strategy, 1)
+        now = market_now(exposure.instrument, market, now_ns)
+        assert taken is None or taken[1].money == worst_money(ticket, exposure, now)
         assert found == (before if clears else None)
         verdict = ask(one, ticket, market=market, at_ns=now_ns)
         if found is None:

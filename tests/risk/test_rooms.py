@@ -9,6 +9,7 @@ from attrs import define
 from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 
 from engine.domain.facts import Accepted, AnswerMissing, Cancelled, Filled
 from engine.domain.instrument import Instrument, SecType
@@ -44,7 +45,7 @@ LIMITS: dict[str, list[Any]] = {
     "price_drift_pct": [D(1), D(5), D(10**6)],
     "displayed_size_pct": [D("0.7"), D(50)],
     "range_factor": [D("1.5"), D(3)],
-    "order_types": [("LMT",), ("LMT", "MKT")],
+    "order_types": [("LMT",), ("LMT", "MKT"), ("LMT", "MKT", "STP")],
     "messages_per_minute_max": COUNTS,
     "orders_per_hour_max": COUNTS,
     "orders_per_day_max": COUNTS,
@@ -152,11 +153,19 @@ class Rooms(RuleBasedStateMachine):
         ]  # fmt: skip
         self.now_ns = T0
         self.market = Market(prices=dict(PRICES))
-        self.number = self.fitted = self.near = self.approved = 0
+        self.number = self.fitted = self.near = self.approved = self.stops = self.at_length = 0
         self.terms: tuple[str, int, Side, int, int | None] = "a", STOCK, Side.BUY, 1, None
         self.open: list[Live] = []
         self.held: dict[tuple[str, int], Decimal] = {}
+        self.waits = False
         self.table_only()
+        place = self.gates[0]._long_way.place
+
+        def asked(*given: Any) -> Any:
+            self.at_length += self.waits
+            return place(*given)
+
+        self.gates[0]._long_way.place = asked  # type: ignore[method-assign, assignment]
 
     def table_only(self) -> None:
         for strategy in "ab":
@@ -212,9 +221,14 @@ class Rooms(RuleBasedStateMachine):
                 order_type=OrderType.MARKET if price is None else OrderType.LIMIT, limit_price=price, tif=Tif.DAY,
                 tag=coid if self.number % 101 else "",
             )  # fmt: skip
+            if self.waits and price is not None:
+                ticket = structs.replace(ticket, order_type=OrderType.STOP, limit_price=None, stop_price=price)
             taken, near = self.held_by_rooms(strategy, conid)
             if self.judge(Place((ticket,))):
                 self.open.append(Live(ticket))
+                if ticket.stop_price is not None:
+                    self.stops += 1
+                    continue
                 self.approved += 1
                 now = self.held_by_rooms(strategy, conid)
                 self.fitted += now[0] > taken or now[1] > near
@@ -231,6 +245,16 @@ class Rooms(RuleBasedStateMachine):
         self.terms = strategy, conid, side, 1 + quantity % 5, None if ticks is None else ticks - cheaper * side.sign
         self.again(several, same=True)
 
+    @rule(several=st.integers(1, 4), ticks=st.integers(-300, 900), quantity=st.integers(1, 5), same=st.booleans())
+    def stops_alone(self, several: int, ticks: int, quantity: int, same: bool) -> None:
+        """Between other orders of a strategy; as often as not beyond the prices that a room is measured for."""
+        terms = self.terms
+        strategy, conid, side, *_ = terms
+        self.terms, self.waits = (strategy, conid, side, quantity, ticks), True
+        self.again(several, same=same)
+        self.terms, self.waits = terms, False
+        self.again(2, same=True)
+
     @precondition(lambda self: self.open)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
@@ -242,8 +266,9 @@ class Rooms(RuleBasedStateMachine):
     def modify(self, data: st.DataObject, quantity: int, price: str | None) -> None:
         live = data.draw(st.sampled_from(self.open))
         changes: dict[str, Any] = {"quantity": D(quantity)}
-        if price is not None and live.ticket.limit_price is not None:
-            changes["limit_price"] = D(price)
+        for name in ("limit_price", "stop_price"):
+            if price is not None and getattr(live.ticket, name) is not None:
+                changes[name] = D(price)
         self.judge(Modify(live.ticket.coid, live.ticket.strategy, changes))
 
     # --- what becomes of them ----------------------------------------------------------------------------------------
@@ -417,6 +442,8 @@ class Rooms(RuleBasedStateMachine):
         if getattr(self, "approved", 0) >= 10:
             event(f"in rooms: {10 * self.fitted // self.approved * 10} %")
             event(f"near a limit: {10 * self.near // self.approved * 10} %")
+        if getattr(self, "stops", 0) >= 4:
+            event(f"stops taken without the table: {max(4 - 4 * self.at_length // self.stops, 0) * 25} %")
 
 
 TestRooms = Rooms.TestCase

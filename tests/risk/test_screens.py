@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from engine.domain.facts import AnswerMissing, Cancelled, Filled
@@ -32,7 +32,7 @@ LIMITS: dict[str, st.SearchStrategy[Any]] = {
     "average_volume": st.just(D(1000)),
     "average_volume_pct": st.sampled_from([D(1), D(100)]),
     "range_factor": st.sampled_from([D(1), D(2)]),
-    "order_types": st.sampled_from([("LMT",), ("LMT", "MKT")]),
+    "order_types": st.sampled_from([("LMT",), ("LMT", "MKT"), ("LMT", "MKT", "STP"), ("STP",)]),
     "tifs": st.sampled_from([("DAY",), ("DAY", "GTC")]),
     "messages_per_minute_max": st.sampled_from(COUNTS),
     "orders_per_hour_max": st.sampled_from(COUNTS),
@@ -114,6 +114,7 @@ tickets = st.fixed_dictionaries(
         "quantity": st.sampled_from([D(5), D(10), D(11)]),
         "tif": st.sampled_from([Tif.DAY, Tif.DAY, Tif.GTC]),
         "limit_price": st.sampled_from([None, D(99), D(100), D(101), D("101.01")]),
+        "stop_price": st.sampled_from([None, None, D(98), D(100), D(102), D(120)]),  # of one that has no limit
     }
 )
 steps = st.sampled_from([0, 0, 0, NS_PER_S, NS_PER_MINUTE, 61 * NS_PER_MINUTE, NS_PER_DAY])
@@ -157,8 +158,15 @@ class Pair:
         self.gates = [gate_with(levels, outside) for _ in range(2)]
         self.long()
         self.now_ns = T0
-        self.number = 0
+        self.number = self.at_length = 0
         self.open: list[OrderTicket] = []
+        place = self.gates[0]._long_way.place
+
+        def asked(*given: Any) -> Any:
+            self.at_length += 1
+            return place(*given)
+
+        self.gates[0]._long_way.place = asked  # type: ignore[method-assign, assignment]
 
     def long(self) -> None:
         for strategy in ("a", "b"):
@@ -168,17 +176,26 @@ class Pair:
 
     def ask(self, terms: dict[str, Any], market: Market) -> None:
         self.number += 1
-        kind = OrderType.MARKET if terms["limit_price"] is None else OrderType.LIMIT
+        kind = OrderType.LIMIT
+        if terms["limit_price"] is None:
+            kind = OrderType.MARKET if terms["stop_price"] is None else OrderType.STOP
+        else:
+            terms = {**terms, "stop_price": None}
         coid = f"{terms['strategy']}-{self.number:06d}"
         ticket = OrderTicket(coid=coid, account="DU1", order_type=kind, tag=coid, **terms)
         exposure = self.gates[0].exposure(ticket.strategy, ticket.conid)
-        exposure.instrument.level(ticket.limit_price or D(1))  # as after an earlier order of these terms
+        exposure.instrument.level(
+            ticket.limit_price or ticket.stop_price or D(1)
+        )  # as after an earlier order of these terms
         exposure.instrument.units(ticket.quantity)
         now = market_now(exposure.instrument, market, self.now_ns)
         checks = (*NEW_ORDER, *exposure.armed)
         refused = any(check(ticket, exposure, now, exposure.bounds) is not None for check in checks)
+        before = self.at_length
         short, slow = (one.judge(Place((ticket,)), lambda: market, self.now_ns) for one in self.gates)
         assert short == slow
+        if isinstance(short, Approved) and kind is OrderType.STOP:
+            event(f"a stop is taken the short way: {self.at_length == before}")
         held = any(one.account.held for one in self.gates)
         assert isinstance(short, Denied if refused else (Approved, Denied) if held else Approved)
         if isinstance(short, Approved):
@@ -197,7 +214,8 @@ class Pair:
             if what == "cancel":
                 one.judge(Cancel(coid, strategy), lambda: market, self.now_ns)
             elif what == "modify":
-                one.judge(Modify(coid, strategy, {"quantity": D(6)}), lambda: market, self.now_ns)
+                changes: dict[str, Any] = {"quantity": D(6)} | ({"stop_price": D(101)} if ticket.stop_price else {})
+                one.judge(Modify(coid, strategy, changes), lambda: market, self.now_ns)
             elif what == "end":
                 gone = Order(ticket=ticket, state=State.CANCELLED)
                 one.hear([Update(gone, Cancelled(coid=coid, ts_ns=self.now_ns))], [])

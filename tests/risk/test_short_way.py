@@ -22,7 +22,10 @@ from tests.risk.test_catalogue import make as make_wide
 SHOWN = {"displayed_size_pct": D(1)}
 
 OTHERWISE: list[dict[str, Any]] = [
-    {"order_type": OrderType.STOP, "stop_price": D(101)},
+    {"order_type": OrderType.STOP, "stop_price": D(101), "outside_rth": True},
+    {"order_type": OrderType.STOP, "stop_price": D(101), "parent": "a-404404"},
+    {"order_type": OrderType.STOP_LIMIT, "limit_price": D(100), "stop_price": D(100)},
+    {"order_type": OrderType.TRAIL, "trail": D(1), "stop_price": D(101)},
     {"order_type": OrderType.MARKET_ON_CLOSE},
     {"limit_price": D(100), "tif": Tif.IOC},
     {"limit_price": D(100), "tif": Tif.OPG},
@@ -49,7 +52,7 @@ def test_an_order_of_other_terms_is_for_the_checks(terms: dict[str, Any]) -> Non
     assert clear(new(**terms), exposure, True, level, 100.0, T0, T0) == 0.0
 
 
-@pytest.mark.parametrize("terms", OTHERWISE)
+@pytest.mark.parametrize("terms", [{"order_type": OrderType.STOP, "stop_price": D(101)}, *OTHERWISE])
 def test_an_order_of_other_terms_has_no_room(terms: dict[str, Any]) -> None:
     gate, market = make_wide(gross_max=D(10**6)), Market()
     gate.exposure("a", 1)
