@@ -76,6 +76,11 @@ class LossWatch:
         names = (*lossrules.LIMITS, "leverage_max")
         return any(getattr(level, name) is not None for level in levels for name in names)
 
+    @property
+    def whole(self) -> Owner:
+        """The account, which is followed always."""
+        return self._owners[0]
+
     def reload(self, settings: RiskSettings) -> None:
         """Other limits from now on. Of a strategy that had none, losses count from its first worth after this."""
         self._until_day = settings.latch_until == "day"

@@ -154,7 +154,7 @@ def losses(watch: LossWatch) -> dict[str, tuple[str, str | None]]:
 
     Money in base currency, percent of the highest worth, trades. A profit is a loss below zero.
     """
-    owner = watch._owners[0]  # the account's, which is followed always
+    owner = watch.whole
     limits, fired = owner.limits, owner.fired
     if owner.unmarked:  # since the start no price of what is held is known
         return {code: ("unknown", None) for code in ("R15", "R16")
