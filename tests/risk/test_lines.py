@@ -9,10 +9,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.domain.facts import Cancelled, Filled
+from engine.domain.instrument import SecType
 from engine.domain.messages import Approved, Cancel, Modify, Place, PositionNow, Update
 from engine.domain.moments import NS_PER_S
 from engine.domain.order import Order, State
@@ -338,3 +340,21 @@ def test_an_order_is_surely_within_a_limit_with_what_others_come_to_at_their_dea
     lines = gate.account.lines[None]
     for _ in range(2):  # worked out, and remembered
         assert lines.surely(market, 14, 100.0, 100.0, 1.0, side is Side.BUY) is surely
+
+
+def test_sums_that_are_made_anew_hold_all_of_a_sector_and_of_a_currency() -> None:
+    """Ten each of two instruments are held, at 100, beside one that is asked about: of one sector and currency all."""
+    own = {conid: evolve(KNOWN[conid], currency="USD", multiplier=D(1), sec_type=SecType.STOCK) for conid in CONIDS}
+    settings = RiskSettings(
+        account=Limits(**{**WIDE, **HUGE}), sectors=dict.fromkeys((one.symbol for one in own.values()), "tech")
+    )
+    gate, market = Gate(settings=settings, instruments=own, sessions=SESSIONS, rates=RATES), Market()
+    market.prices = dict.fromkeys(CONIDS, 100.0)
+    asked, *others = CONIDS
+    for conid in CONIDS:
+        gate.exposure("a", conid)
+    gate.hear([], [PositionNow("a", conid, D(10), D(0), D(0), D(10), D(0), "USD") for conid in others])
+    lines = gate.account.lines[None]
+    for _ in range(2):
+        assert lines.most(market, asked, 100.0, 100.0, 1.0, True) == (2100.0, 2100.0, -2000.0, 2100.0, 2100.0)
+        lines._work_out()
