@@ -16,7 +16,7 @@ from engine.domain.ticket import BadTicket, OrderTicket, Side, amend
 from engine.domain.view import MarketView
 from engine.risk.clear import clear
 from engine.risk.exposure import Exposure, Reserved
-from engine.risk.measuring import measure
+from engine.risk.measuring import measure, stands
 from engine.risk.numbers import number
 from engine.risk.plan import Plan
 from engine.risk.screens import passes
@@ -78,7 +78,7 @@ def changes(intent: Modify, reserved: Reserved, view: MarketView, now_ns: int) -
             reserve(exposure, dearest)
             exposure.register.account.meter.charge(ticket.conid, dearest, number(more), value, money)
         if room is None:
-            plan.due = ticket.stop_price is None or not plan.stands(units)
+            plan.due = ticket.stop_price is None or not stands(plan, units)
     _count(ticket, reserved, exposure, level, more, now_ns)
     if plan is not None and plan.due:
         measure(plan, exposure, view, price, now_ns)

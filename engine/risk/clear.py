@@ -53,7 +53,7 @@ def clear(
         named = ticket.limit_price
     else:
         named = ticket.stop_price
-        if named is not None:
+        if named is not None:  # it counts at that price if it is the dearer one; the collar is a limit's
             stop = exposure.levels[named]
             if not stop <= worst:
                 if not stop > worst:

@@ -1,4 +1,4 @@
-"""The short way of a bracket: a plain entry, with at most one limit order and one stop that get out of it again.
+"""The short way of a bracket: a plain entry, no stop, with at most one limit order and one stop that get out of it.
 
 While the entry has got into nothing its exits can't trade, so they add to no position and to no money at stake; they
 count among orders and messages, and as money sent. Like `screens` this says yes or "can't say", never no, of exits

@@ -196,7 +196,7 @@ class Exposure:
     unit_value: float = field(init=False)  # base currency per unit at price 1
     # What the short way (`clear`) asks for, worked out once.
     plain: bool = field(init=False)  # not restricted, no combo, sessions known where they count
-    levels: Remembered = field(init=False)  # limit prices on the tick table and above zero, as floats
+    levels: Remembered = field(init=False)  # prices on the tick table and above zero, as floats
     sizes: Remembered = field(init=False)  # quantities that no limit on the size of one order refuses, as floats
     dearest: Remembered = field(init=False)  # of each such quantity the price below which its money is surely allowed
     age_max_ns: int = field(init=False)

@@ -27,7 +27,7 @@ from engine.risk.exposures import Exposures
 from engine.risk.ledger import Ledger
 from engine.risk.longway import LongWay, first
 from engine.risk.market import market_now
-from engine.risk.measuring import measure
+from engine.risk.measuring import measure, stands
 from engine.risk.outside import Outside
 from engine.risk.plan import Plan
 from engine.risk.screens import passes
@@ -261,7 +261,7 @@ class Gate:
             room.take(worst, level, now_ns)
         elif plan.register is not None:
             plan.register.add(worst, buy, level, units, money, now_ns)
-            plan.due = ticket.stop_price is None or not plan.stands(units)
+            plan.due = ticket.stop_price is None or not stands(plan, units)
         return True
 
     def _judge_place(

@@ -80,6 +80,14 @@ def measure(plan: Plan, exposure: Exposure, view: MarketView, price: float, now_
         room.epoch = meter.epoch
 
 
+def stands(plan: Plan, units: float) -> bool:
+    """Whether a room still holds beside an order that it was not asked about, of so many units and without a limit."""
+    for room in (plan.buys, plan.sells):
+        if room is not None and room.epoch == room.meter.epoch and room.least <= units:
+            return True
+    return False
+
+
 # --- what is left, in base currency ----------------------------------------------------------------------------------
 
 

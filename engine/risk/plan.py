@@ -133,13 +133,6 @@ class Plan:
             self.from_ns, self.until_ns = max(self.from_ns, register.from_ns), min(self.until_ns, register.until_ns)
         return True
 
-    def stands(self, units: float) -> bool:
-        """Whether a room still holds beside an order that it was not asked about, of so many units and at no limit."""
-        for room in (self.buys, self.sells):
-            if room is not None and room.epoch == room.meter.epoch and room.least <= units:
-                return True
-        return False
-
     def look_at(self, summary: Summary) -> None:
         """Work out what money orders sent since an account summary may come to; below zero where it can't be told."""
         self.summary = summary
