@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Final
 
 from attrs import evolve
@@ -60,7 +62,9 @@ def _guarded(code: str, check: Check) -> Check:
         try:
             return check(ticket, exposure, market, bounds)
         except Exception as exc:  # noqa: BLE001 - whatever a user's code comes to
-            sentence = f"the check {code} could not say: {type(exc).__name__}: {exc}"
+            *_, place = extract_tb(exc.__traceback__)
+            where = f"{Path(place.filename).name}, line {place.lineno}"
+            sentence = f"the check {code} could not say: {type(exc).__name__}: {exc} ({where})"
             return Refusal("CHECK_FAILED", "an answer", "none", sentence)
 
     return ask

@@ -66,7 +66,8 @@ def broken(ticket: Any, exposure: Any, market: Any, bounds: Any) -> Refusal | No
 def test_one_that_raises_refuses_and_says_which_it_was(found: Any) -> None:
     (check,) = as_row("mine", found, source="mine:x").checks
     nothing: Any = None
-    sentence = "the check mine could not say: ValueError: boo"
+    line = broken.__code__.co_firstlineno + 1
+    sentence = f"the check mine could not say: ValueError: boo (test_plugins.py, line {line})"
     assert check(new(), nothing, nothing, nothing) == Refusal("CHECK_FAILED", "an answer", "none", sentence)
 
 
