@@ -17,7 +17,7 @@ from engine.risk.days import Days
 from engine.risk.exposure import Exposure, Level, Reserved, Tally, Units
 from engine.risk.limits import LEVELS, Bounds, counts, resolve
 from engine.risk.outside import Outside
-from engine.risk.plan import plan_of
+from engine.risk.planning import plan_of
 from engine.risk.register import Register
 from engine.risk.resting import Resting
 from engine.settings import RiskSettings
