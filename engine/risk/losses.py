@@ -226,6 +226,8 @@ class LossWatch:
                 self._follow(owner, np.array([worth]), np.array([now_ns], np.int64))
             elif worth == worth:
                 self._reached(owner, worth, worth, now_ns, whole=True)
+            else:
+                self._latch(owner, now_ns, whole=False)
 
     def cut(self, chunk: Chunk, start: int, stop: int) -> int:
         """Where a window has to end so that a latch falls after its last row: `stop`, or less. Changes nothing."""
@@ -255,12 +257,10 @@ class LossWatch:
             self._follow(owner, self._line(owner, chunk, start, taken), times)
 
     def lift(self) -> None:
-        """A person resumes: highest worth, streaks and what has fired begin anew."""
-        self._account.lift()
+        """A person resumes: what had latched begins anew; what had not is not forgiven with it."""
         for owner in self._owners:
-            owner.peak, owner.streak, owner.losses = owner.worth, 0, 0
-            owner.day_worth, owner.day_realised = owner.worth, owner.realised - owner.fees
-            owner.fired.clear()
+            lossrules.begin_anew(owner, self._account.held.get(owner.name))
+        self._account.lift()
 
     # --- one owner ----------------------------------------------------------------------------------------------
 
@@ -324,6 +324,7 @@ class LossWatch:
                 self.jumped.append(f"the worth of {who} has jumped by more than {most} % without a trade")
         known = line[~np.isnan(line)]
         if not len(known):
+            self._latch(owner, now_ns, whole=False)
             return
         self._reached(owner, float(known.max()), float(known[-1]), now_ns, whole=not np.isnan(line[-1]))
 
@@ -335,10 +336,14 @@ class LossWatch:
             owner.unmarked, owner.day_worth, owner.peak = False, worth, worth
         if owner.name == ACCOUNT:
             self._account.equity = worth
+        self._latch(owner, now_ns, whole=whole)
+
+    def _latch(self, owner: Owner, now_ns: int, *, whole: bool) -> None:
+        """Set what is due. Where a price is not known, that is what the trades alone have made due."""
         owner.waits = now_ns < owner.pause_ns or not whole
-        if owner.waits:
+        if now_ns < owner.pause_ns:
             return
-        for held in lossrules.due(owner, now_ns, self._latched_until_ns):
+        for held in lossrules.due(owner, now_ns, self._latched_until_ns, whole=whole):
             self._gate.latch(owner.name, held)
 
 

@@ -40,15 +40,16 @@ def named(owner: Owner) -> str:
     return "the account" if owner.name == ACCOUNT else owner.name
 
 
-def due(owner: Owner, now_ns: int, until_ns: Callable[[int], int | None]) -> Iterator[Held]:
+def due(owner: Owner, now_ns: int, until_ns: Callable[[int], int | None], *, whole: bool = True) -> Iterator[Held]:
     """The latches that an owner's worth and trades have made due; each is marked as fired when it is told.
 
     Args:
+        whole: The worth is known; without it only what has been realised, and in which trades, is looked at.
         until_ns: Until when a day's loss forbids, of a moment of that day; None: until a person resumes.
     """
     limits = owner.limits
-    yield from _daily(owner, now_ns, until_ns)
-    for level, name in _DRAWDOWNS:
+    yield from _daily(owner, now_ns, until_ns, whole=whole)
+    for level, name in _DRAWDOWNS if whole else ():
         percent = getattr(limits, name)
         down = (owner.peak - owner.worth) * 100.0
         if percent is not None and level.name not in owner.fired and down > float(percent) * abs(owner.peak):
@@ -71,8 +72,8 @@ def due(owner: Owner, now_ns: int, until_ns: Callable[[int], int | None]) -> Ite
         yield Held(Level.HALTED, "STREAK", sentence, now_ns)
 
 
-def _daily(owner: Owner, now_ns: int, until_ns: Callable[[int], int | None]) -> Iterator[Held]:
-    lost, realised = owner.day_worth - owner.worth, _realised_loss(owner)
+def _daily(owner: Owner, now_ns: int, until_ns: Callable[[int], int | None], *, whole: bool) -> Iterator[Held]:
+    lost, realised = owner.day_worth - owner.worth if whole else 0.0, _realised_loss(owner)
     for level, name, in_all, taken in _DAILY:
         for what, loss, limit in (("lost", lost, in_all), ("realised a loss of", realised, taken)):
             most = getattr(owner.limits, limit)
@@ -109,7 +110,7 @@ def first(owner: Owner, line: Floats, times: np.ndarray, *, new_day: bool, forge
         if most is not None and level.name not in owner.fired:
             hit |= ((peaks - line) * 100.0 > float(most) * np.abs(peaks)) & awake
     if (not new_day and _realised_too_far(owner)) or _streak_too_long(owner) or _losses_too_many(owner):
-        hit |= awake & ~np.isnan(line)  # it has waited for a jump to pass
+        hit |= awake  # it has waited for a jump to pass
     found = np.flatnonzero(hit)
     return int(found[0]) if len(found) else None
 
@@ -119,6 +120,21 @@ def jumps(owner: Owner, line: Floats, percent: float) -> np.ndarray:
     before = np.concatenate(([owner.worth], line[:-1]))
     found: np.ndarray = np.abs(line - before) * 100.0 > percent * np.abs(before)
     return found
+
+
+def begin_anew(owner: Owner, held: Held | None) -> None:
+    """A person has looked at what had latched and resumes: that is counted from here on, all else goes on.
+
+    Args:
+        held: The latch that is lifted.
+    """
+    if not owner.fired.isdisjoint(OF_A_DAY):
+        owner.day_worth, owner.day_realised = owner.worth, owner.realised - owner.fees
+    if any(level.name in owner.fired for level, _ in _DRAWDOWNS):
+        owner.peak = owner.worth
+    if held is not None and held.code == "STREAK":
+        owner.streak = owner.losses = 0
+    owner.fired.clear()
 
 
 def _realised_loss(owner: Owner) -> float:

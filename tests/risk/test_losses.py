@@ -302,7 +302,7 @@ def test_the_day_s_realised_begins_with_what_was_realised_before_it() -> None:
     assert house.latched() == [("", "LOSS", 2)]
 
 
-def test_a_person_who_resumes_begins_everything_anew() -> None:
+def test_a_person_who_resumes_begins_anew_what_had_latched_and_nothing_else() -> None:
     limits = Limits(daily_loss_max=D(50), daily_realised_loss_max=D(50), drawdown_halt_pct=D(20), loss_streak_max=9)
     house = House(limits)
     house.hold(10, 1_000, 0)
@@ -311,12 +311,32 @@ def test_a_person_who_resumes_begins_everything_anew() -> None:
     house.watch.lift()
     assert house.gate.account.held == {}
     standing = house.stands()
-    assert (standing.peak, standing.streak, standing.losses, standing.fired) == (-51.0, 0, 0, ())
+    assert (standing.peak, standing.streak, standing.losses, standing.fired) == (0.0, 1, 1, ())
     assert (standing.day_pnl, standing.day_realised) == (-51.0, -51.0)
     house.mark(95.0)  # 50 below
     assert len(house.latched()) == 1
     house.mark(94.9)
     assert house.latched()[1:] == [("", "LOSS", 2)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "peak", "row"),
+    [
+        (Limits(drawdown_halt_pct=D(1)), -40.0, (1, 1)),
+        (Limits(drawdown_reduce_pct=D(1)), -40.0, (1, 1)),
+        (Limits(loss_streak_max=0, loss_streak_halt=9), 0.0, (0, 0)),
+        (Limits(loss_streak_halt=0), 0.0, (0, 0)),
+    ],
+)
+def test_a_resume_after_a_fall_or_a_streak_forgives_that(limits: Limits, peak: float, row: tuple[int, int]) -> None:
+    house = House(limits)
+    house.hold(10, 1_000, 0)
+    house.hold(10, 1_000, -40)
+    assert len(house.latched()) == 1
+    house.watch.lift()
+    standing = house.stands()
+    assert (standing.peak, (standing.streak, standing.losses), standing.fired) == (peak, row, ())
+    assert (standing.day_pnl, standing.day_realised) == (0.0, 0.0)
 
 
 def test_a_jump_makes_losses_wait() -> None:
@@ -541,9 +561,9 @@ def test_after_a_jump_the_first_row_that_is_awake_sets_the_latch() -> None:
 
 
 def test_what_waits_for_a_price_is_set_with_the_first() -> None:
-    house, rows = held(Limits(loss_streak_max=0), [100, 100, 100, 100])
+    house, rows = held(Limits(daily_loss_max=D(50)), [100, 100, 100, 100])
     house.prices.clear()
-    house.hold(10, 1_000, -1)  # a loss, and no price is known
+    house.hold(10, 1_000, -60)  # a loss, and no price is known: what is held may have made up for it
     assert house.latched() == []
     blind = chunk([1, 2], conid=3)
     assert house.watch.cut(blind, 0, 2) == 2
@@ -551,7 +571,7 @@ def test_what_waits_for_a_price_is_set_with_the_first() -> None:
     assert house.latched() == []
     assert house.watch.cut(rows, 0, 4) == 1
     house.watch.took(rows, 0, 1)
-    assert house.latched() == [("", "STREAK", 1)]
+    assert house.latched() == [("", "LOSS", 2)]
     assert house.watch.cut(rows, 1, 4) == 4
 
 
@@ -667,3 +687,25 @@ def test_a_realised_loss_waits_for_a_jump_to_pass(realised: int, fee: str) -> No
     house.watch.took(rows, 0, 4)
     assert [(held_.code, held_.ts_ns) for _, held_ in house.gate.latched] == [("LOSS", NOON + 4 * NS_PER_S)]
     assert house.watch.cut(rows, 4, 6) == 6
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"), [(Limits(daily_realised_loss_max=D(50)), "LOSS"), (Limits(loss_streak_max=0), "STREAK")]
+)
+def test_a_realised_loss_does_not_wait_for_the_price_of_something_else(limits: Limits, code: str) -> None:
+    house = House(limits)
+    house.hold(0, 0)
+    house.hold(1, 100, strategy="outside", conid=2)  # it was there before, and nothing is heard of its price
+    del house.prices[2]
+    house.mark(100.0)
+    house.hold(0, 0, -51)
+    assert [of for _, of, _ in house.latched()] == [code]
+
+
+def test_what_was_lost_today_is_not_forgiven_with_a_halt_that_had_another_reason() -> None:
+    house = House(Limits(daily_loss_max=D(50), drawdown_halt_pct=D(6)))
+    house.hold(10, 1_000)
+    house.mark(95.5)  # 45 lost, and nothing has latched
+    house.watch.lift()  # a drill, a dead man's timer or an operator's halt is resumed
+    house.mark(94.5)
+    assert house.latched() == [("", "LOSS", 2)]
