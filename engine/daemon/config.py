@@ -32,7 +32,7 @@ from engine.orders.questions import KNOWN
 from engine.orders.reconcile import ReconcilePolicy, Remedy
 from engine.orders.replies import ReplyPolicy, read_policy
 from engine.recording.head import instrument_from
-from engine.risk.limits import NEEDED, without_limits
+from engine.risk.limits import NEEDED, misplaced, without_limits
 from engine.settings import AccountSettings, RecordingSettings, ReportSettings, RiskSettings, Settings
 from engine.tables import nearest, structure
 from engine.webapi.tls import checked_base, is_loopback
@@ -354,6 +354,8 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
     for symbol in found.base.risk.instrument:
         if symbol not in known:
             bad(f"risk.instrument.{symbol}", f"no [[instrument]] is {symbol!r}{nearest(symbol, known)}")
+    for key, table in misplaced(found.base.risk):
+        bad(key, f"nothing is held to it here; it belongs into {table}")
     by_conid = found.by_conid
     for symbol, instrument in known.items():
         for leg in instrument.legs:

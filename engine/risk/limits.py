@@ -89,6 +89,58 @@ _UNIONS: Final = frozenset({"restricted", "no_short", "blackouts"})
 _WHITE_LISTS: Final = frozenset({"allowed", "exchanges", "order_types", "tifs"})
 
 
+# What watches the daemon and its venue has one limit for all; what sums over instruments has none for one of them.
+OF_THE_ACCOUNT: Final = frozenset(
+    {
+        "reconcile_drift_max",
+        "clock_skew_max_ms",
+        "loop_lag_max_ms",
+        "queue_max",
+        "memory_max_mb",
+        "fill_collar_pct",
+        "alert_latency_max_s",
+    }
+)
+OF_NO_INSTRUMENT: Final = OF_THE_ACCOUNT | {
+    "order_to_trade_max",
+    "messages_per_minute_max",
+    "orders_per_hour_max",
+    "orders_per_day_max",
+    "messages_per_day_max",
+    "notional_per_day_max",
+    "gross_max",
+    "net_max",
+    "sector_max",
+    "currency_max",
+    "leverage_max",
+    "daily_loss_reduce",
+    "daily_loss_max",
+    "daily_realised_loss_reduce",
+    "daily_realised_loss_max",
+    "drawdown_reduce_pct",
+    "drawdown_halt_pct",
+    "loss_streak_max",
+    "loss_streak_halt",
+    "loss_streak_pause_s",
+    "pnl_jump_pct",
+    "pnl_jump_pause_s",
+}
+
+
+def misplaced(settings: RiskSettings) -> list[tuple[str, str]]:
+    """Limits in tables where nothing reads them: the dotted key, and the table that such a limit belongs into."""
+    tables = [
+        *((f"risk.strategy.{name}", one, OF_THE_ACCOUNT) for name, one in settings.strategy.items()),
+        *((f"risk.instrument.{name}", one, OF_NO_INSTRUMENT) for name, one in settings.instrument.items()),
+    ]
+    return [
+        (f"{key}.{name}", "[risk.account]" if name in OF_THE_ACCOUNT else "[risk.account] or [risk.strategy.NAME]")
+        for key, limits, foreign in tables
+        for name in _NAMES
+        if name in foreign and getattr(limits, name) is not None
+    ]
+
+
 def tighter(name: str, values: tuple[Any, ...]) -> Any:
     """Of the values that several tables give one limit (None: says nothing), the one that allows least."""
     said = [value for value in values if value is not None]
