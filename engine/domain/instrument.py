@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 from attrs import field, frozen
@@ -43,6 +44,9 @@ class PriceTick:
     def __attrs_post_init__(self) -> None:
         if not (_is_number(self.above) and _is_number(self.tick) and self.tick > 0):
             raise ValueError(f"a price tick needs a level and a tick above zero, not {self.above} and {self.tick}")
+
+
+_MAY_BE_NEGATIVE: Final = frozenset({SecType.FUTURE, SecType.FUTURE_OPTION, SecType.COMBO})
 
 
 @frozen
@@ -105,6 +109,11 @@ class Instrument:
             raise ValueError(f"{self.symbol}: legs and the security type BAG belong together")
         if len({leg.conid for leg in self.legs}) != len(self.legs):
             raise ValueError(f"{self.symbol}: one instrument stands in two legs; their ratios belong in one")
+
+    @property
+    def price_floor(self) -> float:
+        """What every price of it lies above: 0, or minus infinity where one may be nothing or less."""
+        return -inf if self.sec_type in _MAY_BE_NEGATIVE else 0.0
 
     def tick_at(self, price: Decimal) -> Decimal:
         """Return the tick at a price level (of a negative price, that of its size)."""

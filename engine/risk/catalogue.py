@@ -200,23 +200,30 @@ def is_set(name: str, value: Any) -> bool:
 
 
 def arm(
-    bounds: Bounds, instrument: Instrument, *, live: bool, options: bool = True, plugins: Sequence[Row] = ()
+    bounds: Bounds,
+    instrument: Instrument,
+    *,
+    live: bool,
+    options: bool = True,
+    plugins: Sequence[Row] = (),
+    legs: Sequence[tuple[Bounds, Instrument]] = (),
 ) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
     """The checks that these limits switch on beside those that are always asked: of new orders, of modifications.
 
     Args:
         options: Whether there are options among the instruments; without any nothing has to cover one.
+        legs: Of a combo; what is forbidden of a leg is forbidden of it.
     """
     new: list[Check] = []
     changed: list[Check] = []
     for row in TABLE:
         if row.live and not live:
             continue
-        wanted = any(is_set(name, getattr(bounds.tightest, name)) for name in row.limits) or not row.limits
-        if not wanted and not (row.code == "R30" and live):
-            continue
         for check in row.checks:
-            if check in _BASE or not _concerns(check, instrument, bounds):
+            concerned = legs if check in _OF_LEGS else ()
+            if check in _BASE or not any(
+                _asks(row, check, *of, live=live) for of in ((bounds, instrument), *concerned)
+            ):
                 continue
             if check is derivatives.naked_short and not options:
                 continue
@@ -249,6 +256,25 @@ _BY_KIND: Final[dict[Check, frozenset[str]]] = {
     derivatives.combo: frozenset({"BAG"}),
     venueside.short_availability: frozenset({"STK"}),
 }
+
+
+# What asks about each leg of a combo, as if it were traded alone.
+_OF_LEGS: Final[frozenset[Check]] = frozenset(
+    {
+        conduct.no_short,
+        conduct.blackout,
+        venueside.short_availability,
+        derivatives.option_risk,
+        derivatives.expiry,
+        derivatives.delivery,
+    }
+)
+
+
+def _asks(row: Row, check: Check, bounds: Bounds, instrument: Instrument, *, live: bool) -> bool:
+    """Whether limits switch a check of a row on for an instrument."""
+    wanted = any(is_set(name, getattr(bounds.tightest, name)) for name in row.limits) or not row.limits
+    return (wanted or (row.code == "R30" and live)) and _concerns(check, instrument, bounds)
 
 
 _BY_CHECK: Final[dict[Check, Row]] = {check: row for row in reversed(TABLE) for check in row.checks}

@@ -11,17 +11,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from engine.domain.instrument import SecType
 from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_MINUTE, NS_PER_S
 from engine.domain.ticket import OrderTicket, OrderType, Side, Tif
+from engine.risk import legs
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import LEVELS, Bounds
 from engine.risk.numbers import BLUR
 
 Check = Callable[[OrderTicket, Exposure, MarketNow, Bounds], Refusal | None]
 _ZERO: Final = Decimal(0)
-_MAY_BE_NEGATIVE: Final = frozenset({SecType.FUTURE, SecType.FUTURE_OPTION, SecType.COMBO})
 _AUCTION: Final = frozenset({OrderType.MARKET_ON_CLOSE, OrderType.LIMIT_ON_CLOSE})
 # Bound once: in CPython 3.11 looking a member up on its enum class costs as much as a function call.
 _OPG, _BUY = Tif.OPG, Side.BUY
@@ -62,7 +61,7 @@ def tick_and_lot(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
         if instrument.level(price) is None:
             tick = instrument.tick_at(price)
             return Refusal("TICK", str(tick), str(price), f"{price} is no multiple of the tick {tick}")
-        if price <= _ZERO and instrument.sec_type not in _MAY_BE_NEGATIVE:
+        if price <= _ZERO and instrument.price_floor == 0.0:
             return Refusal("TICK", "a price above 0", str(price), f"{instrument.symbol} has no price of {price}")
     if instrument.units(ticket.quantity) is None:
         lot = instrument.size_increment
@@ -97,7 +96,7 @@ def stale_quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
 
 
 def order_notional(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """NOTIONAL: money of one order in base currency, at the worse of its own price and the market's."""
+    """NOTIONAL: money of one order in base currency, at the worse of its own price and the market's, or of its legs."""
     price = market.price
     if price is None:
         return Refusal("NO_PRICE", "a price", "none", f"no price of {exposure.instrument.symbol} is known")
@@ -107,7 +106,7 @@ def order_notional(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
         rough = max(rough, abs(float(limit_price)))
     if stop_price is not None:
         rough = max(rough, abs(float(stop_price)))
-    if float(ticket.quantity) * rough * exposure.unit_value < bounds.notional_clear:
+    if not exposure.legs and float(ticket.quantity) * rough * exposure.unit_value < bounds.notional_clear:
         return None  # far enough below for a float to say so; the exact figure only where it is close
     if exposure.rate is None:
         currency = exposure.instrument.currency
@@ -116,7 +115,14 @@ def order_notional(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
     for own in (limit_price, stop_price):
         if own is not None and abs(own) > worst:
             worst = abs(own)
-    value = ticket.quantity * worst * exposure.instrument.multiplier * exposure.rate
+    each = worst * exposure.instrument.multiplier * exposure.rate
+    if exposure.legs:
+        of_legs = legs.worth(exposure, market)
+        if of_legs is None:
+            sentence = f"what the legs of {exposure.instrument.symbol} are worth in base currency is not known"
+            return Refusal("NO_RATE", "a rate", "none", sentence)
+        each = max(each, of_legs)
+    value = ticket.quantity * each
     if value <= bounds.notional_max:
         return None
     limit = bounds.notional_max

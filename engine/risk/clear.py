@@ -39,6 +39,7 @@ def clear(
         or ticket.parent is not None
         or ticket.oca_group is not None
         or ticket.outside_rth
+        or not price > exposure.price_floor
         or now_ns - since_ns > exposure.age_max_ns
         or not (exposure.opens_ns <= now_ns < exposure.closes_ns or exposure.in_session(now_ns))
     ):

@@ -11,6 +11,7 @@ from typing import Final
 from engine.domain.messages import Refusal
 from engine.domain.moments import END_OF_TIME_NS, NS_PER_S
 from engine.domain.ticket import OrderTicket, Side
+from engine.risk import legs
 from engine.risk.account import Held, Level
 from engine.risk.exposure import Exposure, MarketNow, Reserved
 from engine.risk.limits import Bounds
@@ -60,7 +61,10 @@ def allow_list(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bound
 
 
 def no_short(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """NO_SHORT: an instrument on the no-short list is not sold beyond what is held."""
+    """NO_SHORT: an instrument on the no-short list is not sold beyond what is held, in a combo neither."""
+    refusal = legs.first_refusal(no_short, ticket, exposure, market)
+    if refusal is not None:
+        return refusal
     symbol = exposure.instrument.symbol
     if symbol not in bounds.tightest.no_short:
         return None
@@ -77,7 +81,7 @@ def blackout(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds:
         if first <= market.now_ns < last and not exposure.reduces(ticket):
             sentence = f"{exposure.instrument.symbol} may not be traded within {said}"
             return Refusal("BLACKOUT", said, "within it", sentence)
-    return None
+    return legs.first_refusal(blackout, ticket, exposure, market)
 
 
 def latest_quiet(windows: Sequence[tuple[int, int]], now_ns: int) -> tuple[int, int] | None:

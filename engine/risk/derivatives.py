@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from math import gcd
 from typing import Final
@@ -10,6 +11,7 @@ from engine.domain.instrument import SecType
 from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_DAY
 from engine.domain.ticket import OrderTicket, Side
+from engine.risk import legs
 from engine.risk.account import Account
 from engine.risk.covering import OPTIONS, bared, identified
 from engine.risk.exposure import Exposure, MarketNow
@@ -61,14 +63,15 @@ def option_risk(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
     Every open order that pushes the same way counts, and none that pushes back: it may never fill.
     """
     own, account = bounds.tightest, exposure.account
-    if exposure.instrument.sec_type not in OPTIONS or (own.option_delta_max is None and own.option_vega_max is None):
+    options = exposure.legs or exposure.instrument.sec_type in OPTIONS
+    if not options or (own.option_delta_max is None and own.option_vega_max is None):
         return None
     if account is None or account.outside is None:
         return None
     for code, most, total in option_sums(ticket, exposure, bounds):
         if isinstance(total, str):
             return Refusal(code, str(most), "unknown", f"the {code.lower()} of {total} is not known")
-        adds = max(exposure.more(ticket), _ZERO) * ticket.side.sign * (_each(account, ticket.conid, code) or _ZERO)
+        adds = sum(units * (_each(account, conid, code) or _ZERO) for conid, units in _added(ticket, exposure).items())
         if total * adds > _ZERO and abs(total) > most and not exposure.reduces(ticket):
             sentence = f"the {code.lower()} of all options could be {total}"
             return Refusal(code, str(most), str(total), sentence)
@@ -83,15 +86,25 @@ def option_sums(ticket: OrderTicket, exposure: Exposure, bounds: Bounds) -> list
     own, account = bounds.tightest, exposure.account
     assert account is not None
     limits = (("DELTA", own.option_delta_max), ("VEGA", own.option_vega_max))
+    added = _added(ticket, exposure)
+    return [(code, most, _total(account, added, code)) for code, most in limits if most is not None]
+
+
+def _added(ticket: OrderTicket, exposure: Exposure) -> dict[int, Decimal]:
+    """Units of options that an order adds, sold ones below zero; those of a combo's legs, which trade together."""
     more = max(exposure.more(ticket), _ZERO) * ticket.side.sign
-    return [(code, most, _total(account, ticket.conid, code, more)) for code, most in limits if most is not None]
+    if not exposure.legs:
+        return {ticket.conid: more}
+    return {leg.instrument.conid: more * ratio for ratio, leg in exposure.legs if leg.instrument.sec_type in OPTIONS}
 
 
-def _total(account: Account, own: int, code: str, more: Decimal) -> Decimal | str:
-    mine = _each(account, own, code)
-    if mine is None:
-        return account.instruments[own].symbol
-    adds = more * mine
+def _total(account: Account, added: Mapping[int, Decimal], code: str) -> Decimal | str:
+    adds = _ZERO
+    for conid, more in added.items():
+        each = _each(account, conid, code)
+        if each is None:
+            return account.instruments[conid].symbol
+        adds += more * each
     total = adds
     for conid, units in account.units.items():
         instrument = account.instruments[conid]
@@ -115,6 +128,8 @@ def _each(account: Account, conid: int, code: str) -> Decimal | None:
 
 def expiry(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """EXPIRY, EX_DATE: no option is opened in its last days; no call is sold short on the eve of its ex-date."""
+    if exposure.legs:
+        return legs.first_refusal(expiry, ticket, exposure, market)
     if exposure.instrument.sec_type not in OPTIONS or exposure.account is None or exposure.account.outside is None:
         return None
     days, contract, symbol = bounds.tightest.expiry_days_min, _contract(exposure), exposure.instrument.symbol
@@ -142,6 +157,8 @@ def expiry(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
 
 def delivery(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
     """DELIVERY: no future is opened in the last days before its first notice or its last day of trading."""
+    if exposure.legs:
+        return legs.first_refusal(delivery, ticket, exposure, market)
     days = bounds.tightest.delivery_days_min
     if exposure.instrument.sec_type is not SecType.FUTURE or days is None or exposure.reduces(ticket):
         return None

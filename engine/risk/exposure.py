@@ -199,6 +199,7 @@ class Exposure:
     levels: Remembered = field(init=False)  # prices on the tick table and above zero, as floats
     sizes: Remembered = field(init=False)  # quantities that no limit on the size of one order refuses, as floats
     dearest: Remembered = field(init=False)  # of each such quantity the price below which its money is surely allowed
+    price_floor: float = field(init=False)  # of the instrument: what is not above it is no price
     age_max_ns: int = field(init=False)
     collar_clear: float = field(init=False)  # a limit that is worse by this part of the price is surely within it
     account_max: Decimal | None = field(init=False)  # the tightest position limit on the account's units
@@ -213,6 +214,7 @@ class Exposure:
 
     def __attrs_post_init__(self) -> None:
         self.twins = Twins(self.open)
+        self.price_floor = self.instrument.price_floor
         self.levels, self.sizes = Remembered(self._level), Remembered(self._size)
         self.dearest = Remembered(self._dearest)
         self.followed_by(self.lines)
@@ -333,12 +335,18 @@ class Exposure:
         return shared.worst(ticket.quantity) > _ZERO
 
     def reduces(self, ticket: OrderTicket) -> bool:
-        """Whether an order can only make the strategy's position smaller, with all that is open counted."""
-        return self._closes(self.units[1], ticket)
+        """Whether an order can only make the strategy's position smaller, with all that is open counted.
 
-    def _closes(self, units: Units, ticket: OrderTicket) -> bool:
-        more = self.more(ticket)
-        if ticket.side is _BUY:
+        A combo does if it makes that in every leg smaller.
+        """
+        more, side = self.more(ticket), ticket.side
+        if not self.legs:
+            return self._closes(side, more)
+        return all(leg._closes(side if ratio > 0 else side.opposite, more * abs(ratio)) for ratio, leg in self.legs)
+
+    def _closes(self, side: Side, more: Decimal) -> bool:
+        units = self.units[1]
+        if side is _BUY:
             return units.buys + more <= -units.position
         return units.sells + more <= units.position
 

@@ -151,7 +151,12 @@ class Exposures:
     def _arm(self, exposure: Exposure) -> None:
         live = self.account.outside is not None
         exposure.armed, exposure.armed_changes = arm(
-            exposure.bounds, exposure.instrument, live=live, options=self._options, plugins=self.plugins
+            exposure.bounds,
+            exposure.instrument,
+            live=live,
+            options=self._options,
+            plugins=self.plugins,
+            legs=[(leg.bounds, leg.instrument) for _, leg in exposure.legs],
         )
         account, conid = self.account, exposure.instrument.conid
         if exposure.bounds.tightest.self_trade is False and conid not in account.resting:

@@ -63,6 +63,7 @@ class Line:
     sector: Sum
     currency: Sum
     value: float
+    floor: float
     up: float = 0.0
     down: float = 0.0
     is_open: bool = False
@@ -333,7 +334,9 @@ class Lines:
         return True
 
     def _reprice(self, line: Line, price: float) -> bool:
-        """Count an instrument at another price; False if it, or a rate, is no number."""
+        """Count an instrument at another price; False if it, or a rate, is not known."""
+        if not price > line.floor:
+            return False
         market = dear = abs(price)
         if line.is_open and line.units.top > dear:
             dear = line.units.top
@@ -393,7 +396,9 @@ class Lines:
             return None
         sector = self._sectors.setdefault(account.sectors.get(instrument.symbol), Sum())
         currency = self._currencies.setdefault(instrument.currency, Sum())
-        found = self._known[conid] = Line(units, conid, sector, currency, account.values.get(conid, nan))
+        found = self._known[conid] = Line(
+            units, conid, sector, currency, account.values.get(conid, nan), instrument.price_floor
+        )
         return found
 
 

@@ -21,7 +21,6 @@ from engine.risk.exposure import Exposure, MarketNow, Reserved
 from engine.risk.exposures import Exposures
 from engine.risk.ledger import Ledger
 from engine.risk.market import market_now
-from engine.risk.numbers import number
 from engine.risk.shrinking import smaller
 from engine.risk.stakes import reserve
 from engine.risk.sums import added_money, dearest_price, worst_money, worst_price
@@ -56,7 +55,7 @@ class LongWay:
         """
         if not tickets:
             return Refusal("EMPTY", "an order", "none", "a group without an order was asked for"), None
-        passed: list[Reserved] = []
+        passed: list[tuple[Reserved, float]] = []
         refusal = misfit(tickets) if len(tickets) > 1 else None
         if refusal is not None:
             return self._take_back(passed, tickets, refusal, now_ns), None
@@ -75,13 +74,13 @@ class LongWay:
                 self._note(refusal)
                 self._latch_on(refusal, ticket, exposure, now_ns)
                 return self._take_back(passed, tickets, refusal, now_ns), None
-            self.count_sent(ticket, exposure, market)
-            passed.append(self._ledger.reserve(ticket, exposure, group))
+            money = self.count_sent(ticket, exposure, market)
+            passed.append((self._ledger.reserve(ticket, exposure, group), money))
             assert market.price is not None  # a check has refused where there is none
             self.references[ticket.coid] = market.price
             for tally, _, _ in exposure.rate_levels:
                 tally.sent_ns.append(now_ns)
-        for entry in passed:
+        for entry, _ in passed:
             exposure = entry.exposure
             if exposure.bounds.duplicate_window_ns:
                 exposure.twins.remember(now_ns, entry.ticket, exposure.bounds.duplicate_window_ns)
@@ -155,17 +154,20 @@ class LongWay:
             return Refusal("NO_INSTRUMENT", "a known instrument", str(ticket.conid), sentence)
         return None
 
-    def count_sent(self, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> None:
-        """Count an order in the day's sums and in what was sent lately, and its price for as long as it is open."""
-        account = self._account
+    def count_sent(self, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> float:
+        """Count an order in the day's sums and in what was sent lately, and its price for as long as it is open.
+
+        Returns: The money that was counted, in base currency.
+        """
+        account, money = self._account, 0.0
         if account.counting and market.price is not None:
-            worst = worst_price(ticket, market)
-            money = number(ticket.quantity) * worst * exposure.unit_value
+            worst, money = worst_price(ticket, market), worst_money(ticket, exposure, market)
             spends = venueside.previewed_money(ticket, exposure)
             account.sent(ticket.strategy, money, market.now_ns, new=True, spends=spends)
             account.note(ticket, market.now_ns)
             if exposure.counts(ticket):  # a child's price is reserved once its entry has filled
                 reserve(exposure, worst)
+        return money
 
     def _refusal(
         self, ticket: OrderTicket, exposure: Exposure, market: MarketNow, waived: frozenset[str]
@@ -216,16 +218,14 @@ class LongWay:
             self._latch(strategy, Held(Latching.HALTED, "THROTTLE", sentence, now_ns))
 
     def _take_back(
-        self, passed: Sequence[Reserved], tickets: Sequence[OrderTicket], refusal: Refusal, now_ns: int
+        self, passed: Sequence[tuple[Reserved, float]], tickets: Sequence[OrderTicket], refusal: Refusal, now_ns: int
     ) -> Refusal:
         """A group is refused as a whole: what its earlier tickets had reserved is free again."""
         account = self._account
-        for entry in reversed(passed):
+        for entry, money in reversed(passed):
             self._ledger.release(entry)
             if account.counting:
-                reference = self.references[entry.ticket.coid]
-                market = MarketNow(now_ns, reference, now_ns, False)
-                account.take_back(entry.ticket, worst_money(entry.ticket, entry.exposure, market), now_ns)
+                account.take_back(entry.ticket, money, now_ns)
             del self.references[entry.ticket.coid]
             for tally, _, _ in entry.exposure.rate_levels:
                 tally.sent_ns.pop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 
 from engine.domain.instrument import Instrument
 from engine.domain.market import Trading
@@ -16,7 +16,7 @@ def market_now(instrument: Instrument, view: MarketView, now_ns: int) -> MarketN
         return _combo_now(instrument, view, now_ns)
     conid = instrument.conid
     known = view.price(conid)
-    if known is None or not isfinite(known[0]):
+    if known is None or not instrument.price_floor < known[0] < inf:
         return MarketNow(now_ns, None, 0, _halted(conid, view), view)
     return MarketNow(now_ns, known[0], known[1], _halted(conid, view), view)
 

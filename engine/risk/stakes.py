@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -84,7 +84,8 @@ def stakes(
             continue
         known = view.price(of)
         value = account.values.get(of, nan)
-        if known is None or not isfinite(known[0]) or not isfinite(value):
+        floor = account.instruments[of].price_floor
+        if known is None or not floor < known[0] < inf or not isfinite(value):
             return of
         market = abs(known[0])
         dearest = max(market, price)

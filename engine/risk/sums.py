@@ -9,6 +9,7 @@ from typing import Final
 
 from engine.domain.messages import Refusal
 from engine.domain.ticket import OrderTicket, Side
+from engine.risk import legs
 from engine.risk.account import ACCOUNT, Account, Purse
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import LEVELS, Bounds
@@ -25,8 +26,15 @@ def _purses(account: Account, strategy: str, now_ns: int) -> Iterator[tuple[Purs
 
 
 def worst_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> float:
-    """Money of one order in base currency at the worse of its own price and the market's; NaN where unknown."""
-    return number(ticket.quantity) * worst_price(ticket, market) * exposure.unit_value
+    """Money of one order in base currency at the worse of its own price and the market's; NaN where unknown.
+
+    A combo is worth no less than its legs together.
+    """
+    money = number(ticket.quantity) * worst_price(ticket, market) * exposure.unit_value
+    if not exposure.legs:
+        return money
+    of_legs = legs.worth(exposure, market)
+    return nan if of_legs is None else max(money, number(ticket.quantity) * float(of_legs))
 
 
 def added_money(ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> float:
@@ -80,11 +88,14 @@ def message_rate(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bou
 
 
 def throttle(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """THROTTLE: new orders within any hour; at the limit the strategy is latched until a person resumes."""
+    """THROTTLE: new orders within any hour; at the limit the strategy is latched until a person resumes.
+
+    What only makes positions smaller passes.
+    """
     assert exposure.account is not None
     for purse, at in _purses(exposure.account, ticket.strategy, market.now_ns):
         most = bounds.levels[at].orders_per_hour_max
-        if most is not None and purse.in_hour(market.now_ns) >= most:
+        if most is not None and purse.in_hour(market.now_ns) >= most and not exposure.reduces(ticket):
             sentence = f"{LEVELS[at]} has sent {most} orders within an hour; a person has to look and resume"
             return Refusal("THROTTLE", f"{most}/h", f"{most + 1}/h", sentence)
     return None

@@ -13,6 +13,7 @@ from engine.domain.instrument import SecType
 from engine.domain.messages import Refusal
 from engine.domain.moments import NS_PER_S
 from engine.domain.ticket import OrderTicket, Side
+from engine.risk import legs
 from engine.risk.exposure import Exposure, MarketNow
 from engine.risk.limits import Bounds
 from engine.risk.numbers import BLUR
@@ -92,6 +93,8 @@ def short_availability(ticket: OrderTicket, exposure: Exposure, market: MarketNo
     """SHORT: shares to borrow are there, at a fee that is allowed; what is not known is not there."""
     outside = _outside(exposure)
     own = bounds.tightest
+    if exposure.legs:
+        return legs.first_refusal(short_availability, ticket, exposure, market)
     if outside is None or exposure.instrument.sec_type is not SecType.STOCK:
         return None
     if not own.short_availability and own.borrow_fee_max_pct is None:
@@ -225,6 +228,8 @@ def previewed_money(ticket: OrderTicket, exposure: Exposure) -> float:
 
 
 def _margin_part(exposure: Exposure) -> float:
+    if exposure.legs:
+        return max(_margin_part(leg) for _, leg in exposure.legs)
     return MARGIN_PART.get(exposure.instrument.sec_type, 1.0)
 
 

@@ -25,7 +25,8 @@ STEPPED = Instrument(
     conid=3, symbol="STP", calendar="24/7", price_ticks=(PriceTick(D(0), D("0.05")), PriceTick(D(3), D("0.10")))
 )
 SPREAD = Instrument(conid=9, symbol="SPR", calendar="24/7", sec_type=SecType.COMBO, legs=(Leg(1, 1), Leg(3, -2)))
-INSTRUMENTS = {i.conid: i for i in (STOCK, FUTURE, STEPPED, SPREAD)}
+CRUDE = Instrument(conid=4, symbol="CL", calendar="24/7", sec_type=SecType.FUTURE)  # its price may fall below 0
+INSTRUMENTS = {i.conid: i for i in (STOCK, FUTURE, STEPPED, CRUDE, SPREAD)}
 SESSIONS = {"day": Sessions((900 * NS_PER_S,), (9_000 * NS_PER_S,)), "24/7": Sessions.round_the_clock()}
 RATES = {"USD": D(1), "EUR": D("1.25")}
 

@@ -285,6 +285,16 @@ def test_a_strategy_that_fires_on_while_it_may_only_get_out_is_halted() -> None:
     assert gate.account.held["a"].level is Level.REDUCING  # counted anew
 
 
+def test_a_strategy_that_may_only_get_out_gets_out_at_once_and_is_not_halted_for_it() -> None:
+    gate = make(strategy={"a": Limits(orders_per_hour_max=1, throttled_orders_max=1)})
+    assert ask(gate, new(5)) == "ok"
+    hold(gate, 20)
+    assert ask(gate, new(5)) == "THROTTLE"
+    assert [held.level for _, held in gate.latched] == [Level.REDUCING]
+    assert [ask(gate, new(5, side=SELL), at_ns=T0 + at) for at in range(2)] == ["ok", "ok"]
+    assert [held.level for _, held in gate.latched] == [Level.REDUCING]
+
+
 def test_a_milder_latch_does_not_loosen_a_halt_that_time_lifts() -> None:
     gate = make(position_max=D(10**6))
     gate.latch("a", Held(Level.HALTED, "LOSS", "too much", T0, T0 + 10))

@@ -19,7 +19,7 @@ from engine.risk.gate import Gate
 from engine.risk.limits import DEFAULTS, resolve, with_defaults
 from engine.risk.market import market_now
 from engine.settings import Limits, RiskSettings
-from tests.risk.made import FUTURE, SPREAD, STOCK, T0, WIDE, D, FakeView, ask, code_of, gate, make_gate, new
+from tests.risk.made import CRUDE, FUTURE, SPREAD, STOCK, T0, WIDE, D, FakeView, ask, code_of, gate, make_gate, new
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -47,7 +47,7 @@ def test_quantity(quantity: str, code: str) -> None:
         ({"limit_price": D(50)}, 100.01, "NOTIONAL"),
         ({"stop_price": D("100.01"), "order_type": OrderType.STOP}, 50.0, "NOTIONAL"),
         ({"limit_price": D("-100.01")}, 50.0, "NOTIONAL"),
-        ({"limit_price": D(-100)}, -50.0, "ok"),
+        ({"limit_price": D(-100)}, -50.0, "NO_PRICE"),  # a stock has none of that kind
     ],
 )
 def test_notional(terms: dict[str, Any], price: float, code: str) -> None:
@@ -92,10 +92,11 @@ def test_collar(side: Side, limit: str, code: str) -> None:
     ("price", "limit"), [(33.3, "34.965"), (0.07, "0.0735"), (-37.63, "-35.7485"), (1.1, "1.155"), (99.99, "104.9895")]
 )
 def test_the_collar_is_exact_where_floats_are_not(price: float, limit: str) -> None:
-    assert ask(gate(price_collar_pct=D(5)), new(limit_price=D(limit)), view=at(price)) == "ok"
+    conid = CRUDE.conid
+    assert ask(gate(price_collar_pct=D(5)), new(limit_price=D(limit), conid=conid), view=at(price)) == "ok"
     for more in ("0.0000001", "1e-17"):  # a float tells the one and not the other
         beyond = D(limit) + D(more)
-        assert ask(gate(price_collar_pct=D(5)), new(limit_price=beyond), view=at(price)) == "COLLAR"
+        assert ask(gate(price_collar_pct=D(5)), new(limit_price=beyond, conid=conid), view=at(price)) == "COLLAR"
 
 
 def test_the_collar_of_a_stop_limit_lies_around_its_stop() -> None:
@@ -105,8 +106,8 @@ def test_the_collar_of_a_stop_limit_lies_around_its_stop() -> None:
 
 
 def test_the_collar_at_a_price_of_zero_and_in_an_auction() -> None:
-    assert ask(gate(price_collar_pct=D(5)), new(limit_price=D(0)), view=at(0.0)) == "ok"
-    assert ask(gate(price_collar_pct=D(5)), new(limit_price=D("0.01")), view=at(0.0)) == "COLLAR"
+    assert ask(gate(price_collar_pct=D(5)), new(limit_price=D(0), conid=CRUDE.conid), view=at(0.0)) == "ok"
+    assert ask(gate(price_collar_pct=D(5)), new(limit_price=D("0.01"), conid=CRUDE.conid), view=at(0.0)) == "COLLAR"
     closing = new(order_type=OrderType.LIMIT_ON_CLOSE, limit_price=D(200))
     assert ask(gate(price_collar_pct=D(5)), closing) == "ok"
 

@@ -182,7 +182,8 @@ def test_only_market_and_limit_orders_and_stops_are_plain(terms: dict[str, Any])
         (100.0, "100", 100.0),
         (100.0, "101.5", 101.5),  # the collar is a limit's
         (100.0, "300", 300.0),
-        (-200.0, "150", 200.0),
+        (-200.0, "150", 0.0),  # no price of a stock
+        (0.0, "150", 0.0),
         (100.0, "395", 395.0),
         (100.0, "400", 0.0),  # 4,000: at the limit, and for the exact check
         (100.0, "99.999", 0.0),  # no price of the tick table

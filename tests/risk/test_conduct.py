@@ -86,7 +86,7 @@ def test_only_what_rests_in_the_book_is_met(resting: dict[str, Any], code: str) 
         (checks.price_collar, {}, Market({}), {"limit_price": D(9)}, ("NO_PRICE", "a price", "none")),
         (pricing.price_drift, {"price_drift_pct": D(2)}, Market({}), {"limit_price": D(9)},
          ("NO_PRICE", "a price", "none")),
-        (pricing.price_drift, {"price_drift_pct": D(2)}, Market({1: 0.0}), {"limit_price": D(101)},
+        (pricing.price_drift, {"price_drift_pct": D(2)}, Market({14: 0.0}), {"limit_price": D(101), "conid": 14},
          ("DRIFT", "2 %", "inf %")),
         (pricing.price_drift, {"price_drift_pct": D(2)}, Market({1: 50.0}), {"limit_price": D(102)},
          ("DRIFT", "2 %", "4.00 %")),
@@ -96,8 +96,9 @@ def test_a_check_by_itself_refuses_what_it_can_not_know(
     check: checks.Check, limits: dict[str, Any], market: Market, terms: dict[str, Any], told_: tuple[str, str, str]
 ) -> None:
     gate = make(**limits)
-    assert ask(gate, new(1, limit_price=D(100))) == "ok"
-    ticket, exposure = new(**terms), gate.exposure("a", 1)
+    ticket = new(**terms)
+    assert ask(gate, new(1, limit_price=D(100), conid=ticket.conid)) == "ok"
+    exposure = gate.exposure("a", ticket.conid)
     refusal = check(ticket, exposure, market_now(exposure.instrument, market, T0), exposure.bounds)
     assert refusal is not None
     assert (refusal.code, refusal.limit, refusal.value) == told_

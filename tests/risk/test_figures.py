@@ -112,8 +112,8 @@ def test_a_check_tells_its_limit_and_what_it_compares(
     ("check", "market", "terms", "told"),
     [
         (checks.price_collar, Market(prices={}), {"limit_price": D(99)}, ("5 %", "no limit price")),
-        (checks.price_collar, Market(prices={1: 0.0}), {"limit_price": D(99)}, ("5 %", "no limit price")),
-        (checks.price_collar, Market(prices={1: -50.0}), {"limit_price": D(-49)}, ("5 %", "2.00 %")),
+        (checks.price_collar, Market(prices={14: 0.0}), {"limit_price": D(99), "conid": 14}, ("5 %", "no limit price")),
+        (checks.price_collar, Market(prices={14: -50.0}), {"limit_price": D(-49), "conid": 14}, ("5 %", "2.00 %")),
         (checks.order_notional, Market(prices={}), {}, ("4000", "nan")),
         (pricing.displayed_size, Market(quoted=False), {}, ("20 %", "unknown")),
         (pricing.displayed_size, Market(ask_size=0.0), {}, ("20 %", "unknown")),
@@ -180,12 +180,13 @@ def test_the_level_with_the_least_room_is_told() -> None:
 
 def test_own_prices_of_late_are_told_as_they_walked() -> None:
     gate = make(price_drift_pct=D(5), price_drift_window_s=D(60))
-    assert [ask(gate, new(limit_price=D(price))) for price in (100, 101)] == ["ok", "ok"]
-    assert shown(gate, pricing.price_drift, limit_price=D(103)) == ("5 %", "3.00 %")
-    assert shown(gate, pricing.price_drift, Market(prices={1: 50.0}), limit_price=D(103)) == ("5 %", "6.00 %")
-    assert shown(gate, pricing.price_drift, Market(prices={1: -50.0}), limit_price=D(103)) == ("5 %", "6.00 %")
-    assert shown(gate, pricing.price_drift, Market(prices={1: 0.0}), limit_price=D(103)) == ("5 %", "0.00 %")
-    assert shown(gate, pricing.price_drift, Market(prices={}), limit_price=D(103)) == ("5 %", "0.00 %")
+    assert [ask(gate, new(limit_price=D(price), conid=14)) for price in (100, 101)] == ["ok", "ok"]
+    terms: dict[str, Any] = {"limit_price": D(103), "conid": 14}
+    assert shown(gate, pricing.price_drift, **terms) == ("5 %", "3.00 %")
+    assert shown(gate, pricing.price_drift, Market(prices={14: 50.0}), **terms) == ("5 %", "6.00 %")
+    assert shown(gate, pricing.price_drift, Market(prices={14: -50.0}), **terms) == ("5 %", "6.00 %")
+    assert shown(gate, pricing.price_drift, Market(prices={14: 0.0}), **terms) == ("5 %", "0.00 %")
+    assert shown(gate, pricing.price_drift, Market(prices={}), **terms) == ("5 %", "0.00 %")
     assert shown(gate, pricing.price_drift) == ("5 %", "0.00 %")
     assert shown(gate, pricing.price_drift, limit_price=D(103), side=SELL) == ("5 %", "0.00 %")
     late = T0 + 60 * NS_PER_S

@@ -100,7 +100,7 @@ class World:
         self.gate.exposure(owner or "a", conid)
         market = self.market.price(conid)
         told = None
-        if market is not None:
+        if market is not None and not market[0] <= KNOWN[conid].price_floor:
             size = abs(market[0])
             told = account.lines[owner].most(self.market, conid, size, max(size, price), float(more), buy)
         adds = {conid: (D(more), D(0), price) if buy else (D(0), D(more), price)}

@@ -91,10 +91,10 @@ def test_the_row_of_the_tiers_names_them() -> None:
     assert "reg-t" in row.sentence
 
 
-def test_a_little_binds_little_and_what_is_worth_nothing_binds_nothing() -> None:
+def test_a_little_binds_little_and_a_price_of_nothing_is_none() -> None:
     assert ask(account("cash", equity=0.5), new(1), market=Market({SHARE: 0.4})) == "ok"
     worthless = new(5, side=SELL, order_type=OrderType.MARKET)
-    assert ask(account("reg-t", equity=0.0), worthless, market=Market({SHARE: 0.0})) == "ok"
+    assert ask(account("reg-t", equity=0.0), worthless, market=Market({SHARE: 0.0})) == "NO_PRICE"
 
 
 def test_all_instruments_and_open_orders_count_together() -> None:

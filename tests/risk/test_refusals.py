@@ -125,8 +125,8 @@ def test_the_level_whose_limit_counts_is_named(level: str) -> None:
 
 
 def test_a_collar_around_a_price_of_zero_is_infinitely_far() -> None:
-    nothing = Market(prices={1: 0.0})
-    assert refused(make(price_collar_pct=D(5)), new(limit_price=D(1)), market=nothing) == ("COLLAR", "5 %", "inf %")
+    nothing, priced = Market(prices={14: 0.0}), new(limit_price=D(1), conid=14)
+    assert refused(make(price_collar_pct=D(5)), priced, market=nothing) == ("COLLAR", "5 %", "inf %")
 
 
 def test_before_the_end_of_the_warm_up_it_is_said_how_long_it_lasts() -> None:
