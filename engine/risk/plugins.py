@@ -60,11 +60,15 @@ def _guarded(code: str, check: Check) -> Check:
     @wraps(check)
     def ask(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
         try:
-            return check(ticket, exposure, market, bounds)
+            said: object = check(ticket, exposure, market, bounds)
         except Exception as exc:  # noqa: BLE001 - whatever a user's code comes to
             *_, place = extract_tb(exc.__traceback__)
             where = f"{Path(place.filename).name}, line {place.lineno}"
             sentence = f"the check {code} could not say: {type(exc).__name__}: {exc} ({where})"
             return Refusal("CHECK_FAILED", "an answer", "none", sentence)
+        if said is None or isinstance(said, Refusal):
+            return said
+        sentence = f"the check {code} answered {said!r}, which is neither a Refusal nor None"
+        return Refusal("CHECK_FAILED", "a Refusal or None", type(said).__name__, sentence)
 
     return ask

@@ -71,6 +71,12 @@ def test_one_that_raises_refuses_and_says_which_it_was(found: Any) -> None:
     assert check(new(), nothing, nothing, nothing) == Refusal("CHECK_FAILED", "an answer", "none", sentence)
 
 
+@pytest.mark.parametrize("said", [False, True, "the quantity is odd", ("ODD", "even", "1", "odd")])
+def test_one_that_says_neither_nothing_nor_a_refusal_refuses(said: Any) -> None:
+    rows = (as_row("mine", lambda ticket, exposure, market, bounds: said, source="mine:x"),)
+    assert ask(make(plugins=rows), new()) == "CHECK_FAILED"
+
+
 @pytest.mark.parametrize("error", [ImportError("no module named mine"), AttributeError("mine has no odd")])
 def test_one_that_can_not_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     offer(monkeypatch, broken=error)
