@@ -143,14 +143,14 @@ class Flattening:
         return found
 
     def _slice(self, strategy: str, conid: int, units: Decimal) -> Decimal:
-        """As much of the units as one order may have."""
+        """As much of the units as one order may have; a limit of 0 forbids to open, and cuts nothing."""
         exposure = self.gate.exposure(strategy, conid)
         bounds, instrument = exposure.bounds, exposure.instrument
-        most = min(units, bounds.quantity_max)
+        most = min(units, bounds.quantity_max or units)
         known = self.view().price(conid)
         if known is not None and known[0] > 0 and exposure.rate is not None:
             one = Decimal(repr(float(known[0]))) * instrument.multiplier * exposure.rate
-            most = min(most, bounds.notional_max * _SHARE / one)
+            most = min(most, bounds.notional_max * _SHARE / one or units)
         if most >= units:
             return units
         step = instrument.size_increment

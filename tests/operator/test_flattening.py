@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -40,3 +41,12 @@ def test_what_the_venue_refuses_is_tried_ever_more_rarely() -> None:
 @pytest.mark.parametrize("code", ["DISCONNECTED", "UNSENT"])
 def test_what_could_not_be_sent_waits_for_no_long_time(code: str) -> None:
     assert gaps(code, 6) == [1, 2, 4, 4, 4]
+
+
+@pytest.mark.parametrize("limits", [{"order_quantity_max": Decimal(0)}, {"order_notional_max": Decimal(0)}])
+def test_an_instrument_that_may_not_be_traded_any_more_is_not_closed_unit_by_unit(limits: dict[str, Any]) -> None:
+    view = FakeView()
+    portfolio = Portfolio(INSTRUMENTS, {"USD": Decimal(1)}, RATES)
+    flattening = Flattening("DU1", portfolio, gate(**limits), {}, lambda: view, settle_s=1)
+    flattening.read({1: Decimal(300)})
+    assert [place.tickets[0].quantity for place in flattening.next(T0)] == [300]
