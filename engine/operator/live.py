@@ -229,6 +229,11 @@ class LiveDesk:
         state = latches.state_of(self.trading, held, now_ns)
         if state is not TradingState.ON:
             raise refused(f"trading is {state} already: {'; '.join(latches.reasons_of(self.trading, held, now_ns))}")
+        in_force = {owner: one for owner, one in held.items() if one.until_ns is None or now_ns < one.until_ns}
+        unseen = [f"{owner}: {one.sentence}" for owner, one in sorted(in_force.items())]
+        unseen += [f"{conid}: {why}" for conid, why in sorted(self.about().get("instruments_halted", {}).items())]
+        if unseen:  # the resume at its end would lift this with what the drill has set
+            raise refused(f"a person has to look first, and `engine resume` it: {'; '.join(unseen)}")
         await self._note("drill", {"paper": paper}, must=True)
         return await self.kill(DRILL, "a drill", flatten=True)
 

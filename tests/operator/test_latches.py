@@ -111,6 +111,16 @@ async def test_status_and_its_page_tell_a_halt_of_risk_s(
             await here.desk.drill()
 
 
+async def test_no_drill_where_its_resume_would_lift_what_it_did_not_set(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with house(tmp_path) as here:
+        await trio.sleep(1)
+        here.desk.gate.account.latch("busy", STREAK)
+        with pytest.raises(NotDone, match="busy"):
+            await here.desk.drill()
+
+
 async def test_a_start_tells_it_and_does_not_say_that_it_has_lifted_it() -> None:
     async def store(more: Any) -> None:
         rows.extend(more)
