@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.domain.market import Quote
 from engine.domain.messages import BARRED, Cancel, Denied, Modify, Place
 from engine.domain.ticket import OrderType, Side
 from engine.risk.account import Held, Level
@@ -13,7 +14,16 @@ from engine.risk.confirming import conditions
 from engine.risk.gate import Gate
 from engine.runtime.live.judging import Judging
 from engine.runtime.live.lanes import Lane
-from engine.runtime.live.letters import Asked, InstrumentNow, Judged, OrdersLetter, RiskSays, TradingNow, Wanted
+from engine.runtime.live.letters import (
+    Arrived,
+    Asked,
+    InstrumentNow,
+    Judged,
+    OrdersLetter,
+    RiskSays,
+    TradingNow,
+    Wanted,
+)
 from engine.settings import Limits, RiskSettings
 from tests.risk.made import T0, WIDE, D, FakeView, ask, gate, make_gate, new
 from tests.risk.test_catalogue import QUIET, hold, make, venue
@@ -202,3 +212,14 @@ def test_an_order_of_a_halted_instrument_is_neither_placed_nor_changed_and_may_b
     assert isinstance(said, Judged)
     codes = [one.refusal.code if isinstance(one, Denied) else "ok" for one in said.verdicts]
     assert codes == ["INSTRUMENT", "INSTRUMENT", "NO_PRICE", "ok"]  # the third is asked about: no price has come
+
+
+def test_a_combo_with_a_halted_leg_is_not_placed() -> None:
+    task = judging(gate())
+    task.decide(Arrived((Quote(T0, 1, 99.0, 101.0, 9.0, 9.0), Quote(T0, 3, 49.0, 51.0, 9.0, 9.0))), T0)
+    for halted, code in ((False, "ok"), (True, "INSTRUMENT")):
+        task.decide(InstrumentNow(1, halted, "the books differ"), T0)
+        (said,) = task.decide(Wanted((Place((new(1, conid=9),)),), T0), T0)
+        assert isinstance(said, Judged)
+        (verdict,) = said.verdicts
+        assert (verdict.refusal.code if isinstance(verdict, Denied) else "ok") == code

@@ -334,7 +334,7 @@ class Judging:
         state = self._trading.state
         if state != ON and not (state == REDUCING and closes):
             return True
-        if any(ticket.conid in self._halted for ticket in tickets):
+        if any(self._halt_of(ticket) is not None for ticket in tickets):
             return True
         return not closes and self.monitors.bars() is not None
 
@@ -352,11 +352,18 @@ class Judging:
             return Denied(intent, Refusal("TRADING", ON, now.state, sentence))
         if self._halted:
             for ticket in self._tickets(intent):
-                reason = self._halted.get(ticket.conid)
+                reason = self._halt_of(ticket)
                 if reason is not None:
                     return Denied(intent, Refusal("INSTRUMENT", "not halted", "halted", reason))
         unwell = None if isinstance(intent, Cancel) else self.monitors.bars()
         return None if unwell is None or self._reduces(intent) else Denied(intent, unwell)
+
+    def _halt_of(self, ticket: OrderTicket) -> str | None:
+        """Why the instrument of an order, or a leg of it, is halted."""
+        instrument = self.gate.account.instruments.get(ticket.conid)
+        legs = () if instrument is None else instrument.legs
+        conids = (ticket.conid, *(leg.conid for leg in legs))
+        return next((self._halted[conid] for conid in conids if conid in self._halted), None)
 
     def _tickets(self, intent: Intent) -> tuple[OrderTicket, ...]:
         """The orders that an intent would send or change; none of a cancel."""
