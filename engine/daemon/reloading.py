@@ -89,8 +89,10 @@ class Reloading:
         if wanted is None:
             raise refused("no looser limit waits: edit the file, and send SIGHUP to the daemon first")
         await self._store([(self._clock.now_ns(), KIND, "operator", {"loosened": loosened})])
-        self._now, self.wanted, self.waiting = wanted, None, ()
-        self._tell_risk(LimitsNow(wanted))
+        if self.wanted is None or self.waiting != loosened:  # the file was read again meanwhile, and says otherwise
+            raise refused("the limits were read again meanwhile: look at what waits now, and confirm that")
+        self._now, self.wanted, self.waiting = self.wanted, None, ()
+        self._tell_risk(LimitsNow(self._now))
         return loosened
 
 

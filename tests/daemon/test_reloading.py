@@ -194,3 +194,33 @@ def test_losses_of_a_strategy_that_had_no_limit_count_from_the_reload() -> None:
     assert here.account.held == {}
     closed_at(-541)
     assert [(name, held.code) for name, held in here.latched] == [("a", "LOSS")]
+
+
+async def test_what_is_tightened_while_a_confirm_is_stored_stays_tight(tmp_path: Path) -> None:
+    here = told(tmp_path, "position_max = 10\norder_quantity_max = 10")
+    here.write("position_max = 20\norder_quantity_max = 10")
+    stored = here.store
+
+    async def store(rows: Any) -> None:
+        await stored(rows)
+        here.write("position_max = 20\norder_quantity_max = 1")
+
+    here.reloading._store = store
+    await here.reloading.confirm()
+    assert _two(here)[1] == 1
+
+
+@pytest.mark.parametrize("text", ["position_max = 10\norder_quantity_max = 10", "position_max = 30"])
+async def test_what_waits_otherwise_once_a_confirm_is_stored_is_not_confirmed(tmp_path: Path, text: str) -> None:
+    here = told(tmp_path, "position_max = 10\norder_quantity_max = 10")
+    here.write("position_max = 20\norder_quantity_max = 10")
+    before, stored = _two(here), here.store
+
+    async def store(rows: Any) -> None:
+        await stored(rows)
+        here.write(text)
+
+    here.reloading._store = store
+    with pytest.raises(NotDone, match="look at what waits now"):
+        await here.reloading.confirm()
+    assert _two(here) == before
