@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+import msgspec
 from attrs import field, frozen
 
 from engine.domain.brokerage import VenueOrder
@@ -15,7 +16,15 @@ from engine.journal.reading import JournalReader
 from engine.operator.folder import StateFolder
 from engine.orders.recovery import KINDS, recover
 
+TAKEN_OVER: Final = "taken_over"
 _NEVER_LEFT = frozenset({State.CREATED})
+
+
+class _OfInstrument(msgspec.Struct):
+    conid: int
+
+
+_CONID: Final = msgspec.json.Decoder(_OfInstrument)
 
 
 @frozen(kw_only=True)
@@ -83,13 +92,14 @@ def known_orders(folder: StateFolder) -> Known:
                 names |= reader.coids()
                 rows = reader.rows(kinds=KINDS)
                 found = recover((row.ts_ns, row.kind, row.name, row.body) for row in rows)
+                taken_over = frozenset(_CONID.decode(row.body).conid for row in reader.rows(kinds=(TAKEN_OVER,)))
             finally:
                 reader.close()
         except InputError as error:
             problems.append(str(error))
         else:
             orders = dict(found.orders)
-            holders = _holders(orders.values())
+            holders = _holders(orders.values(), taken_over)
             for coid, order in orders.items():
                 lives = order.is_open and order.state not in _NEVER_LEFT
                 living += lives
@@ -117,20 +127,27 @@ def known_orders(folder: StateFolder) -> Known:
     )
 
 
-def _holders(orders: Iterable[Order]) -> dict[int, str]:
+def _holders(orders: Iterable[Order], taken_over: frozenset[int]) -> dict[int, str]:
     """Whose an instrument's position is: the only strategy that trades it, else the only one that holds some.
 
-    Of several nobody is: fills that the journal has not heard of could be anybody's.
+    Of several nobody is: fills that the journal has not heard of could be anybody's. Nobody is of what came by no order
+    of ours, nor of what no order of ours can have left there.
+
+    Args:
+        taken_over: Conids of which the daemon has found units that it had not traded.
     """
     held: dict[int, dict[str, Decimal]] = {}
+    may_fill: set[int] = set()
     for order in orders:
         ticket = order.ticket
+        if order.is_open:
+            may_fill.add(ticket.conid)
         if order.filled or order.is_open:
             of = held.setdefault(ticket.conid, {})
             of[ticket.strategy] = of.get(ticket.strategy, Decimal(0)) + order.filled * ticket.side.sign
     found = {}
     for conid, of in held.items():
-        holding = list(of) if len(of) == 1 else [strategy for strategy, units in of.items() if units]
-        if len(holding) == 1:
+        holding = [strategy for strategy, units in of.items() if units or (len(of) == 1 and conid in may_fill)]
+        if len(holding) == 1 and conid not in taken_over:
             found[conid] = holding[0]
     return found

@@ -15,6 +15,7 @@ from engine.domain.ticket import OrderTicket, OrderType, Side
 from engine.guard.known import known_orders
 from engine.journal.durable import DurableJournal
 from engine.operator.folder import StateFolder
+from engine.runtime.live.letters import TakenOver
 
 Rows = list[tuple[int, str, str, Any]]
 
@@ -95,6 +96,24 @@ def test_a_position_is_its_only_holder_s(tmp_path: Path, rows: Rows, holder: str
     folder = StateFolder(tmp_path)
     write(folder.journal, rows, [])
     assert known_orders(folder).holders.get(1) == holder
+
+
+BEFORE: Rows = [(5, "taken_over", "1", TakenOver("outside", 1, Decimal(20), Decimal(0)))]
+OUT: Rows = [*sent("a-2", "a", 1, Side.SELL), *filled("a-2", 1, side=Side.SELL)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*BEFORE, *sent("a-1", "a", 1), *filled("a-1", 1)],  # 10 of the 30 are a's
+        [*BEFORE, *sent("a-1", "a", 1), *filled("a-1", 1), *OUT],
+        [*sent("a-1", "a", 1), *filled("a-1", 1), *OUT],  # it holds nothing: what is held came from elsewhere
+    ],
+)
+def test_what_came_by_no_order_of_ours_is_not_closed_in_a_strategy_s_name(tmp_path: Path, rows: Rows) -> None:
+    folder = StateFolder(tmp_path)
+    write(folder.journal, rows, [])
+    assert known_orders(folder).holders.get(1) is None
 
 
 def test_a_journal_that_can_t_be_read_adds_nothing_and_is_said(tmp_path: Path) -> None:
