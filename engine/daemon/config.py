@@ -15,7 +15,7 @@ ids = ["o354"]
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -414,11 +414,22 @@ def _problems(found: RunSettings) -> list[tuple[str, str]]:
     if found.mode is Mode.LIVE and account.startswith(("DU", "DF")):
         bad("account.id", f"{account!r} is a paper account, and the mode is live")
     if found.mode is not Mode.SIM:
-        for name, symbol in without_limits(found.base.risk, {s.name: s.instruments for s in found.base.strategies}):
+        trades = {strategy.name: [*_with_legs(strategy.instruments, known)] for strategy in found.base.strategies}
+        for name, symbol in without_limits(found.base.risk, trades):
             named = ", ".join(NEEDED)
             sentence = f"{name} trades {symbol} in mode {found.mode}, and it has no limit of its own: set {named}"
             bad("risk", sentence)
     return problems
+
+
+def _with_legs(symbols: Iterable[str], known: Mapping[str, Instrument]) -> dict[str, None]:
+    """These, and what the combos among them trade, in this order."""
+    by_conid = {one.conid: symbol for symbol, one in known.items()}
+    found: dict[str, None] = {}
+    for symbol in symbols:
+        legs = known[symbol].legs if symbol in known else ()
+        found |= dict.fromkeys((symbol, *(by_conid[leg.conid] for leg in legs if leg.conid in by_conid)))
+    return found
 
 
 def is_direct(settings: RunSettings) -> bool:

@@ -21,6 +21,25 @@ use = "pulse"
 name = "p"
 instruments = ["AAPL"]
 """
+PAIR = (
+    LEAST.replace('["AAPL"]', '["PAIR"]')
+    + """
+[[instrument]]
+conid = 8314
+symbol = "IBM"
+[[instrument]]
+conid = 99
+symbol = "PAIR"
+sec_type = "BAG"
+legs = [[265598, 1], [8314, -1]]
+"""
+)
+COMBO_ONLY = """
+[risk.instrument.PAIR]
+order_quantity_max = 1
+order_notional_max = 1
+position_max = 1
+"""
 LIVE = """
 [gateway]
 url = "https://localhost:5000/v1/api"
@@ -97,6 +116,7 @@ def test_an_override_wins_and_is_named(tmp_path: Path) -> None:
         (LEAST + "[[instrument]]\nconid = 1\nsymbol = 'AAPL'\n", "instrument.1", "two instruments"),
         (LEAST.replace('["AAPL"]', '["APPL"]'), "strategy.p.instruments", "did you mean AAPL"),
         ('mode = "paper"\n' + LEAST + LIVE, "risk", "no limit of its own"),
+        ('mode = "paper"\n' + PAIR + LIVE + COMBO_ONLY, "risk", "no limit of its own"),  # of its legs
         (LEAST + "[risk.instrument.IBM]\n", "risk.instrument.IBM", "no [[instrument]]"),
         (LEAST + "[replies]\no163 = 'yes'\n", "replies.o163", "none of"),
         (LEAST + "[suppress]\nids = ['163']\n", "suppress.ids", "no message id"),
