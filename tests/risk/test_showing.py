@@ -222,6 +222,19 @@ def test_a_venue_s_limits_count_where_there_is_one() -> None:
     assert gate.account.purse(ACCOUNT, T0).orders == 0
 
 
+def test_what_waits_is_told_of_the_same_table_as_what_is_in_force() -> None:
+    now, wanted = (RiskSettings(account=Limits(position_max=D(most))) for most in (500, 600))
+    force = in_force(now, wanted, wall=False, plugins=(margin_row("cash"),))
+    assert force["R10"] == {
+        "limit": "position_max = 500", "source": "risk.account", "waits": "position_max = 600"
+    }  # fmt: skip
+    assert [code for code, one in force.items() if one["waits"] is not None] == ["R10"]
+    assert force["R25"]["limit"] == "quote_age_max_s = 60; two_sided = yes"
+    assert (force["R41"]["source"], force["MARGIN_TIERS"]["source"]) == ("off", "books.margin = cash")
+    row = with_daemon(table(RiskSettings(), live=True), force)[9]
+    assert (row["limit"], row["source"]) == ("position_max = 500", "risk.account")
+
+
 def shown(file: RiskSettings, now: RiskSettings, wanted: RiskSettings | None = None) -> dict[str, Any]:
     """The row of R10, of a file and of a daemon with other limits."""
     force = in_force(now, wanted, wall=True, plugins=())
@@ -259,6 +272,10 @@ def test_a_limit_that_the_file_has_no_more_is_noted_too() -> None:
         ({"orders_per_day_max": 3, "messages_per_day_max": 50}, ("2 (orders_per_day_max)", "1")),
         ({"messages_per_day_max": 50}, ("3", "47")),
         ({"notional_per_day_max": D(5000)}, ("2500.5", "2499.5")),
+        ({"notional_per_day_max": D(3000), "orders_per_day_max": 60}, ("2500.5 (notional_per_day_max)", "499.5")),
+        # Half of either is used: the first of the row.
+        ({"notional_per_day_max": D(5001), "messages_per_day_max": 6}, ("3 (messages_per_day_max)", "3")),
+        ({"orders_per_day_max": 0, "messages_per_day_max": 5}, ("2 (orders_per_day_max)", "0")),
         ({"gross_max": D(9)}, ("2", None)),
     ],
 )
@@ -281,6 +298,10 @@ def test_of_a_day_s_sums_the_one_nearest_its_limit_is_told(
         ({"gross_max": D(400_000), "leverage_max": D(1)}, ("0.75 (leverage_max)", "0.25")),
         ({"net_max": D(30_000)}, ("12500", "17500")),
         ({"currency_max": D(40_000)}, ("25000", "15000")),
+        ({"sector_max": D(26_000)}, ("25000", "1000")),
+        ({"gross_max": D(10**6), "net_max": D(13_000)}, ("12500 (net_max)", "500")),
+        ({"gross_max": D(10**6), "currency_max": D(26_000)}, ("25000 (currency_max)", "1000")),
+        ({"gross_max": D(10**6), "sector_max": D(26_000)}, ("25000 (sector_max)", "1000")),
         ({}, ("37500", None)),
     ],
 )
@@ -292,7 +313,33 @@ def test_of_the_sums_of_money_at_stake_the_one_nearest_its_limit_is_told(
     hold(gate, 125)
     hold(gate, -200, conid=2)
     gate.account.equity = 50_000.0
+    gate.account.sectors = {"AAA": "glass", "BBB": "steel"}
     assert used(gate)["R11"] == told
+
+
+@pytest.mark.parametrize(
+    ("equity", "told"),
+    [(30_001.0, ("1.25", "0.75")), (0.0, ("37500", None)), (None, ("37500", None))],  # to four digits
+)
+def test_leverage_is_told_where_the_account_is_worth_something(
+    equity: float | None, told: tuple[str, str | None]
+) -> None:
+    gate = make(leverage_max=D(2))
+    hold(gate, 375)
+    gate.account.equity = equity
+    assert used(gate)["R11"] == told
+
+
+def test_where_nothing_is_held_nothing_is_at_stake_in_any_currency() -> None:
+    assert used(make(currency_max=D(5)))["R11"] == ("0", "5")
+
+
+def test_a_group_counts_as_its_largest_order_in_net_too() -> None:
+    """Of 5 short and an order for 10 that is one of a group: 500, and 1,250 the other, and not both."""
+    gate = make(net_max=D(9000))
+    hold(gate, -5)
+    assert ask(gate, new(10, oca_group="a-oca-1"), new(10, conid=2, oca_group="a-oca-1")) == "ok"
+    assert used(gate)["R11"] == ("750", "8250")
 
 
 def test_a_latch_that_has_ended_by_time_is_not_counted() -> None:
@@ -301,12 +348,12 @@ def test_a_latch_that_has_ended_by_time_is_not_counted() -> None:
     assert (used(gate, T0 + 4)["R19"], used(gate, T0 + 5)["R19"]) == (("1", None), ("0", None))
 
 
-def watching(**limits: Any) -> LossWatch:
+def watching(of: tuple[str, ...] = ("0", "-400", "-1000"), deposit: float = 100_000.0, **limits: Any) -> LossWatch:
     """An account of 100,000 that is worth 99,000, of which 1,000 was lost by trades."""
     settings = RiskSettings(account=Limits(**limits))
-    watch = LossWatch(settings, make(), values={1: 1.0}, rates={"USD": 1.0}, deposit=100_000.0, now_ns=T0)
+    watch = LossWatch(settings, make(), values={1: 1.0}, rates={"USD": 1.0}, deposit=deposit, now_ns=T0)
     none = PositionNow("a", 1, D(0), D(0), D(0), D(0), D(0), "USD")
-    for realised in (0, -400, -1000):
+    for realised in of:
         watch.hear((), (replace(none, realised=D(realised)),), lambda conid: (100.0, T0), T0)
     return watch
 
@@ -325,6 +372,21 @@ def watching(**limits: Any) -> LossWatch:
         ({"drawdown_reduce_pct": D("0.5"), "drawdown_halt_pct": D(4)}, {"R16": ("1", "3")}),
         ({"loss_streak_max": 5}, {"R17": ("2", "3")}),
         ({"loss_streak_max": 5, "loss_streak_halt": 3}, {"R17": ("2 (loss_streak_halt)", "1")}),
+        ({"loss_streak_max": 3, "loss_streak_halt": 9}, {"R17": ("2 (loss_streak_max)", "1")}),
+        ({"daily_loss_reduce": D(9000), "daily_loss_max": D(1500)}, {"R15": ("1000 (daily_loss_max)", "500")}),
+        (
+            {"daily_realised_loss_reduce": D(1500), "daily_realised_loss_max": D(9000)},
+            {"R15": ("1000 (daily_realised_loss_reduce)", "500")},
+        ),
+        (
+            {"daily_realised_loss_reduce": D(9000), "daily_realised_loss_max": D(1500)},
+            {"R15": ("1000 (daily_realised_loss_max)", "500")},
+        ),
+        ({"drawdown_reduce_pct": D(2), "drawdown_halt_pct": D(4)}, {"R16": ("1 (drawdown_reduce_pct)", "1")}),
+        ({"drawdown_reduce_pct": D(4), "drawdown_halt_pct": D(2)}, {"R16": ("1 (drawdown_halt_pct)", "1")}),
+        ({"daily_loss_max": D(900), "daily_loss_reduce": D(5000)}, {"R15": ("1000", "4000")}),
+        ({"daily_realised_loss_max": D(900), "daily_loss_reduce": D(5000)}, {"R15": ("1000", "4000")}),
+        ({"daily_realised_loss_reduce": D(900), "daily_loss_max": D(5000)}, {"R15": ("1000", "4000")}),
     ],
 )
 def test_what_is_lost_is_told_against_the_limit_that_is_nearest(limits: dict[str, Any], told: dict[str, Any]) -> None:
@@ -335,3 +397,14 @@ def test_after_a_restart_no_loss_is_told_before_a_price_is_known() -> None:
     watch = watching(daily_loss_max=D(900), loss_streak_max=9)
     watch.take_up({}, {})
     assert losses(watch) == {"R15": ("unknown", None)}
+
+
+def test_fees_are_part_of_what_is_realised() -> None:
+    watch = watching(daily_realised_loss_max=D(1250))
+    watch.charge("a", 100.0)
+    assert losses(watch)["R15"] == ("1100", "150")
+
+
+def test_an_account_that_was_worth_nothing_has_fallen_by_nothing_and_hardly_a_gain_is_none() -> None:
+    assert losses(watching(("0",), 0.0, drawdown_halt_pct=D(4)))["R16"] == ("0", "4")
+    assert losses(watching(("0", "0.00001"), daily_loss_max=D(4)))["R15"] == ("0", "4")
