@@ -28,6 +28,7 @@ DEFAULTS: Final = Limits(
 LIVE_DEFAULTS: Final = Limits(
     self_trade=False,
     two_sided=True,
+    spread_max_pct=Decimal(10),  # wide enough for most options that trade at all
     live_data=True,
     short_availability=True,
     buying_power=True,

@@ -71,7 +71,10 @@ def average_volume(ticket: OrderTicket, exposure: Exposure, market: MarketNow, b
 
 
 def sound_quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """ONE_SIDED, CROSSED, SPREAD: bid and ask are there, in this order, and not too far apart."""
+    """ONE_SIDED, CROSSED, SPREAD: bid and ask are there, in this order, and not too far apart.
+
+    Who says that a side may be missing (`two_sided` is no) has no spread judged where one is.
+    """
     two_sided, most = bounds.tightest.two_sided, bounds.tightest.spread_max_pct
     if not two_sided and most is None:
         return None
@@ -80,6 +83,8 @@ def sound_quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
         return None  # its legs are quoted, and they are judged where they are traded
     quote = None if market.view is None else market.view.quote(ticket.conid)
     if quote is None or isnan(quote.bid) or isnan(quote.ask):
+        if two_sided is False:
+            return None
         return Refusal("ONE_SIDED", "bid and ask", "missing", f"{symbol} has no quote with bid and ask")
     if two_sided and quote.bid > quote.ask:
         sentence = f"the bid of {symbol}, {quote.bid:g}, is above its ask, {quote.ask:g}"
@@ -95,13 +100,16 @@ def sound_quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, boun
 
 
 def own_range(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Refusal | None:
-    """RANGE: size and price far outside what the strategy itself sent lately: a slip of the hand, for a person."""
+    """RANGE: size and price far outside what the strategy itself sent lately: a slip of the hand, for a person.
+
+    What only makes positions smaller passes: who gets in by many orders may get out by one.
+    """
     factor = bounds.tightest.range_factor
     if factor is None:
         return None
     assert exposure.account is not None
     recent = exposure.account.latest(ticket.strategy, ticket.conid)
-    if recent is None or len(recent.quantities.figures) < ENOUGH:
+    if recent is None or len(recent.quantities.figures) < ENOUGH or exposure.reduces(ticket):
         return None
     most = recent.quantities.largest * float(factor)
     if number(ticket.quantity) > most * (1.0 + BLUR):

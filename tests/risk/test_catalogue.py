@@ -198,6 +198,25 @@ def test_quotes_are_sound(bid: float, ask_: float, code: str) -> None:
     assert ask(gate, new(), market=Market(bid=bid, ask=ask_)) == code
     assert ask(make(two_sided=True), new(), market=Market(quoted=False)) == "ONE_SIDED"
     assert ask(make(), new(), market=Market(bid=bid, ask=ask_)) == "ok"
+    spread = make(spread_max_pct=D(2))  # without a word on sides an unknown spread refuses
+    assert ask(spread, new(), market=Market(bid=bid, ask=ask_)) == ("ok" if code == "CROSSED" else code)
+    lenient = make(two_sided=False, spread_max_pct=D(2))
+    assert ask(lenient, new(), market=Market(bid=bid, ask=ask_)) == (code if code == "SPREAD" else "ok")
+
+
+@pytest.mark.parametrize(("bid", "code"), [(90.48, "ok"), (90.47, "SPREAD")])
+def test_a_session_refuses_a_wide_spread_by_default(bid: float, code: str) -> None:
+    """100 less 90.476 is 10 % of the middle."""
+    quiet = {name: value for name, value in QUIET.items() if name != "two_sided"}
+    assert ask(make(venue(), **quiet), new(), market=Market(bid=bid, ask=100.0)) == code
+    assert ask(make(), new(), market=Market(bid=bid, ask=100.0)) == "ok"  # no backtest does
+
+
+def test_who_got_in_by_many_orders_may_get_out_by_one() -> None:
+    gate = make(range_factor=D(2))
+    assert [ask(gate, new(1)) for _ in range(5)] == ["ok"] * 5
+    hold(gate, 5)
+    assert [ask(gate, new(quantity, side=SELL)) for quantity in (6, 5)] == ["RANGE", "ok"]
 
 
 @pytest.mark.parametrize(

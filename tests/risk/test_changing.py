@@ -270,7 +270,7 @@ EXITS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({}, {"cents": 50, "limit": "100.51"}, True),
     ({}, {"stop": "97.001"}, False),  # no price of the tick table
     ({"order_types": ("LMT", "MKT")}, {}, False),
-    ({"range_factor": D(2)}, {"limit": "203"}, False),
+    ({"range_factor": D(2)}, {"limit": "203"}, True),  # who gets out may
     ({"range_factor": D(2)}, {"limit": "199"}, True),
     ({"order_notional_max": D(250)}, {"limit": "126"}, False),
     ({"order_notional_max": D(250)}, {"limit": "124"}, True),

@@ -50,7 +50,7 @@ def rows(*, live: bool, wall: bool = True, settings: RiskSettings = MIXED) -> di
         ("R12", False, None, "always on"),
         ("R18", True, None, "always on"),
         ("R25", False, "quote_age_max_s = 60", "default"),
-        ("R25", True, "quote_age_max_s = 60; two_sided = yes", "default"),
+        ("R25", True, "quote_age_max_s = 60; two_sided = yes; spread_max_pct = 10", "default"),
         ("R33", True, "naked_short = no", "default"),
         ("R41", True, "clock_skew_max_ms = 2000; loop_lag_max_ms = 1000", "default"),
     ],
@@ -229,7 +229,7 @@ def test_what_waits_is_told_of_the_same_table_as_what_is_in_force() -> None:
         "limit": "position_max = 500", "source": "risk.account", "waits": "position_max = 600"
     }  # fmt: skip
     assert [code for code, one in force.items() if one["waits"] is not None] == ["R10"]
-    assert force["R25"]["limit"] == "quote_age_max_s = 60; two_sided = yes"
+    assert force["R25"]["limit"] == "quote_age_max_s = 60; two_sided = yes; spread_max_pct = 10"
     assert (force["R41"]["source"], force["MARGIN_TIERS"]["source"]) == ("off", "books.margin = cash")
     row = with_daemon(table(RiskSettings(), live=True), force)[9]
     assert (row["limit"], row["source"]) == ("position_max = 500", "risk.account")

@@ -31,7 +31,7 @@ from engine.orders.live import LiveOrders
 from engine.orders.replies import read_policy
 from engine.portfolio.books import Portfolio
 from engine.risk.gate import Gate
-from engine.risk.outside import Outside, Summary
+from engine.risk.outside import Borrow, Outside, Summary
 from engine.runtime.live.booking import Booking
 from engine.runtime.live.judging import Judging
 from engine.runtime.live.letters import (
@@ -157,7 +157,10 @@ class Process:
         )
         summary = Summary(ts_ns=self.now, net_liquidation=PLENTY, excess_liquidity=PLENTY, buying_power=PLENTY)
         real_time = tuple((conid, "R") for conid in INSTRUMENTS)
-        self.judging.decide(VenueSays(down="", account="DU1", summary=summary, availability=real_time), self.now)
+        lent = tuple((conid, Borrow(shares=PLENTY)) for conid in INSTRUMENTS)
+        self.judging.decide(
+            VenueSays(down="", account="DU1", summary=summary, availability=real_time, borrow=lent), self.now
+        )
         for fee in (True, False):
             filled = self.ticket(order_type=OrderType.MARKET, limit_price=None)
             self.live(filled)
