@@ -20,7 +20,7 @@ from engine.risk.account import Account
 from engine.risk.clear import PLAIN_TIFS
 from engine.risk.exposure import Exposure, Reserved
 from engine.risk.plan import Plan
-from engine.risk.screens import affords
+from engine.risk.screens import affords, near
 from engine.risk.together import Bracket
 
 _BUY, _SELL = Side.BUY, Side.SELL  # bound once: an enum class is slow to ask
@@ -86,7 +86,7 @@ def exits_of(
         if (
             not (level > 0.0 and worst < exposure.dearest[ticket.quantity])
             or not own <= shown
-            or (plan.factor is not None and not _alike(own, units, None if stops else level, at, plan.factor))
+            or (plan.factor is not None and not _alike(own, units, None if stops else level, at, plan))
         ):
             return None
         for most in plan.sums:
@@ -173,11 +173,16 @@ def _price_of(
     return level
 
 
-def _alike(units: float, other: float, level: float | None, at: float | None, factor: float) -> bool:
-    """Whether an exit is within the range of its entry, which is the newest of what was sent lately."""
-    if not units <= other * factor:
+def _alike(units: float, other: float, level: float | None, at: float | None, plan: Plan) -> bool:
+    """Whether an exit is within the range of what was sent lately, of which its entry is the newest."""
+    factor, recent = plan.factor, plan.recent
+    if factor is None or recent is None or not units <= other * factor:
         return False
-    return level is None or (at is not None and at <= level * factor and level <= at * factor)
+    if level is None:
+        return True
+    if at is not None:
+        return at <= level * factor and level <= at * factor
+    return near(recent.levels, factor, level)
 
 
 def count(

@@ -5,15 +5,28 @@ from __future__ import annotations
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.domain.messages import Approved, Place, Refusal
 from engine.domain.ticket import OrderTicket
 from engine.domain.view import MarketView
+from engine.risk import pricing
 from engine.risk.catalogue import row_of, row_of_code
 from engine.risk.checks import MODIFICATION, NEW_ORDER
 from engine.risk.conduct import latched
 from engine.risk.exposure import Exposure, MarketNow
-from engine.risk.figures import BEFORE, FIGURES, OF_VENUE, STEADY, TAKEN, WITHOUT_VENUE, Figures, OfVenue
+from engine.risk.figures import (
+    BEFORE,
+    FIGURES,
+    OF_VENUE,
+    STEADY,
+    TAKEN,
+    WITHOUT_VENUE,
+    Figures,
+    OfVenue,
+    Pair,
+    own_range,
+)
 from engine.risk.gate import Gate
 from engine.risk.limits import Bounds
 from engine.risk.market import market_now
@@ -39,13 +52,14 @@ class Outline(Struct, frozen=True):
     """What checks say when all allow, whatever the order: `findings`, and at which places figures are to be put in.
 
     It holds for these bounds alone, which others take the place of when limits are reloaded. `taken` is `figured` where
-    the order counts already; None if it has to be explained before.
+    the order counts already; None if it has to be explained before. `lately` is the place of R38, if it is asked.
     """
 
     bounds: Bounds
     findings: tuple[Finding, ...]
     figured: tuple[tuple[int, str, str, Figures], ...]
     taken: tuple[tuple[int, str, str, Figures], ...] | None
+    lately: int | None
     of_venue: tuple[tuple[int, str, str, OfVenue], ...]
 
 
@@ -92,6 +106,7 @@ class Untold(Struct, frozen=True):
     now_ns: int
     outline: Outline
     figured: tuple[tuple[int, str, str, Figures], ...]
+    lately: Pair | None
 
     @property
     def money(self) -> float:
@@ -102,7 +117,12 @@ class Untold(Struct, frozen=True):
     def tell(self) -> list[Finding]:
         """What `explain` would have said before the order counted."""
         market = market_now(self.exposure.instrument, self.view, self.now_ns)
-        return _cleared(self.gate, self.ticket, self.exposure, market, self.outline, self.figured)
+        found = _cleared(self.gate, self.ticket, self.exposure, market, self.outline, self.figured)
+        place = self.outline.lately
+        if place is not None and self.lately is not None:
+            limit, value = self.lately
+            found[place] = replace(found[place], limit=limit, value=value)
+        return found
 
 
 def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Approved, Untold] | None:
@@ -117,10 +137,11 @@ def take(gate: Gate, intent: Place, view: MarketView, now_ns: int) -> tuple[Appr
     outline = None if exposure is None else exposure.outline
     if exposure is None or outline is None or outline.bounds is not exposure.bounds or outline.taken is None:
         return None
+    lately = None if outline.lately is None else own_range(ticket, exposure, exposure.bounds)
     approved = gate.takes(intent, view, now_ns)
     if approved is None:
         return None
-    return approved, Untold(gate, ticket, exposure, view, now_ns, outline, outline.taken)
+    return approved, Untold(gate, ticket, exposure, view, now_ns, outline, outline.taken, lately)
 
 
 def _cleared(
@@ -144,7 +165,7 @@ def _cleared(
 
 def _outline(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: MarketNow) -> Outline:
     bounds, findings, figured, taken, of_venue = exposure.bounds, [], [], [], []
-    asked = (*NEW_ORDER, *exposure.armed)
+    lately, asked = None, (*NEW_ORDER, *exposure.armed)
     for place, check in enumerate(asked):
         code, name, steady = row_of(check, gate.plugins).code, check.__name__, STEADY.get(check)
         pair = ("", "") if steady is None else steady(ticket, exposure, market, bounds)
@@ -153,11 +174,14 @@ def _outline(gate: Gate, ticket: OrderTicket, exposure: Exposure, market: Market
             of_venue.append((place, code, name, OF_VENUE[check]))
         elif steady is None and check in FIGURES:
             figured.append((place, code, name, FIGURES[check]))
-            taken.append((place, code, name, TAKEN.get(check, FIGURES[check])))
+            if check is pricing.own_range:
+                lately = place
+            else:
+                taken.append((place, code, name, TAKEN.get(check, FIGURES[check])))
     # What was sent lately is a sum only where there is a register of it.
     registered = exposure.plan is not None and exposure.plan.register is not None
     tells = BEFORE.isdisjoint(asked) and (registered or not of_venue)
-    return Outline(bounds, tuple(findings), tuple(figured), tuple(taken) if tells else None, tuple(of_venue))
+    return Outline(bounds, tuple(findings), tuple(figured), tuple(taken) if tells else None, lately, tuple(of_venue))
 
 
 def _finding(code: str, check: str, refusal: Refusal | None, figures: tuple[str, str]) -> Finding:

@@ -125,7 +125,8 @@ def _quote(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: B
     return limit, _UNKNOWN if quote is None else f"{quote.bid:g} / {quote.ask:g}"
 
 
-def _range(ticket: OrderTicket, exposure: Exposure, market: MarketNow, bounds: Bounds) -> Pair:
+def own_range(ticket: OrderTicket, exposure: Exposure, bounds: Bounds) -> Pair:
+    """Of R38; what it was compared with may have gone once the order counts, so who tells later asks for it before."""
     factor, account = bounds.tightest.range_factor, exposure.account
     recent = None if account is None else account.latest(ticket.strategy, ticket.conid)
     if recent is None or len(recent.quantities.figures) < pricing.ENOUGH:
@@ -314,7 +315,7 @@ FIGURES: Final[dict[Check, Figures]] = {
     pricing.displayed_size: _displayed,
     pricing.average_volume: _volume,
     pricing.sound_quote: _quote,
-    pricing.own_range: _range,
+    pricing.own_range: lambda t, e, m, b: own_range(t, e, b),
     sums.message_rate: _messages,
     sums.throttle: _throttle,
     sums.day_sums: _day,
@@ -337,7 +338,6 @@ TAKEN: Final[dict[Check, Figures]] = {
 BEFORE: Final[frozenset[Check]] = frozenset(
     {
         pricing.price_drift,
-        pricing.own_range,
         sums.message_rate,
         sums.throttle,
         sums.day_sums,

@@ -29,6 +29,7 @@ LIVE_DEFAULTS: Final = Limits(
     self_trade=False,
     two_sided=True,
     spread_max_pct=Decimal(10),  # wide enough for most options that trade at all
+    range_factor=Decimal(100),  # a slip in units, not a busy day
     live_data=True,
     short_availability=True,
     buying_power=True,

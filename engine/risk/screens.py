@@ -13,7 +13,7 @@ from engine.risk.exposure import Exposure
 from engine.risk.outside import REAL_TIME, Outside
 from engine.risk.plan import Plan
 from engine.risk.pricing import ENOUGH
-from engine.risk.recent import Recent
+from engine.risk.recent import Latest, Recent
 
 _BUY, _SELL = Side.BUY, Side.SELL
 
@@ -106,8 +106,12 @@ def _usual(recent: Recent, factor: float, units: float, level: float | None) -> 
         return True
     if units > recent.quantities.largest * factor:
         return False
-    levels = recent.levels
-    if level is None or not levels.figures:
+    return level is None or near(recent.levels, factor, level)
+
+
+def near(levels: Latest, factor: float, level: float) -> bool:
+    """Whether a price is within the range of those sent lately, if there are any."""
+    if not levels.figures:
         return True
     least = levels.least
     return least > 0.0 and least <= level * factor and level <= levels.largest * factor

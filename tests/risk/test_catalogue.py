@@ -896,7 +896,7 @@ def test_a_session_adds_its_defaults_and_a_backtest_has_none_of_them() -> None:
     asked = {check.__name__ for check in make(venue()).exposure("a", 1).armed}
     assert asked == {
         "self_trade", "sound_quote", "live_data", "session_up", "terms_allowed", "margin", "buying_power",
-        "short_availability", "account_guard", "known_strategy", "in_doubt", "naked_short",
+        "short_availability", "account_guard", "known_strategy", "in_doubt", "naked_short", "own_range",
     }  # fmt: skip
 
 

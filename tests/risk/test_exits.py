@@ -122,6 +122,16 @@ def test_exits_are_taken_up_to_each_limit(limits: dict[str, Any], asked: dict[st
     assert same(desk, *group(desk, **asked)) is found
 
 
+@pytest.mark.parametrize(("profit", "found"), [(199.89, True), (200.11, False)])
+def test_the_exit_of_an_entry_at_the_market_is_compared_with_what_was_sent_lately(profit: float, found: bool) -> None:
+    """That is 99.96 to 100."""
+    desk = desk_of(self_trade=True, range_factor=D(2))
+    desk.hold(STOCK, 50)
+    for cents in range(5):  # as many as make a range
+        assert desk.place(desk.ticket(-cents, 2, BUY, STOCK))
+    assert same(desk, *group(desk, market=True, profit=profit)) is found
+
+
 @pytest.mark.parametrize(
     "altered",
     [

@@ -101,7 +101,7 @@ def test_an_order_that_all_allow_is_told_as_if_each_had_been_asked(
 
 # Limits whose figures are sums that can't be told once the order counts.
 EARLY = {
-    "price_drift_pct", "range_factor", "messages_per_minute_max", "orders_per_hour_max", "orders_per_day_max",
+    "price_drift_pct", "messages_per_minute_max", "orders_per_hour_max", "orders_per_day_max",
     "messages_per_day_max", "notional_per_day_max", "gross_max", "net_max", "sector_max", "currency_max",
     "leverage_max",
 }  # fmt: skip

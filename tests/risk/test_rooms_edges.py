@@ -82,7 +82,7 @@ def test_a_reading_that_has_become_long_begins_anew() -> None:
 
 
 def test_a_modification_is_no_twin_of_what_is_open() -> None:
-    gate, market = settled({})
+    gate, market = settled({}, D(100))
     ticket = new(1, limit_price=D(99))
     room = room_of(gate, BUY)
     assert room.fits(ticket, market, 100.0, T0, 99.0, T0) == 100.0

@@ -22,7 +22,8 @@ BUY, SELL = Side.BUY, Side.SELL
 
 def begun(limits: dict[str, Any], *, strategy: bool = False, session: bool = True) -> Rooms:
     made = Rooms()
-    levels = [{}, limits, {}] if strategy else [limits, {}, {}]
+    account = {"range_factor": D(10**6)} if "range_factor" in limits else {}  # else a session's own would be tighter
+    levels = [account, limits, {}] if strategy else [limits, {}, {}]
     made.begin(levels=levels, session=session, equity=1e5)
     return made
 

@@ -24,8 +24,8 @@ YES, NEAR, NO = (True, False), (True, True), (False, False)  # approved; and by 
 # Each lets 100 units pass at the market's price.
 UNITS: list[Case] = [({"position_max": D(100)}, STOCK, BUY), ({"position_max": D(100)}, EURO, SELL)]
 OF_A_SESSION: list[Case] = [
-    ({"naked_short": False, "expiry_days_min": 1}, CALL, SELL),  # 100 are held
-    ({"short_availability": True}, STOCK, SELL),  # 100 are lent
+    ({"naked_short": False, "expiry_days_min": 1, "range_factor": D(10**6)}, CALL, SELL),  # 100 are held
+    ({"short_availability": True, "range_factor": D(10**6)}, STOCK, SELL),  # 100 are lent
 ]
 MONEY: list[Case] = [
     ({"gross_max": D(10_000)}, STOCK, BUY),
@@ -122,7 +122,7 @@ def test_the_days_money_is_not_passed_at_the_dearest_price_of_a_span() -> None:
 def test_what_the_account_holds_of_an_option_may_be_sold_not_what_one_strategy_holds() -> None:
     """One strategy holds 100, another is 40 short."""
     for quantity, said in ((60, NEAR), (61, NO)):
-        made = used_up({"naked_short": False, "expiry_days_min": 1}, CALL, SELL)
+        made = used_up({"naked_short": False, "expiry_days_min": 1, "range_factor": D(10**6)}, CALL, SELL)
         made.a_position_is_another(strategy="b", conid=CALL, quantity=-40)
         for before in (1, 50):
             assert ask(made, before, CALL, SELL)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -124,14 +125,16 @@ def test_a_step_back_makes_no_walk_shorter_where_the_market_has_fallen(side: Sid
     assert plain(gate, fourth, side, market=94.5) == "DRIFT"
 
 
-def settled(limits: dict[str, Any], **facts: Any) -> tuple[Gate, Market]:
-    """A gate in which orders of both sides stay in a room."""
+def settled(limits: dict[str, Any], price: Decimal | None = None, **facts: Any) -> tuple[Gate, Market]:
+    """A gate in which orders of both sides stay in a room; at a limit price, or else at the market."""
     gate, market = make_wide(venue(**facts), **{**QUIET, "gross_max": D(10**6), **limits}), Market()
     gate.exposure("a", 1)
+    terms: dict[str, Any] = {} if price is None else {"limit_price": price}
+    level = None if price is None else float(price)
     for side in (Side.BUY, Side.SELL) * 3:
-        assert sent(gate, market, side) == "ok"
+        assert sent(gate, market, side, **terms) == "ok"
     for side in Side:
-        assert room_of(gate, side).fits(new(1, side=side), market, 100.0, T0, None, T0) == 100.0
+        assert room_of(gate, side).fits(new(1, side=side, **terms), market, 100.0, T0, level, T0) == 100.0
     return gate, market
 
 
